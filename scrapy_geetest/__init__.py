@@ -1,0 +1,51 @@
+"""Gets a Scrapy crawl past GeeTest v3 and v4 CAPTCHAs, solved by CapMonster Cloud."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from scrapy_geetest.version import __version__
+
+if TYPE_CHECKING:
+    from scrapy_geetest.addon import Addon
+    from scrapy_geetest.challenge import V3Challenge, V3Solution, V4Challenge, V4Solution
+    from scrapy_geetest.exceptions import ChallengeError, GeetestError, SolutionRejected, SolveError, SubmissionError
+    from scrapy_geetest.middleware import GeetestMiddleware
+    from scrapy_geetest.site import GeetestSite
+
+__all__ = [
+    "Addon",
+    "ChallengeError",
+    "GeetestError",
+    "GeetestMiddleware",
+    "GeetestSite",
+    "SolutionRejected",
+    "SolveError",
+    "SubmissionError",
+    "V3Challenge",
+    "V3Solution",
+    "V4Challenge",
+    "V4Solution",
+    "__version__",
+]
+
+# Imported when asked for: every scrapy command imports this package for its commands, and the sandbox needs none of it.
+_HOMES = {
+    "addon": ("Addon",),
+    "challenge": ("V3Challenge", "V3Solution", "V4Challenge", "V4Solution"),
+    "exceptions": ("ChallengeError", "GeetestError", "SolutionRejected", "SolveError", "SubmissionError"),
+    "middleware": ("GeetestMiddleware",),
+    "site": ("GeetestSite",),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{home}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__
