@@ -1,0 +1,276 @@
+"""The solving service: create a task, wait for its result, read the balance, report a refused solution."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from attrs import frozen
+
+from scrapy_geetest.service.answers import read_answer, read_balance, read_cost, read_solution, read_task_id
+from scrapy_geetest.service.errors import (
+    ANSWER_LOST,
+    NO_SUCH_METHOD,
+    NOT_SENT,
+    PROXY_BANNED,
+    SLOW_DOWN,
+    SOLVE_TIMEOUT,
+    Reaction,
+    ServiceError,
+    clean_text,
+)
+from scrapy_geetest.service.transport import NotSentError, TransportError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from decimal import Decimal
+
+    from scrapy_geetest.challenge import Challenge, Solution
+    from scrapy_geetest.service.pacing import Pacing
+    from scrapy_geetest.service.task import Proxy, Task
+    from scrapy_geetest.service.transport import Answer, Transport
+
+logger = logging.getLogger(__name__)
+
+MAX_POLLS = 120
+"""getTaskResult calls for one task, at most: more may lock the account (the service's documentation)."""
+
+_MAX_CREATE_CALLS = 5
+_UNSENT_BACKOFF = 1.0
+_BUSY_BACKOFF = 5.0
+
+
+@frozen
+class Result:
+    """A solved task.
+
+    Attributes:
+        solution: What to submit.
+        cost_millionths: Its price in millionths of the service's currency; 0 where the service does not say.
+        waited_ms: Milliseconds from the call of ``result`` to the answer that held it.
+    """
+
+    solution: Solution
+    cost_millionths: int
+    waited_ms: int
+
+
+class ServiceClient:
+    """Speaks the service's protocol, keeps its limits, and never pays twice for one challenge.
+
+    After an answer that stops the crawl (a bad key, no balance, a blocked address), it sends nothing more: every call,
+    also one that waits for its turn at that moment, ends with that error.
+
+    Args:
+        api_key: The client key. It is in the bodies of the calls and nowhere else.
+        transport: Makes one call.
+        pacing: Tells when to poll.
+        sleep: Waits for some seconds. What it raises ends the call that waits.
+        clock: Monotonic seconds.
+        solve_timeout: Seconds for ``result``, and for all repetitions of a createTask.
+        on_poll: Called for each getTaskResult that was sent.
+
+    Raises:
+        ValueError: There is no key.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_key: str,
+        transport: Transport,
+        pacing: Pacing,
+        sleep: Callable[[float], Awaitable[None]],
+        clock: Callable[[], float],
+        solve_timeout: float,
+        on_poll: Callable[[], None],
+    ) -> None:
+        if not api_key:
+            raise ValueError("the service's client key is empty")
+        self._api_key = api_key
+        self._transport = transport
+        self._pacing = pacing
+        self._sleep = sleep
+        self._clock = clock
+        self._solve_timeout = solve_timeout
+        self._on_poll = on_poll
+        self._fatal: ServiceError | None = None
+        self._closed = False
+        self._can_report = True
+        self._proxies: dict[int | str, Proxy] = {}
+        self._banned_proxies: set[Proxy] = set()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._transport.base_url}>"
+
+    async def create_task(self, task: Task) -> int | str:
+        """Have a task solved; from here on it may cost money.
+
+        The same call is made again only if the service got nothing of it, or says that it did not take it.
+
+        Returns:
+            The task's id.
+
+        Raises:
+            ServiceError: ``ANSWER_LOST`` if the task may exist all the same: its challenge must not be used again.
+            ValueError: The task is not one that can be sent.
+        """
+        if task.proxy in self._banned_proxies:
+            raise ServiceError(PROXY_BANNED, "the service has refused this proxy before", sent=False)
+        try:
+            data = await self._create({"task": task.to_json()})
+        except ServiceError as error:
+            self._note_banned(error, task.proxy)
+            raise
+        task_id = read_task_id(data, self._api_key)
+        if task.proxy is not None:
+            self._proxies[task_id] = task.proxy
+        return task_id
+
+    async def result(self, task_id: int | str, challenge: Challenge) -> Result:
+        """Wait until a task is solved.
+
+        Args:
+            task_id: What ``create_task`` returned just now.
+            challenge: What was sent.
+
+        Raises:
+            ServiceError: It has failed, or ``SOLVE_TIMEOUT``.
+        """
+        proxy = self._proxies.pop(task_id, None)
+        try:
+            return await self._wait(task_id, challenge)
+        except ServiceError as error:
+            error.task_id = task_id
+            self._note_banned(error, proxy)
+            raise
+
+    async def balance(self) -> Decimal:
+        """The account's balance, in the service's currency.
+
+        Raises:
+            ServiceError: The call failed.
+        """
+        return read_balance(await self._call("getBalance", {}))
+
+    async def report_incorrect(self, task_id: int | str) -> None:
+        """Tell the service that a site refused a solution. No refund is promised.
+
+        Raises:
+            ServiceError: The call failed. That a service knows no such call stops no other call.
+        """
+        if not self._can_report:
+            raise ServiceError(NO_SUCH_METHOD, "the service takes no reports", task_id=task_id, sent=False)
+        try:
+            await self._call("reportIncorrectTokenCaptcha", {"taskId": task_id}, optional=True)
+        except ServiceError as error:
+            error.task_id = task_id
+            self._can_report = error.code != NO_SUCH_METHOD
+            raise
+
+    async def close(self) -> None:
+        """End all calls and close all connections."""
+        self._closed = True
+        await self._transport.close()
+
+    async def _create(self, body: dict[str, Any]) -> dict[str, Any]:
+        deadline = self._clock() + self._solve_timeout
+        calls = 0
+        while True:
+            calls += 1
+            try:
+                return await self._call("createTask", body, within=deadline - self._clock())
+            except ServiceError as error:
+                refusal = _as_create_error(error)
+            backoff = (_UNSENT_BACKOFF if refusal.code == NOT_SENT else _BUSY_BACKOFF) * 2 ** (calls - 1)
+            too_late = calls == _MAX_CREATE_CALLS or self._clock() + backoff >= deadline
+            if refusal.reaction is not Reaction.SAME_CALL_LATER or too_late or self._closed:
+                raise refusal
+            self._heed(refusal)
+            logger.info("createTask was not taken, and is repeated in %g s: %s", backoff, refusal)
+            await self._sleep(backoff)
+
+    async def _wait(self, task_id: int | str, challenge: Challenge) -> Result:
+        started = self._clock()
+        deadline = started + self._solve_timeout
+        trouble = ""
+        # However short the time-out, and however long the first wait that was learnt or set: one poll is always made.
+        delay = min(self._pacing.first(challenge.version), 0.8 * self._solve_timeout)
+        for polls in range(1, MAX_POLLS + 1):
+            if self._clock() + delay >= deadline:
+                break
+            await self._sleep(delay)
+            try:
+                data = await self._poll(task_id, deadline - self._clock())
+            except ServiceError as error:
+                data, trouble = {}, f"; last trouble: {self._survive(error)}"
+            if data.get("status") == "ready":
+                waited = self._clock() - started
+                self._pacing.learn(challenge.version, waited, at_first=polls == 1)
+                return Result(read_solution(data, challenge), read_cost(data), round(waited * 1000))
+            delay = self._pacing.next(challenge.version, self._clock() - started)
+        raise ServiceError(SOLVE_TIMEOUT, f"not solved within {self._solve_timeout:g} s{trouble}")
+
+    async def _poll(self, task_id: int | str, within: float) -> dict[str, Any]:
+        try:
+            data = await self._call("getTaskResult", {"taskId": task_id}, within=within)
+        except ServiceError as error:
+            if error.sent:
+                self._on_poll()
+            raise
+        self._on_poll()
+        return data
+
+    def _survive(self, error: ServiceError) -> ServiceError:
+        """Go on polling after this error, unless it tells of the task's own end."""
+        lost = error.code == ANSWER_LOST or error.reaction is Reaction.SAME_CALL_LATER
+        if self._closed or not lost:
+            raise error
+        self._heed(error)
+        return error
+
+    def _heed(self, error: ServiceError) -> None:
+        if error.code in SLOW_DOWN:
+            self._pacing.slow_down()
+
+    async def _call(
+        self, method: str, body: dict[str, Any], *, within: float | None = None, optional: bool = False
+    ) -> dict[str, Any]:
+        self._refuse_after_fatal()
+        payload = {"clientKey": self._api_key, **body}
+        try:
+            return await self._transport.call(method, payload, partial(self._read, optional=optional), within=within)
+        except TransportError as error:
+            unsent = isinstance(error, NotSentError)
+            if unsent:
+                self._refuse_after_fatal()
+            description = clean_text(str(error), self._api_key)
+            raise ServiceError(NOT_SENT if unsent else ANSWER_LOST, description, sent=not unsent) from None
+
+    def _read(self, answer: Answer, *, optional: bool) -> dict[str, Any]:
+        try:
+            return read_answer(answer, self._api_key)
+        except ServiceError as error:
+            if error.reaction is Reaction.STOP_CRAWL and not (optional and error.code == NO_SUCH_METHOD):
+                self._stop(error)
+            raise
+
+    def _stop(self, error: ServiceError) -> None:
+        self._fatal = self._fatal or error
+        self._transport.refuse(f"the service has answered {error.code} before")
+
+    def _refuse_after_fatal(self) -> None:
+        if self._fatal is not None:
+            raise ServiceError(self._fatal.code, self._fatal.description, sent=False)
+
+    def _note_banned(self, error: ServiceError, proxy: Proxy | None) -> None:
+        if proxy is not None and error.code == PROXY_BANNED:
+            self._banned_proxies.add(proxy)
+
+
+def _as_create_error(error: ServiceError) -> ServiceError:
+    """A server that broke down over a createTask may have created the task: its answer counts as lost."""
+    if error.code.startswith("HTTP_5"):
+        return ServiceError(ANSWER_LOST, f"{error.code.replace('_', ' ')}, {error.description}")
+    return error

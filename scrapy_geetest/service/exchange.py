@@ -1,0 +1,192 @@
+"""What one HTTP exchange needs besides treq: how far it got, how to end it for good, and caps on what it reads."""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.web.client import ResponseDone
+from twisted.web.http import PotentialDataLoss
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import IAgent, IBodyProducer
+from zope.interface import implementer  # type: ignore[import-untyped]  # it ships no types
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, MutableSet
+
+    from twisted.python.failure import Failure
+    from twisted.web.client import HTTPConnectionPool
+
+_GZIP = 31  # zlib's window bits for a gzip header and trailer
+
+
+class AnswerTooLargeError(Exception):
+    """The body is longer than allowed."""
+
+
+class Exchange:
+    """One call on its way.
+
+    Attributes:
+        running: Ends with the call.
+        sent: Whether the service may have got anything of it. A connection is handed out to be written to at once, so
+            as long as there was none, nothing was sent.
+        stopped: Why it was ended from this side.
+        gzip: Whether its body is compressed.
+
+    Args:
+        max_bytes: Longest body to be read.
+        discarded: The pool's connections that were aborted. One may be back in the pool by then, where its answer was
+            complete all the same.
+    """
+
+    def __init__(self, max_bytes: int, discarded: MutableSet[Any]) -> None:
+        self.max_bytes = max_bytes
+        self.discarded = discarded
+        self.running: Deferred[Any] | None = None
+        self.sent = False
+        self.stopped: str | None = None
+        self.gzip = False
+        self._connection: Any = None
+
+    def got_connection(self, connection: Any) -> Any:
+        self.sent = True
+        self._connection = connection
+        return connection
+
+    def stop(self, reason: str) -> None:
+        """End the call from this side, wherever it is."""
+        self.stopped = reason
+        if self.running is not None:
+            self.running.cancel()
+
+    def finished(self) -> None:
+        """The body is complete: the connection belongs to the pool again."""
+        self._connection = None
+
+    def abort(self) -> None:
+        """Close the connection without waiting for the peer, which a TLS shutdown would do."""
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        self.discarded.add(connection)
+        # A TLS transport whose connection is lost has nothing left to abort, and cannot be asked to.
+        if not getattr(connection.transport, "disconnected", False):
+            connection.transport.abortConnection()
+
+
+class TappedPool:
+    """The part of a connection pool that an ``Agent`` uses; tells the exchange which connection it got."""
+
+    persistent = True
+
+    def __init__(self, pool: HTTPConnectionPool, exchange: Exchange) -> None:
+        self._pool = pool
+        self._exchange = exchange
+
+    def getConnection(self, key: Hashable, endpoint: Any) -> Deferred[Any]:  # noqa: N802 - Twisted's name
+        connecting: Deferred[Any] = self._pool.getConnection(key, endpoint)
+        return connecting.addCallback(self._usable, key, endpoint)
+
+    def _usable(self, connection: Any, key: Hashable, endpoint: Any) -> Any:
+        if connection in self._exchange.discarded:
+            return self.getConnection(key, endpoint)
+        return self._exchange.got_connection(connection)
+
+
+@implementer(IAgent)
+class IdentityAgent:
+    """Asks for an uncompressed body, and takes a gzip that comes nevertheless away from treq.
+
+    treq's decoder inflates whatever arrived at once, without a limit; ``body_of`` inflates up to its cap.
+    """
+
+    def __init__(self, agent: Any, exchange: Exchange) -> None:
+        self._agent = agent
+        self._exchange = exchange
+
+    def request(self, method: bytes, uri: bytes, headers: Headers | None = None, *body: Any) -> Deferred[Any]:
+        headers = Headers() if headers is None else headers.copy()
+        headers.setRawHeaders(b"Accept-Encoding", [b"identity"])
+        responding: Deferred[Any] = self._agent.request(method, uri, headers, *body)
+        return responding.addCallback(self._take_encoding)
+
+    def _take_encoding(self, response: Any) -> Any:
+        encodings = b",".join(response.headers.getRawHeaders(b"Content-Encoding", [])).lower()
+        self._exchange.gzip = encodings.strip() in {b"gzip", b"x-gzip"}
+        response.headers.removeHeader(b"Content-Encoding")
+        return response
+
+
+@implementer(IBodyProducer)
+class BytesProducer:
+    """A request body that is written at once."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self.length = len(body)
+
+    def startProducing(self, consumer: Any) -> Deferred[None]:  # noqa: N802 - Twisted's name
+        consumer.write(self._body)
+        return succeed(None)
+
+    def stopProducing(self) -> None:  # noqa: N802 - Twisted's name
+        """Nothing is left to produce."""
+
+    pauseProducing = resumeProducing = stopProducing  # noqa: N815 - Twisted's names
+
+
+def body_of(response: Any, exchange: Exchange) -> Deferred[bytes]:
+    """The decoded body of a response.
+
+    Args:
+        response: Its body must not have been delivered yet.
+        exchange: Holds the cap, and learns when the connection is free again.
+
+    Returns:
+        Fires with the body, or fails with ``AnswerTooLargeError``, ``zlib.error`` or what ended the connection. Cancelling it
+        leaves the connection to ``exchange.abort``.
+    """
+    complete: Deferred[bytes] = Deferred()
+    response.deliverBody(_Body(exchange, complete))
+    return complete
+
+
+class _Body(Protocol):
+    """Collects a body. More than the cap is neither kept nor inflated."""
+
+    def __init__(self, exchange: Exchange, complete: Deferred[bytes]) -> None:
+        self._exchange = exchange
+        self._complete = complete
+        self._inflater = zlib.decompressobj(_GZIP) if exchange.gzip else None
+        self._received = 0
+        self._content = bytearray()
+
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
+        if self._complete.called:
+            return
+        self._received += len(data)
+        try:
+            self._content += self._decode(data)
+        except zlib.error as error:
+            self._complete.errback(error)
+            return
+        most = self._exchange.max_bytes
+        if max(self._received, len(self._content)) > most:
+            self._complete.errback(AnswerTooLargeError(f"the answer is longer than {most} bytes"))
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802 - Twisted's name
+        # A body without a length ends with its connection: whether it is whole, its JSON tells.
+        if isinstance(reason.value, (ResponseDone, PotentialDataLoss)):
+            self._exchange.finished()
+            if not self._complete.called:
+                self._complete.callback(bytes(self._content))
+        elif not self._complete.called:
+            self._complete.errback(reason)
+
+    def _decode(self, data: bytes) -> bytes:
+        if self._inflater is None:
+            return data
+        return self._inflater.decompress(data, self._exchange.max_bytes + 1 - len(self._content))

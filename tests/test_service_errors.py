@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scrapy_geetest.service.errors import (
+    ADVICE,
+    CLOSE_REASONS,
+    REACTIONS,
+    Reaction,
+    ServiceError,
+    clean_code,
+    clean_text,
+)
+
+KEY = "5ecre7k3y"
+
+TABLE = {
+    Reaction.STOP_CRAWL: """
+        ERROR_KEY_DOES_NOT_EXIST ERROR_KEY_DENIED_ACCESS ERROR_ZERO_BALANCE ERROR_IP_NOT_ALLOWED ERROR_IP_BANNED
+        ERROR_IP_BLOCKED ERROR_NO_SUCH_METHOD ERROR_TASK_NOT_SUPPORTED ERROR_TASK_ABSENT""",
+    Reaction.STOP_SITE: "ERROR_DOMAIN_NOT_ALLOWED ERROR_RECAPTCHA_INVALID_DOMAIN",
+    Reaction.STOP_REQUEST: """
+        ERROR_INVALID_TASK ERROR_WRONG_USERAGENT ERROR_PROXY_MISSING ERROR_PROXY_NOT_AUTHORISED
+        ERROR_PROXY_CREDENTIALS_INVALID_CHARACTER ERROR_PROXY_BANNED""",
+    Reaction.FRESH_CHALLENGE: """
+        ERROR_TOKEN_EXPIRED ERROR_CAPTCHA_UNSOLVABLE ERROR_NO_SUCH_CAPCHA_ID WRONG_CAPTCHA_ID
+        ERROR_PROXY_CONNECT_REFUSED ERROR_PROXY_READ_TIMEOUT ANSWER_LOST""",
+    Reaction.SAME_CALL_LATER: """
+        ERROR_NO_SLOT_AVAILABLE ERROR_SERVICE_NOT_AVAILABLE ERROR_SERVICE_UNAVALIABLE ERROR_RATE_LIMIT CAPTCHA_NOT_READY
+        ERROR_TOO_MUCH_REQUESTS NOT_SENT HTTP_429 HTTP_500 HTTP_502 HTTP_503 HTTP_504 HTTP_599""",
+    Reaction.FAILED: "BAD_ANSWER SOLVE_TIMEOUT UNKNOWN ERROR_OF_TOMORROW HTTP_302 HTTP_404",
+}
+
+
+@pytest.mark.parametrize(("reaction", "code"), [(r, code) for r, codes in TABLE.items() for code in codes.split()])
+def test_every_code_has_its_reaction(reaction: Reaction, code: str) -> None:
+    """The table of the service's documentation; what it does not hold has failed."""
+    assert ServiceError(code).reaction is reaction
+
+
+def test_every_code_that_stops_the_crawl_has_a_close_reason() -> None:
+    """And no other has one."""
+    assert set(CLOSE_REASONS) == {code for code, reaction in REACTIONS.items() if reaction is Reaction.STOP_CRAWL}
+    assert set(CLOSE_REASONS.values()) == {
+        "geetest_bad_key",
+        "geetest_zero_balance",
+        "geetest_blocked",
+        "geetest_misconfigured",
+    }
+    assert ServiceError("ERROR_ZERO_BALANCE").close_reason == "geetest_zero_balance"
+    assert ServiceError("ERROR_TOKEN_EXPIRED").close_reason is None
+
+
+def test_every_code_comes_with_advice() -> None:
+    """One sentence, for unknown codes and statuses as well."""
+    for code in (*REACTIONS, "ERROR_OF_TOMORROW"):
+        advice = ServiceError(code).advice
+        assert advice.endswith(".")
+        assert len(advice) < 120
+        assert "\n" not in advice
+    assert set(REACTIONS) >= set(ADVICE)
+
+
+def test_an_error_tells_what_is_known() -> None:
+    """Code, description and task, in one line."""
+    assert str(ServiceError("ERROR_X")) == "ERROR_X"
+    assert str(ServiceError("ERROR_X", "it broke", task_id=5)) == "ERROR_X: it broke (task 5)"
+    assert ServiceError("ERROR_TOKEN_EXPIRED").billed
+    assert not ServiceError("ERROR_CAPTCHA_UNSOLVABLE").billed
+    assert ServiceError("ERROR_X").sent
+
+
+@pytest.mark.parametrize(
+    "code", [None, 5, "", "error_lower", "A B", "A\n", "A" * 65, ["A"], KEY.upper(), f"ERROR_{KEY.upper()}", "É"]
+)
+def test_a_code_that_is_none_is_unknown(code: object) -> None:
+    """Codes become parts of stats' names: nothing else may."""
+    assert clean_code(code, KEY) == "UNKNOWN"
+
+
+def test_a_description_is_one_short_line_without_the_key() -> None:
+    """Whatever the service says, a log line stays a line, and the key stays out of it."""
+    assert clean_text(f"key {KEY} is bad,\r\n\x1b[31mKEY {KEY.upper()}\u2028x\x00", KEY) == (
+        "key *** is bad, [31mKEY *** x"
+    )
+    assert clean_text(None, KEY) == clean_text(7, KEY) == ""
+    assert clean_text("Ключ не найден, ключ!", KEY) == "Ключ не найден, ключ!"
+    assert len(clean_text("x" * 1_000_000, KEY)) == 301
+
+
+@given(st.text(), st.text())
+def test_the_key_never_comes_through(before: str, after: str) -> None:
+    """Not at the cut, not in between, not in other letters."""
+    for key in (KEY, KEY.upper()):
+        text = clean_text(f"{before}{key}{after}", KEY)
+        assert KEY.lower() not in text.lower()
+        assert re.search(r"[\r\n\x00-\x1f\x7f-\x9f]", text) is None
+        text.encode()
