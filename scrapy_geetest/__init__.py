@@ -10,18 +10,30 @@ from scrapy_geetest.version import __version__
 if TYPE_CHECKING:
     from scrapy_geetest.addon import Addon
     from scrapy_geetest.challenge import V3Challenge, V3Solution, V4Challenge, V4Solution
-    from scrapy_geetest.exceptions import ChallengeError, GeetestError, SolutionRejected, SolveError, SubmissionError
+    from scrapy_geetest.exceptions import (
+        BudgetExhausted,
+        ChallengeError,
+        CircuitOpen,
+        GeetestError,
+        SolutionRejected,
+        SolveError,
+        StoppedError,
+        SubmissionError,
+    )
     from scrapy_geetest.middleware import GeetestMiddleware
     from scrapy_geetest.site import GeetestSite
 
 __all__ = [
     "Addon",
+    "BudgetExhausted",
     "ChallengeError",
+    "CircuitOpen",
     "GeetestError",
     "GeetestMiddleware",
     "GeetestSite",
     "SolutionRejected",
     "SolveError",
+    "StoppedError",
     "SubmissionError",
     "V3Challenge",
     "V3Solution",
@@ -34,7 +46,10 @@ __all__ = [
 _HOMES = {
     "addon": ("Addon",),
     "challenge": ("V3Challenge", "V3Solution", "V4Challenge", "V4Solution"),
-    "exceptions": ("ChallengeError", "GeetestError", "SolutionRejected", "SolveError", "SubmissionError"),
+    "exceptions": (
+        *("BudgetExhausted", "ChallengeError", "CircuitOpen", "GeetestError"),
+        *("SolutionRejected", "SolveError", "StoppedError", "SubmissionError"),
+    ),
     "middleware": ("GeetestMiddleware",),
     "site": ("GeetestSite",),
 }

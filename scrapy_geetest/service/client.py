@@ -104,6 +104,14 @@ class ServiceClient:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._transport.base_url}>"
 
+    def check(self) -> None:
+        """Called before anything is done for the sake of a call.
+
+        Raises:
+            ServiceError: An earlier answer has stopped all calls.
+        """
+        self._refuse_after_fatal()
+
     async def create_task(self, task: Task) -> int | str:
         """Have a task solved; from here on it may cost money.
 

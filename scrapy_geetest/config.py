@@ -1,0 +1,226 @@
+"""Every setting, read and checked once, at the start of a crawl."""
+
+from __future__ import annotations
+
+import math
+import os
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+from attrs import field, frozen
+from limits import parse_many
+
+from scrapy_geetest.detection import Rules
+from scrapy_geetest.site import load_sites
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from limits import RateLimitItem
+    from scrapy.settings import BaseSettings
+
+    from scrapy_geetest.site import GeetestSite
+
+DEFAULT_API_URL = "https://api.capmonster.cloud"
+API_KEY_VARIABLE = "CAPMONSTER_API_KEY"
+MIN_POLL_INTERVAL = 2.0  # seconds; the service's documented floor, below which it locks accounts
+
+_T = TypeVar("_T", int, float)
+
+
+@frozen(kw_only=True)
+class Config:
+    """The ``GEETEST_…`` settings. Durations are seconds.
+
+    Attributes are named as the settings are, in lower case and without the prefix; see the README for what they mean.
+    """
+
+    enabled: bool
+    sites: tuple[GeetestSite, ...]
+    api_key: str = field(repr=False)
+    api_url: str
+    task_type: str | None
+    pass_proxy: bool
+    user_agent: str | None
+    request_timeout: float
+    solve_timeout: float
+    first_poll: float | None
+    poll_interval: float
+    max_attempts: int
+    max_concurrent_solves: int
+    max_parked: int
+    solution_max_age: float
+    retry_mode: str
+    priority_adjust: int
+    on_failure: str
+    max_solves: int
+    budget: tuple[RateLimitItem, ...]
+    site_budget: tuple[RateLimitItem, ...]
+    storage_uri: str = field(repr=False)
+    breaker_failures: int
+    breaker_seconds: float
+    close_on_fatal: bool
+    report_rejected: bool
+
+    @classmethod
+    def from_settings(cls, settings: BaseSettings, environ: Mapping[str, str] = os.environ) -> Config:
+        """Read the settings of a crawl.
+
+        Args:
+            settings: The crawler's settings.
+            environ: Where the key may be instead (``CAPMONSTER_API_KEY``).
+
+        Raises:
+            ValueError: A value breaks its rule; the message names the setting, the value and the rule.
+        """
+        read = _Reader(settings)
+        return cls(
+            enabled=read.flag("GEETEST_ENABLED", default=True),
+            sites=load_sites(settings.get("GEETEST_SITES") or [], _default_rules(settings)),
+            api_key=_api_key(settings, environ),
+            api_url=_api_url(read.text("GEETEST_API_URL") or DEFAULT_API_URL),
+            task_type=read.text("GEETEST_TASK_TYPE"),
+            pass_proxy=read.flag("GEETEST_PASS_PROXY", default=False),
+            user_agent=read.text("GEETEST_USER_AGENT"),
+            request_timeout=read.number("GEETEST_REQUEST_TIMEOUT", 20.0, above=0),
+            solve_timeout=read.number("GEETEST_SOLVE_TIMEOUT", 120.0, above=0),
+            first_poll=read.optional_number("GEETEST_FIRST_POLL", at_least=0),
+            poll_interval=read.number("GEETEST_POLL_INTERVAL", MIN_POLL_INTERVAL, at_least=MIN_POLL_INTERVAL),
+            max_attempts=read.number("GEETEST_MAX_ATTEMPTS", 3, at_least=1),
+            max_concurrent_solves=read.number("GEETEST_MAX_CONCURRENT_SOLVES", 32, at_least=1),
+            max_parked=read.number("GEETEST_MAX_PARKED", 512, at_least=0),
+            solution_max_age=read.number("GEETEST_SOLUTION_MAX_AGE", 300.0, above=0),
+            retry_mode=read.choice("GEETEST_RETRY_MODE", "schedule", ("schedule", "inline")),
+            priority_adjust=read.number("GEETEST_PRIORITY_ADJUST", 100),
+            on_failure=read.choice("GEETEST_ON_FAILURE", "raise", ("raise", "pass")),
+            max_solves=read.number("GEETEST_MAX_SOLVES", 0, at_least=0),
+            budget=read.budget("GEETEST_BUDGET"),
+            site_budget=read.budget("GEETEST_SITE_BUDGET"),
+            storage_uri=_storage_uri(settings),
+            breaker_failures=read.number("GEETEST_BREAKER_FAILURES", 5, at_least=0),
+            breaker_seconds=read.number("GEETEST_BREAKER_SECONDS", 600.0, above=0),
+            close_on_fatal=read.flag("GEETEST_CLOSE_ON_FATAL", default=True),
+            report_rejected=read.flag("GEETEST_REPORT_REJECTED", default=True),
+        )
+
+
+def invalid(setting: str, value: Any, rule: str) -> ValueError:
+    """The error of a setting whose value breaks a rule."""
+    return ValueError(f"The setting {setting} = {value!r} is invalid: {rule}.")
+
+
+class _Reader:
+    """Settings by kind; they come as Python values, and as text from the command line and the environment."""
+
+    def __init__(self, settings: BaseSettings) -> None:
+        self._settings = settings
+
+    def text(self, name: str) -> str | None:
+        value = self._settings.get(name)
+        if value in (None, "", "None"):
+            return None
+        if not isinstance(value, str) or not value.isprintable():
+            raise invalid(name, value, "it must be a text, or None")
+        return value
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        try:
+            return self._settings.getbool(name, default)
+        except ValueError:
+            raise invalid(name, self._settings.get(name), "it must be True or False") from None
+
+    def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
+        value = self._settings.get(name, default)
+        if value not in allowed:
+            raise invalid(name, value, f"it must be one of {', '.join(map(repr, allowed))}")
+        return str(value)
+
+    def number(self, name: str, default: _T, *, at_least: float = -math.inf, above: float = -math.inf) -> _T:
+        value = self._settings.get(name, default)
+        kind = type(default)
+        try:
+            number = kind(value)
+        except (TypeError, ValueError, OverflowError):
+            number = kind(0)
+            readable = False
+        else:
+            readable = (
+                not isinstance(value, bool) and math.isfinite(number) and (number == value or isinstance(value, str))
+            )
+        if not readable or number < at_least or number <= above:
+            what = "a whole number" if kind is int else "a number of seconds"
+            bound = (
+                f" above {above:g}"
+                if above > -math.inf
+                else f" of {at_least:g} or more"
+                if at_least > -math.inf
+                else ""
+            )
+            raise invalid(name, value, f"it must be {what}{bound}")
+        return number
+
+    def optional_number(self, name: str, *, at_least: float) -> float | None:
+        if self._settings.get(name) in (None, "", "None"):
+            return None
+        return self.number(name, 0.0, at_least=at_least)
+
+    def budget(self, name: str) -> tuple[RateLimitItem, ...]:
+        value = self.text(name)
+        if value is None:
+            return ()
+        try:
+            limits = tuple(parse_many(value))
+        except ValueError:
+            limits = ()
+        if not limits or any(limit.amount < 1 for limit in limits):
+            raise invalid(name, value, 'it must be a budget like "200/hour", or several like "200/hour; 1000/day"')
+        return limits
+
+
+def _default_rules(settings: BaseSettings) -> Rules:
+    def of(kind: str) -> Any:
+        return settings.get(f"GEETEST_DETECT_{kind}") or ()
+
+    return Rules.compile(
+        css=of("CSS"), xpath=of("XPATH"), re=of("RE"), jmespath=of("JMESPATH"), status=(), source="GEETEST_DETECT_"
+    )
+
+
+def _storage_uri(settings: BaseSettings) -> str:
+    uri = settings.get("GEETEST_STORAGE_URI") or "memory://"
+    if not isinstance(uri, str) or "://" not in uri:
+        # The value stays out of the message: it may hold a password.
+        raise ValueError('GEETEST_STORAGE_URI must be a storage of the limits library, like "redis://localhost:6379".')
+    return uri
+
+
+def _api_key(settings: BaseSettings, environ: Mapping[str, str]) -> str:
+    key = settings.get("GEETEST_API_KEY") or environ.get(API_KEY_VARIABLE) or ""
+    if not isinstance(key, str) or not key.isascii() or any(c.isspace() or not c.isprintable() for c in key):
+        # The value itself stays out of the message: it may be a key with a slip in it.
+        raise ValueError(
+            f"GEETEST_API_KEY (or {API_KEY_VARIABLE}) must be a text of visible ASCII characters without spaces."
+        )
+    return key
+
+
+def _api_url(url: str) -> str:
+    parts = urlsplit(url)
+    name = "GEETEST_API_URL"
+    if parts.username is not None or parts.query or parts.fragment:
+        raise ValueError(f"The setting {name} is invalid: it takes a scheme, a host, a port and a path, nothing else.")
+    if parts.scheme not in {"https", "http"} or not parts.hostname:
+        raise invalid(name, url, f"it must be a URL like {DEFAULT_API_URL}")
+    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+        raise invalid(name, url, "the key is only sent over https, except to this machine")
+    return url.rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,107 @@
+"""What a request that could not be got past its CAPTCHA ends with: one of these, in its errback."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from scrapy.exceptions import IgnoreRequest
+
+if TYPE_CHECKING:
+    from scrapy import Request
+    from scrapy.http import Response
+    from typing_extensions import Self
+
+    from scrapy_geetest.site import GeetestSite
+
+
+class GeetestError(IgnoreRequest):
+    """The page behind a CAPTCHA could not be had.
+
+    Attributes:
+        reason: One word for it, the last part of the stat ``geetest/gave_up/<reason>``.
+        request: The request as the spider made it.
+        response: The challenge page, or ``None`` where nothing had been downloaded.
+        site: The declared site it belongs to.
+    """
+
+    reason: ClassVar[str] = "error"
+
+    def __init__(self, message: str, *, request: Request, response: Response | None, site: GeetestSite) -> None:
+        super().__init__(message)
+        self.request = request
+        self.response = response
+        self.site = site
+        self.told = False  # whether it has been counted and logged
+
+    def for_request(self, request: Request, response: Response | None) -> Self:
+        """The same for another request that depended on the first one's way (one gate serves many)."""
+        twin = type(self).__new__(type(self), *self.args)
+        twin.__dict__.update(self.__dict__, request=request, response=response, told=False)
+        return twin
+
+
+class StoppedError(GeetestError):
+    """The crawl ended while a request waited that no queue could keep (a robots.txt, a media download)."""
+
+    reason = "stopped"
+
+
+class ChallengeError(GeetestError):
+    """The site gave no fresh challenge that could be bought a solution for."""
+
+    reason = "challenge"
+
+
+class SubmissionError(GeetestError):
+    """There is no way to send a solution with this request; nothing was bought."""
+
+    reason = "submission"
+
+
+class SolveError(GeetestError):
+    """The solving service gave no solution.
+
+    Attributes:
+        code: The service's error code, or one of our own where it said nothing (``ANSWER_LOST``, ``SOLVE_TIMEOUT``).
+        description: The service's own words, without the key.
+        task_id: The task at the service, where one was created.
+        close_reason: What the spider is to be closed with, where no further call could succeed.
+    """
+
+    reason = "solve"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str,
+        description: str,
+        task_id: int | str | None,
+        close_reason: str | None = None,
+        request: Request,
+        response: Response | None,
+        site: GeetestSite,
+    ) -> None:
+        super().__init__(message, request=request, response=response, site=site)
+        self.code = code
+        self.description = description
+        self.task_id = task_id
+        self.close_reason = close_reason
+
+
+class SolutionRejected(GeetestError):  # noqa: N818  # the name is part of the public contract
+    """The site refused every solution that was allowed for this request."""
+
+    reason = "rejected"
+
+
+class BudgetExhausted(GeetestError):  # noqa: N818  # the name is part of the public contract
+    """``GEETEST_MAX_SOLVES``, ``GEETEST_BUDGET`` or ``GEETEST_SITE_BUDGET`` allows no more; nothing was bought."""
+
+    reason = "budget"
+
+
+class CircuitOpen(GeetestError):  # noqa: N818  # the name is part of the public contract
+    """Too much was wasted on this site of late (``GEETEST_BREAKER_FAILURES``); nothing was bought."""
+
+    reason = "breaker"

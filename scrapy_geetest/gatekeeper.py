@@ -1,0 +1,169 @@
+"""Opens gates: the solution is submitted in place, and every request that waited goes again without a purchase."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, NoReturn
+
+from attrs import evolve
+from scrapy import Request
+
+from scrapy_geetest.exceptions import ChallengeError, GeetestError, SolutionRejected, SubmissionError
+from scrapy_geetest.state import RequestState, mark_departure, original, redirects, with_state
+from scrapy_geetest.submission import page_form
+from scrapy_geetest.verdict import judge
+
+if TYPE_CHECKING:
+    from scrapy.http import Response
+
+    from scrapy_geetest.config import Config
+    from scrapy_geetest.gate import Gate, Gates
+    from scrapy_geetest.inner import InnerDownloader
+    from scrapy_geetest.parking import Parking
+    from scrapy_geetest.resending import Resender
+    from scrapy_geetest.solver import Solver
+    from scrapy_geetest.stats import Stats
+    from scrapy_geetest.verdict import Verdicts
+    from scrapy_geetest.visit import Visit
+
+logger = logging.getLogger(__name__)
+
+
+class GateKeeper:
+    """The way of requests to gate sites."""
+
+    def __init__(
+        self,
+        *,
+        config: Config,
+        gates: Gates,
+        inner: InnerDownloader,
+        parking: Parking,
+        resender: Resender,
+        solver: Solver,
+        stats: Stats,
+        verdicts: Verdicts,
+    ) -> None:
+        self._max_attempts = config.max_attempts
+        self._gates = gates
+        self._inner = inner
+        self._parking = parking
+        self._resender = resender
+        self._solver = solver
+        self._stats = stats
+        self._verdicts = verdicts
+
+    async def admit(self, visit: Visit, state: RequestState) -> Request | None:
+        """Before a request is sent: wait for a gate that is being opened, and open it if the request says so.
+
+        Returns:
+            ``None``, or the request to be sent instead: a redirect that waited may lead to the captcha page, which is
+            of no use any more, so the request before the redirect goes again.
+
+        Raises:
+            GeetestError: It could not be opened.
+            Stopping: The crawl is ending.
+        """
+        gate = await self._gates.of(visit.site, visit.sent)
+        if gate.is_opening:
+            with self._parking.place():
+                await self._wait(gate, visit)
+            if state.undo is not None and redirects(visit.sent) > state.redirects:
+                return original(visit.sent)
+        elif visit.sent.meta.get("geetest") is True and not gate.is_open:
+            with self._parking.place():
+                await self._open(gate, visit)
+        mark_departure(visit.sent, evolve(state, gate=gate.openings, gate_failures=gate.failures))
+        return None
+
+    async def readmit(self, visit: Visit, state: RequestState) -> Request:
+        """After a challenge page: see to it that the gate is open.
+
+        Returns:
+            The request as the spider made it, to be sent again.
+
+        Raises:
+            GeetestError: The gate could not be opened.
+            Stopping: The crawl is ending.
+        """
+        gate = await self._gates.of(visit.site, visit.request)
+        attempts = state.attempts
+        if gate.is_opening:
+            await self._wait(gate, visit)
+        elif gate.is_open and state.gate < gate.openings:
+            self._stats.count("shared")  # it was on its way when the gate opened
+        elif state.gate_failures < gate.failures:
+            self._fail(gate.failure, visit)
+        else:
+            attempts += gate.is_open  # open, as far as was known, and yet the page was withheld
+            if attempts >= self._max_attempts:
+                raise SolutionRejected(
+                    f"The gate was opened {attempts} times (GEETEST_MAX_ATTEMPTS), and the page is withheld all the "
+                    f"same: {visit}. See what the site's is_challenge and session_key say of it",
+                    **visit.parts,
+                )
+            await self._open(gate, visit)
+        return with_state(visit.request, RequestState(attempts=attempts))
+
+    async def _wait(self, gate: Gate, visit: Visit) -> None:
+        try:
+            await self._parking.wait(gate.wait())
+        except GeetestError as error:
+            self._fail(error, visit)
+        self._stats.count("shared")
+
+    @staticmethod
+    def _fail(error: BaseException | None, visit: Visit) -> NoReturn:
+        """What the gate's opener met is what everybody gets who depended on it."""
+        if isinstance(error, GeetestError):
+            raise error.for_request(visit.request, visit.response) from error
+        raise GeetestError(f"The gate could not be opened for {visit}: {error!r}", **visit.parts)
+
+    async def _open(self, gate: Gate, visit: Visit) -> None:
+        gate.begin()
+        try:
+            await self._pass(visit)
+        except BaseException as error:
+            gate.fail(error)
+            raise
+        gate.succeed()
+
+    async def _pass(self, visit: Visit) -> None:
+        """Solve and submit until the site accepts."""
+        if visit.response is None:
+            visit = evolve(visit, response=await self._download(Request(visit.page_url), visit))
+            if not await judge(visit.site.is_challenge, visit):
+                return  # it was open
+        attempts = 0
+        while True:
+            knock = _knock(visit)
+            await self._resender.check(knock)
+            solved = await self._solver.solve(visit, attempts)
+            attempts = solved.attempts
+            submission = await self._resender.submission(knock, solved)
+            answer = evolve(visit, response=await self._download(submission, visit))
+            state = evolve(RequestState.of(submission), sent=1)
+            if await judge(visit.site.is_accepted, answer):
+                await self._verdicts.accepted(answer, state)
+                return
+            await self._verdicts.rejected(answer, state)
+            visit = answer
+
+    async def _download(self, query: Request, visit: Visit) -> Response:
+        try:
+            response = await self._inner.download(query, visit.sent, visit.response)
+        except Exception as error:
+            raise SubmissionError(
+                f"The gate could not be opened for {visit}: {query} failed: {type(error).__name__}: {error}",
+                **visit.parts,
+            ) from error
+        if response.status >= 500:  # noqa: PLR2004  # HTTP's server errors say nothing of a solution
+            raise ChallengeError(f"The gate could not be opened for {visit}: {response} was the answer", **visit.parts)
+        return response
+
+
+def _knock(visit: Visit) -> Visit:
+    """What opens the gate: the form of the challenge page, where it has one, else the request that was withheld."""
+    if page_form(visit.response) is None:
+        return visit
+    return evolve(visit, request=visit.request.replace(url=visit.page_url, method="GET", body=b""))

@@ -1,0 +1,152 @@
+"""Waiting without holding up the crawl, and without holding up its end."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from scrapy.utils.defer import maybe_deferred_to_future
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import LoopingCall, deferLater
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from scrapy.core.engine import ExecutionEngine
+    from scrapy.crawler import Crawler
+
+    from scrapy_geetest.stats import Stats
+
+logger = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
+
+TICK = 1.0  # seconds between two looks at whether the crawl is ending
+
+
+class Stopping(Exception):  # noqa: N818  # the end of a crawl is no error
+    """The crawl is ending: whoever waits gives up, and its request goes back as the spider made it."""
+
+
+class Parking:
+    """Places for requests that wait, and everything that they wait for.
+
+    A request that waits in a middleware counts in ``Downloader.active``, which Scrapy compares with
+    ``CONCURRENT_REQUESTS``. For each parked request one place is lent to the downloader for as long as it waits.
+
+    Args:
+        crawler: The crawl.
+        limit: How many places are lent at most; a request that waits beyond that holds its own place, which slows
+            the crawl down (back-pressure).
+        stats: Where the highest number of parked requests is kept.
+        reactor: The Twisted reactor, or a clock in tests.
+    """
+
+    def __init__(self, crawler: Crawler, *, limit: int, stats: Stats, reactor: Any) -> None:
+        self._crawler = crawler
+        self._limit = limit
+        self._stats = stats
+        self._reactor = reactor
+        self._parked = 0
+        self._lent = 0
+        self._overflow_logged = False
+        self._waits: set[Deferred[Any]] = set()
+        self._watch = LoopingCall(self._release_if_stopping)
+        self._watch.clock = reactor
+
+    @property
+    def parked(self) -> int:
+        """How many requests wait at this moment."""
+        return self._parked
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the crawl is ending. Scrapy sends no signal at that moment, so its engine is asked."""
+        engine = self._engine
+        return not engine.running or (engine._slot is not None and engine._slot.closing is not None)  # noqa: SLF001
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Park for as long as the block runs."""
+        lent = self._lend()
+        self._parked += 1
+        self._stats.maximum("parked_max", self._parked)
+        if not self._watch.running:
+            self._watch.start(TICK, now=False)
+        try:
+            yield
+        finally:
+            self._parked -= 1
+            if lent:
+                self._lent -= 1
+                self._engine.downloader.total_concurrency -= 1
+            if not self._parked:
+                self._watch.stop()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait *seconds*.
+
+        Raises:
+            Stopping: The crawl began to end meanwhile.
+        """
+        await self.wait(deferLater(self._reactor, seconds, lambda: None))
+
+    async def wait(self, deferred: Deferred[_T]) -> _T:
+        """Wait for *deferred*, which is cancelled when the crawl begins to end.
+
+        Raises:
+            Stopping: It was cancelled.
+        """
+        self._waits.add(deferred)
+        if self.stopping:
+            deferred.cancel()
+        try:
+            return await maybe_deferred_to_future(deferred)
+        except CancelledError:
+            raise Stopping from None
+        finally:
+            self._waits.discard(deferred)
+
+    def check(self) -> None:
+        """Called before anything is paid for.
+
+        Raises:
+            Stopping: The crawl is ending.
+        """
+        if self.stopping:
+            raise Stopping
+
+    @property
+    def _engine(self) -> ExecutionEngine:
+        engine = self._crawler.engine
+        assert engine is not None  # noqa: S101  # requests wait, so the engine runs
+        return engine
+
+    def _lend(self) -> bool:
+        downloader = self._engine.downloader
+        if downloader.total_concurrency <= 0:  # 0 is "no limit"; adding 1 would make it a limit of 1
+            return False
+        if self._lent >= self._limit:
+            self._log_overflow()
+            return False
+        self._lent += 1
+        downloader.total_concurrency += 1
+        # The engine looks for more work when something finishes, and nothing did.
+        if (slot := self._engine._slot) is not None:  # noqa: SLF001
+            slot.nextcall.schedule()
+        return True
+
+    def _log_overflow(self) -> None:
+        if not self._overflow_logged:
+            self._overflow_logged = True
+            logger.warning(
+                "GeeTest: %d requests wait for solutions (GEETEST_MAX_PARKED); those beyond that hold a place in "
+                "CONCURRENT_REQUESTS each, so the crawl slows down until solutions come.",
+                self._limit,
+            )
+
+    def _release_if_stopping(self) -> None:
+        if self.stopping:
+            for wait in list(self._waits):
+                wait.cancel()

@@ -1,0 +1,118 @@
+"""A request that goes out once more: what has to be different about it, where it may go, and by which way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from attrs import evolve
+from scrapy import Request
+
+from scrapy_geetest.exceptions import SubmissionError
+from scrapy_geetest.site import GeetestSite, resolve
+from scrapy_geetest.state import RequestState, mark_submitted, with_state
+from scrapy_geetest.submission import plan
+
+if TYPE_CHECKING:
+    from scrapy.http import Response
+
+    from scrapy_geetest.config import Config
+    from scrapy_geetest.inner import InnerDownloader
+    from scrapy_geetest.solver import Solved
+    from scrapy_geetest.visit import Visit
+
+
+class Resender:
+    """Makes the request that carries a solution, and sends requests again."""
+
+    def __init__(self, config: Config, inner: InnerDownloader) -> None:
+        self._priority_adjust = config.priority_adjust
+        self._inline = config.retry_mode == "inline"
+        self._inner = inner
+
+    async def check(self, visit: Visit) -> None:
+        """Find out before anything is paid whether and where a solution could be sent.
+
+        A site that overrides ``submit_request`` answers for itself.
+
+        Raises:
+            SubmissionError: It could not, or only to somebody else.
+        """
+        if type(visit.site).submit_request is not GeetestSite.submit_request:
+            return
+        try:
+            await _check_target(visit, plan(visit.request, visit.response, visit.site.submit_as).url)
+        except ValueError as error:
+            raise SubmissionError(f"Nothing was bought for {visit}: {error}", **visit.parts) from error
+
+    async def submission(self, visit: Visit, solved: Solved) -> Request:
+        """The request with the solution in it, ready to be sent.
+
+        Raises:
+            SubmissionError: The site's hook failed, or leads elsewhere.
+        """
+        try:
+            request = await resolve(visit.site.submit_request(visit.request, visit.response, solved.solution))
+            if not isinstance(request, Request):
+                raise TypeError(f"submit_request returned {type(request).__name__}, not a Request")  # noqa: TRY301
+            await _check_target(visit, request.url)
+        except Exception as error:
+            raise SubmissionError(
+                f"The solution of task {solved.task_id} could not be sent for {visit}: {type(error).__name__}: {error}",
+                **visit.parts,
+            ) from error
+        request = once_more(request, priority_adjust=self._priority_adjust, dont_cache=True)
+        self._inner.add_referer(_forget_slot(request, visit.request.url), visit.response)
+        state = RequestState(
+            attempts=solved.attempts, site=visit.site.name, task_id=solved.task_id, solved_ms=solved.solved_ms
+        )
+        return mark_submitted(visit.request, request, state)
+
+    async def resend(self, request: Request) -> Request | Response:
+        """Back to the scheduler or, in ``"inline"`` mode, downloaded at once, in place."""
+        if not self._inline:
+            return request
+        with_state(request, evolve(RequestState.of(request), in_place=True))
+        return await self._inner.engine.download_async(request)
+
+
+def once_more(request: Request, *, priority_adjust: int = 0, **meta: Any) -> Request:
+    """*request*, ready to be handed to the scheduler a second time, with *meta* added.
+
+    The dupefilter would drop it without a word, its own cookies would overwrite a fresh session, and a start request
+    would queue behind all the others.
+    """
+    kept = {key: value for key, value in request.meta.items() if key != "is_start_request"}
+    return request.replace(
+        dont_filter=True, cookies=None, meta={**kept, **meta}, priority=request.priority + priority_adjust
+    )
+
+
+def _forget_slot(request: Request, url: str) -> Request:
+    """Drop the download slot that Scrapy derived from *url*, where *request* now goes to another host."""
+    host = urlsplit(url).hostname
+    if request.meta.get("download_slot") == host != urlsplit(request.url).hostname:
+        del request.meta["download_slot"]
+    return request
+
+
+async def _check_target(visit: Visit, url: str) -> None:
+    """A solution goes to the site that asked for it: to the origin of the request or its page, or where the site says.
+
+    Raises:
+        ValueError: *url* is elsewhere.
+    """
+    origins = {_origin(visit.request.url), *([_origin(visit.response.url)] if visit.response is not None else [])}
+    if _origin(url) in origins:
+        return
+    downgraded = url.startswith("http:") and visit.request.url.startswith("https:")
+    if downgraded or not await resolve(visit.site.matches(url)):
+        raise ValueError(
+            f"the solution would go to {url[:200]!r}, which is not of the site {visit.site.name}; "
+            "if that is right, add its host to the site's urls"
+        )
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)

@@ -1,0 +1,372 @@
+"""What a project declares about one website, and which site a URL belongs to."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Awaitable, Mapping, Sequence
+from difflib import get_close_matches
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
+from urllib.parse import urljoin, urlsplit
+
+import jmespath
+from attrs import frozen
+from jmespath.exceptions import JMESPathError
+from scrapy import Request
+from scrapy.utils.defer import maybe_deferred_to_future
+from scrapy.utils.misc import load_object
+from twisted.internet.defer import Deferred
+
+from scrapy_geetest.challenge import Challenge, Solution, V3Solution, V4Challenge, solution_values
+from scrapy_geetest.detection import Rules, widgets_of
+from scrapy_geetest.register import RegisterError, parse_register
+from scrapy_geetest.submission import SUBMIT_AS, plan
+
+if TYPE_CHECKING:
+    from scrapy.http import Response
+
+_T = TypeVar("_T")
+Hook: TypeAlias = "_T | Awaitable[_T]"
+
+V3_FIELDS = {"challenge": "geetest_challenge", "validate": "geetest_validate", "seccode": "geetest_seccode"}
+V4_FIELDS = {key: key for key in ("captcha_id", "lot_number", "pass_token", "gen_time", "captcha_output")}
+
+
+async def resolve(outcome: _T | Awaitable[_T]) -> _T:
+    """Await what a hook returned, where it is to be awaited: a coroutine, a Deferred, or the plain value."""
+    if isinstance(outcome, Deferred):
+        outcome = maybe_deferred_to_future(outcome)
+    return await outcome if isawaitable(outcome) else outcome
+
+
+def _is_jmespath(expression: str | None) -> bool:
+    try:
+        return expression is None or bool(jmespath.compile(expression))
+    except JMESPathError:
+        return False
+
+
+async def _negated(outcome: Hook[bool]) -> bool:
+    return not await resolve(outcome)
+
+
+class GeetestSite:
+    """One website whose pages a GeeTest CAPTCHA withholds. Subclass it, or make it from keyword arguments.
+
+    Every hook (a method below) has a working default, may be overridden, and may be ``async def``.
+
+    Raises:
+        ValueError: On creation, where an attribute is unknown or its value breaks a rule; the message says which.
+    """
+
+    name: str = ""
+    """What logs call it; the class's name by default."""
+    urls: Sequence[str] = ()
+    """``"example.com"``, ``"shop.example.com/login"``, ``"127.0.0.1:8000/v3"``: a host with its subdomains, any port
+    unless one is named, a path prefix by whole segments."""
+    mode: str = "form"
+    """``"form"``: every form request needs a solution of its own. ``"gate"``: one accepted solution opens a session."""
+    version: int | None = None
+    """3 or 4; ``None``: told by the page."""
+
+    detect_css: str | Sequence[str] = ()
+    detect_xpath: str | Sequence[str] = ()
+    detect_re: str | Sequence[str] = ()
+    detect_jmespath: str | Sequence[str] = ()
+    detect_status: Sequence[int] = ()
+    """Look only at responses with these statuses; empty: at all."""
+
+    challenge_url: str | None = None
+    """v3: where a fresh challenge is to be had; relative to the page, ``{timestamp}`` stands for milliseconds."""
+    challenge_path: str | None = None
+    """JMESPath to the object with ``gt`` and ``challenge``; ``None``: found wherever they are."""
+    gt: str | None = None
+    captcha_id: str | None = None
+    risk_type: str | None = None
+    api_server: str | None = None
+    get_lib: str | Mapping[str, Any] | None = None
+    website_url: str | None = None
+    """The page that the widget is on, where it is not the page that was met."""
+
+    submit_as: str = "auto"
+    field_names: Mapping[str, str | None] = {}
+    """Solution key -> field name (``"captcha.geetest_validate"`` nests in JSON; ``None``: leave it out). The key may
+    also be one of the further values of the register answer (``token``), which is then posted back."""
+    gate_max_age: float | None = None
+    """Seconds after which a gate counts as closed again; ``None``: as long as the site lets requests through."""
+
+    _attributes: ClassVar[frozenset[str]]
+
+    def __init__(self, **attributes: Any) -> None:
+        for attribute, value in attributes.items():
+            if attribute not in ATTRIBUTES:
+                hint = "".join(f"; did you mean {close!r}?" for close in get_close_matches(attribute, ATTRIBUTES, 1))
+                raise ValueError(f"A GeetestSite has no attribute {attribute!r}{hint} It has: {', '.join(ATTRIBUTES)}.")
+            setattr(self, attribute, value)
+        self.name = self.name or type(self).__name__
+        if isinstance(self.urls, str):
+            self.urls = (self.urls,)
+        self._check()
+        self._patterns = tuple(UrlPattern.parse(url, self.name) for url in self.urls)
+        self._rules = self._own_rules()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r} {list(self.urls)}>"
+
+    def matches(self, url: str) -> Hook[bool]:
+        """Whether *url* belongs to this site."""
+        return any(pattern.matches(url) for pattern in self._patterns)
+
+    def challenge_request(self, request: Request, response: Response | None) -> Hook[Request | None]:
+        """Which request yields a fresh challenge.
+
+        By default ``challenge_url``; without one, the page itself again (its server renders a challenge into it). v4
+        needs none: ``None`` says that the challenge page and the site's attributes tell everything.
+
+        Args:
+            request: The request that is held up.
+            response: The challenge page, or ``None`` where nothing was downloaded before.
+        """
+        page_url = self.website_url or (response.url if response is not None else request.url)
+        if self.challenge_url:
+            url = self.challenge_url.replace("{timestamp}", str(int(time.time() * 1000)))
+            return Request(urljoin(page_url, url))
+        if self.page_version(response) == V4Challenge.version:
+            return None
+        return Request(page_url)
+
+    def parse_challenge(self, response: Response) -> Hook[Challenge]:
+        """Read the challenge out of the answer to :meth:`challenge_request`.
+
+        Raises:
+            ValueError: There is none in it that a solution could be bought for; the message says why.
+        """
+        return parse_register(
+            getattr(response, "text", ""),
+            path=self.challenge_path,
+            version=self.version,
+            gt=self.gt,
+            captcha_id=self.captcha_id,
+            risk_type=self.risk_type,
+            api_server=self.api_server,
+            get_lib=self.get_lib_text(),
+        )
+
+    def submit_request(self, request: Request, response: Response | None, solution: Solution) -> Hook[Request]:
+        """Put a solution into the request.
+
+        Args:
+            request: The request as the spider made it. What is returned should come from its ``replace``, so that
+                callback, meta and all else are kept.
+            response: The challenge page, or ``None`` where nothing was downloaded before.
+            solution: A :class:`~scrapy_geetest.V3Solution` or :class:`~scrapy_geetest.V4Solution`.
+        """
+        return plan(request, response, self.submit_as).fill(self.fields(solution))
+
+    def is_challenge(self, response: Response) -> Hook[bool]:
+        """Whether *response* withholds its content until GeeTest is passed."""
+        return self._rules.match(response) is not None
+
+    def is_accepted(self, response: Response) -> Hook[bool]:
+        """Whether *response*, to a request that carried a solution, shows that the site took it."""
+        outcome = self.is_challenge(response)
+        return not outcome if isinstance(outcome, bool) else _negated(outcome)
+
+    def session_key(self, request: Request) -> Hook[str]:
+        """What tells the sessions of a gate site apart: by default the cookie jar and the proxy of a request."""
+        return f"{request.meta.get('cookiejar')!r} {request.meta.get('proxy')!r}"
+
+    def fields(self, solution: Solution) -> dict[str, str]:
+        """The solution as field name -> value, by ``field_names`` and, for the rest, GeeTest's own names."""
+        names = {**(V3_FIELDS if isinstance(solution, V3Solution) else V4_FIELDS), **self.field_names}
+        return {name: value for key, value in solution_values(solution).items() if (name := names.get(key))}
+
+    def page_version(self, response: Response | None) -> int | None:
+        """The version of GeeTest: as declared, else as the attributes imply, else as the page's widget tells."""
+        if self.version is not None:
+            return self.version
+        if self.captcha_id:
+            return 4
+        if self.challenge_url or self.gt:
+            return 3
+        widgets = widgets_of(response) if response is not None else ()
+        return widgets[0].version if widgets else None
+
+    def known_challenge(self) -> V4Challenge:
+        """The challenge that the attributes alone tell, where nothing was downloaded.
+
+        Raises:
+            RegisterError: They do not.
+        """
+        if not self.captcha_id:
+            raise RegisterError(
+                f"no page was downloaded that could tell the captcha_id; set captcha_id (or challenge_url) of {self.name}",
+                transient=False,
+            )
+        return V4Challenge(
+            self.captcha_id, risk_type=self.risk_type, api_server=self.api_server, get_lib=self.get_lib_text()
+        )
+
+    def unfilled(self, challenge: Challenge) -> list[str]:
+        """Keys of ``field_names`` that nothing will fill: neither a solution nor the further values of *challenge*."""
+        known = {*V3_FIELDS, *V4_FIELDS, *challenge.extra}
+        return [key for key, name in self.field_names.items() if name and key not in known]
+
+    def get_lib_text(self) -> str | None:
+        """``get_lib`` as the service wants it: JSON in a string."""
+        return json.dumps(self.get_lib) if isinstance(self.get_lib, Mapping) else self.get_lib
+
+    def use_default_rules(self, rules: Rules) -> None:
+        """Take the selectors of the ``GEETEST_DETECT_…`` settings, where the site names none of its own."""
+        if not self._rules.named:
+            self._rules = Rules(
+                css=rules.css, xpath=rules.xpath, re=rules.re, jmespath=rules.jmespath, status=self._rules.status
+            )
+
+    @property
+    def rules(self) -> Rules:
+        """What makes a response a challenge page of this site."""
+        return self._rules
+
+    def _own_rules(self) -> Rules:
+        return Rules.compile(
+            css=self.detect_css,
+            xpath=self.detect_xpath,
+            re=self.detect_re,
+            jmespath=self.detect_jmespath,
+            status=self.detect_status,
+            source=f"site {self.name}: detect_",
+        )
+
+    def _check(self) -> None:
+        self._demand("urls", bool(self.urls), 'name at least one, e.g. "example.com/login"')
+        self._demand("mode", self.mode in MODES, f"it must be one of {', '.join(MODES)}")
+        self._demand("version", self.version in {None, 3, 4}, "it must be 3, 4 or None")
+        self._demand("submit_as", self.submit_as in SUBMIT_AS, f"it must be one of {', '.join(SUBMIT_AS)}")
+        self._demand(
+            "field_names", isinstance(self.field_names, Mapping), "it must be a dict: solution key -> field name"
+        )
+        for attribute in (
+            "challenge_url",
+            "challenge_path",
+            "gt",
+            "captcha_id",
+            "risk_type",
+            "api_server",
+            "website_url",
+        ):
+            value = getattr(self, attribute)
+            self._demand(
+                attribute, value is None or (isinstance(value, str) and bool(value)), "it must be a text or None"
+            )
+        self._demand("challenge_path", _is_jmespath(self.challenge_path), "it must be a JMESPath expression")
+        age = self.gate_max_age
+        self._demand(
+            "gate_max_age", age is None or (isinstance(age, int | float) and age > 0), "seconds above 0, or None"
+        )
+        self._demand("get_lib", isinstance(self.get_lib, str | Mapping | None), "it must be a dict, JSON text or None")
+        self._demand(
+            "website_url",
+            self.website_url is None or self.website_url.startswith(("http://", "https://")),
+            "it must begin with http:// or https://",
+        )
+
+    def _demand(self, attribute: str, holds: object, rule: str) -> None:
+        if not holds:
+            raise ValueError(f"site {self.name}: {attribute} = {getattr(self, attribute)!r} is invalid: {rule}.")
+
+
+MODES = ("form", "gate")
+ATTRIBUTES = tuple(
+    name
+    for name, value in vars(GeetestSite).items()
+    if not name.startswith("_") and not callable(value) and not isinstance(value, property | staticmethod)
+)
+
+
+@frozen
+class UrlPattern:
+    """A host with its subdomains, a port or any, a path prefix by whole segments."""
+
+    host: str
+    port: int | None
+    path: str
+
+    @classmethod
+    def parse(cls, pattern: str, site: str) -> UrlPattern:
+        """Read ``"shop.example.com:8000/login"``.
+
+        Raises:
+            ValueError: It is no such thing; the message names the *site*.
+        """
+        problem = f"site {site}: urls: {pattern!r} is invalid:"
+        if not isinstance(pattern, str) or not pattern or "*" in pattern:
+            raise ValueError(f'{problem} write a host and, if need be, a port and a path, like "example.com/login".')
+        if "://" in pattern:
+            raise ValueError(f"{problem} leave out the scheme: {pattern.partition('://')[2]!r}.")
+        try:
+            parts = urlsplit(f"//{pattern}")
+            host, port = (parts.hostname or "").rstrip("."), parts.port
+            host = host.encode("idna").decode() if not host.isascii() else host
+        except ValueError as error:
+            raise ValueError(f"{problem} {error}.") from error
+        if not host or parts.query or parts.fragment or parts.username is not None:
+            raise ValueError(f"{problem} it takes a host, a port and a path, nothing else.")
+        return cls(host, port, parts.path.rstrip("/"))
+
+    def matches(self, url: str) -> bool:
+        try:
+            parts = urlsplit(url)
+            host, port = (parts.hostname or "").rstrip("."), parts.port
+        except ValueError:
+            return False
+        if self.port is not None and self.port != (port or {"http": 80, "https": 443}.get(parts.scheme)):
+            return False
+        if host != self.host and not host.endswith("." + self.host):
+            return False
+        return parts.path == self.path or parts.path.startswith(self.path + "/") or not self.path
+
+
+def load_sites(declared: Any, default_rules: Rules) -> tuple[GeetestSite, ...]:
+    """Make the sites of ``GEETEST_SITES``: subclasses, their import paths, dicts of their attributes, or instances.
+
+    Raises:
+        ValueError: An entry is none of these, or two sites have one name.
+    """
+    if isinstance(declared, str | Mapping) or not isinstance(declared, Sequence):
+        raise ValueError(f"GEETEST_SITES must be a list of sites, not {declared!r}.")
+    sites = tuple(_load_site(entry) for entry in declared)
+    for site in sites:
+        site.use_default_rules(default_rules)
+    names = [site.name for site in sites]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"GEETEST_SITES: several sites are called {twice[0]!r}; give each a name of its own.")
+    return sites
+
+
+def _load_site(entry: Any) -> GeetestSite:
+    if isinstance(entry, Mapping):
+        urls = entry.get("urls") or ()
+        return GeetestSite(**{"name": urls if isinstance(urls, str) else next(iter(urls), ""), **entry})
+    if isinstance(entry, str):
+        try:
+            entry = load_object(entry)
+        except (ImportError, NameError, ValueError) as error:
+            raise ValueError(f"GEETEST_SITES: {entry!r} cannot be imported: {error}") from error
+    if isinstance(entry, type) and issubclass(entry, GeetestSite):
+        return entry()
+    if isinstance(entry, GeetestSite):
+        return entry
+    raise ValueError(
+        f"GEETEST_SITES: {entry!r} is not a site: it takes GeetestSite subclasses, their import paths, "
+        "or dicts of their attributes."
+    )
+
+
+async def find_site(sites: Sequence[GeetestSite], url: str) -> GeetestSite | None:
+    """The first of *sites* that *url* belongs to."""
+    for site in sites:
+        if await resolve(site.matches(url)):
+            return site
+    return None

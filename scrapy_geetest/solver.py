@@ -1,0 +1,247 @@
+"""One solution for one request: a permit, then a fresh challenge, then at once its task, then the wait."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+from scrapy.exceptions import IgnoreRequest
+from twisted.internet.defer import DeferredSemaphore
+
+from scrapy_geetest import signals
+from scrapy_geetest.exceptions import ChallengeError, SolveError
+from scrapy_geetest.identity import proxy_of
+from scrapy_geetest.parking import Stopping
+from scrapy_geetest.register import RegisterError
+from scrapy_geetest.service.errors import ADVICE, Reaction, ServiceError
+from scrapy_geetest.service.task import Task
+from scrapy_geetest.site import resolve
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from scrapy.http import Response
+
+    from scrapy_geetest.budget import Breaker, Budget
+    from scrapy_geetest.challenge import Challenge, Solution
+    from scrapy_geetest.config import Config
+    from scrapy_geetest.inner import InnerDownloader
+    from scrapy_geetest.parking import Parking
+    from scrapy_geetest.service.client import Result, ServiceClient
+    from scrapy_geetest.service.task import Proxy
+    from scrapy_geetest.stats import Stats
+    from scrapy_geetest.telling import Teller
+    from scrapy_geetest.visit import Visit
+
+logger = logging.getLogger(__name__)
+
+CHALLENGE_TRIES = 3  # of a register endpoint that says it will be better later; costs requests, no money
+CHALLENGE_PAUSE = 2.0  # seconds between them
+
+
+@frozen
+class Solved:
+    """A paid solution.
+
+    Attributes:
+        solution: What goes into the form.
+        task_id: Its task at the service.
+        attempts: How many solutions have been asked for, for this request, this one included.
+        solved_ms: When it was made, in milliseconds since the epoch.
+    """
+
+    solution: Solution
+    task_id: int | str
+    attempts: int
+    solved_ms: int
+
+
+class Solver:
+    """Buys solutions, one at a time for each request and ``GEETEST_MAX_CONCURRENT_SOLVES`` at a time in all."""
+
+    def __init__(
+        self,
+        *,
+        config: Config,
+        client: ServiceClient,
+        breaker: Breaker,
+        budget: Budget,
+        inner: InnerDownloader,
+        parking: Parking,
+        stats: Stats,
+        teller: Teller,
+    ) -> None:
+        self._config = config
+        self._client = client
+        self._breaker = breaker
+        self._budget = budget
+        self._inner = inner
+        self._parking = parking
+        self._stats = stats
+        self._teller = teller
+        self._permits = DeferredSemaphore(config.max_concurrent_solves)
+
+    async def solve(self, visit: Visit, attempts: int) -> Solved:
+        """Get a solution for *visit*.
+
+        Args:
+            visit: Who needs it; parked by the caller.
+            attempts: Solutions asked for so far.
+
+        Raises:
+            BudgetExhausted: Nothing more may be spent.
+            ChallengeError: The site gave no challenge to solve.
+            CircuitOpen: Too much was wasted on this site.
+            SolveError: The service gave no solution, or would never give one.
+            Stopping: The crawl is ending.
+        """
+        while True:
+            attempts += 1
+            try:
+                return await self._attempt(visit, attempts)
+            except ChallengeError:
+                self._breaker.failed(visit)
+                raise
+            except ServiceError as error:
+                self._stats.count_with("tasks_failed", error.code)
+                self._note(visit, error)
+                if error.reaction is not Reaction.FRESH_CHALLENGE or attempts >= self._config.max_attempts:
+                    raise _solve_error(visit, error, attempts) from error
+                logger.warning("GeeTest: %s; trying again with a fresh challenge for %s", error, visit)
+
+    def _note(self, visit: Visit, error: ServiceError) -> None:
+        """Tell the breaker, except of what says nothing about the site."""
+        if error.reaction is Reaction.STOP_SITE:
+            self._breaker.block(visit, f"the service solves nothing for it ({error.code})")
+        elif error.reaction is not Reaction.STOP_CRAWL:
+            self._breaker.failed(visit)
+
+    async def _attempt(self, visit: Visit, attempts: int) -> Solved:
+        proxy, user_agent = self._proxy(visit), self._config.user_agent
+        # The permit comes before the challenge, so that the challenge is milliseconds old when its task is created.
+        async with self._permit():
+            self._parking.check()
+            self._client.check()
+            self._breaker.check(visit)
+            await self._budget.spend(visit)
+            challenge = await self._fresh_challenge(visit)
+            self._parking.check()
+            task = Task(challenge, visit.page_url, type=self._config.task_type, proxy=proxy, user_agent=user_agent)
+            started = time.monotonic()
+            task_id = await self._client.create_task(task)
+            self._stats.count("tasks_created")
+            result = await self._result(task_id, challenge)
+        self._book(result)
+        await self._teller.tell(
+            signals.challenge_solved,
+            visit,
+            challenge=challenge,
+            solution=result.solution,
+            task_id=task_id,
+            seconds=time.monotonic() - started,
+        )
+        return Solved(result.solution, task_id, attempts, int(time.time() * 1000))
+
+    async def _result(self, task_id: int | str, challenge: Challenge) -> Result:
+        try:
+            return await self._client.result(task_id, challenge)
+        except Stopping:
+            self._stats.count("tasks_abandoned")
+            logger.warning("GeeTest: task %s was paid for and is abandoned, because the crawl is ending", task_id)
+            raise
+
+    def _book(self, result: Result) -> None:
+        self._stats.count("tasks_solved")
+        self._stats.count("solve_ms", result.waited_ms)
+        self._stats.maximum("solve_ms_max", result.waited_ms)
+        self._stats.count("cost_millionths", result.cost_millionths)
+
+    @asynccontextmanager
+    async def _permit(self) -> AsyncIterator[None]:
+        await self._parking.wait(self._permits.acquire())
+        try:
+            yield
+        finally:
+            self._permits.release()
+
+    async def _fresh_challenge(self, visit: Visit) -> Challenge:
+        for attempt in range(1, CHALLENGE_TRIES + 1):
+            try:
+                answer = await self._challenge_answer(visit)
+                challenge = await self._parse_challenge(visit, answer)
+            except RegisterError as error:
+                if not error.transient or attempt == CHALLENGE_TRIES:
+                    raise ChallengeError(f"No fresh challenge for {visit}: {error}", **visit.parts) from error
+                logger.info("GeeTest: no fresh challenge yet for %s: %s", visit, error)
+                await self._parking.sleep(CHALLENGE_PAUSE)
+            else:
+                break
+        if unfilled := visit.site.unfilled(challenge):
+            raise ChallengeError(
+                f"No fresh challenge for {visit}: the site's answer has no {', '.join(unfilled)}, which field_names names",
+                **visit.parts,
+            )
+        self._stats.count("challenges_fetched")
+        return challenge
+
+    async def _challenge_answer(self, visit: Visit) -> Response | None:
+        try:
+            query = await resolve(visit.site.challenge_request(visit.request, visit.response))
+            if query is None:
+                return visit.response
+            return await self._inner.download(query, visit.request, visit.response)
+        except (Stopping, RegisterError):
+            raise
+        except IgnoreRequest as error:
+            raise ChallengeError(
+                f"No fresh challenge for {visit}: its request was refused by this crawl: {error}. If robots.txt forbids "
+                "it and you may fetch it all the same, set dont_obey_robotstxt in the meta of the request that "
+                "challenge_request returns",
+                **visit.parts,
+            ) from error
+        except Exception as error:
+            raise ChallengeError(f"No fresh challenge for {visit}: {_words(error)}", **visit.parts) from error
+
+    async def _parse_challenge(self, visit: Visit, answer: Response | None) -> Challenge:
+        if answer is None:
+            return visit.site.known_challenge()
+        try:
+            return await resolve(visit.site.parse_challenge(answer))
+        except RegisterError as error:
+            # A status alone condemns nothing: pages that withhold come with 403, 412 or 429, challenge and all.
+            raise RegisterError(f"{answer}: {error}", transient=error.transient) from error
+        except Exception as error:
+            raise RegisterError(f"{answer}: parse_challenge failed: {_words(error)}", transient=False) from error
+
+    def _proxy(self, visit: Visit) -> Proxy | None:
+        if not self._config.pass_proxy:
+            return None
+        try:
+            return proxy_of(visit.request)
+        except ValueError as error:
+            raise SolveError(
+                f"The proxy of {visit} cannot be passed to the service (GEETEST_PASS_PROXY): {error}",
+                code="ERROR_PROXY_CREDENTIALS_INVALID_CHARACTER" if "%" in str(error) else "ERROR_PROXY_MISSING",
+                description=str(error),
+                task_id=None,
+                **visit.parts,
+            ) from None
+
+
+def _solve_error(visit: Visit, error: ServiceError, attempts: int) -> SolveError:
+    advice = ADVICE.get(error.code, "")
+    return SolveError(
+        f"No solution for {visit} after {attempts} attempt{'s' * (attempts != 1)}: {error}{advice and '. '}{advice}",
+        code=error.code,
+        description=error.description,
+        task_id=error.task_id,
+        close_reason=error.close_reason,
+        **visit.parts,
+    )
+
+
+def _words(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,58 @@
+"""The statistics of a crawl: integers only, so that any statistics backend can take them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from scrapy.statscollectors import StatsCollector
+
+PREFIX = "geetest/"
+
+NAMES = (
+    "detected",
+    "detected/v3",
+    "detected/v4",
+    "undeclared",
+    "challenges_fetched",
+    "tasks_created",
+    "tasks_solved",
+    "tasks_failed",
+    "tasks_abandoned",
+    "polls",
+    "solve_ms",
+    "solve_ms_max",
+    "cost_millionths",
+    "accepted",
+    "rejected",
+    "reported",
+    "shared",
+    "parked_max",
+    "budget_refused",
+    "gave_up",
+)
+
+
+class Stats:
+    """The ``geetest/…`` statistics of one crawl."""
+
+    def __init__(self, collector: StatsCollector) -> None:
+        self._collector = collector
+
+    def open(self) -> None:
+        """Make every statistic present, at 0, so that a monitor need not tell "none" from "not installed"."""
+        for name in NAMES:
+            self._collector.inc_value(PREFIX + name, 0)
+
+    def count(self, name: str, amount: int = 1) -> None:
+        """Add *amount* to a statistic and, for ``name/detail``, nothing to its parent."""
+        self._collector.inc_value(PREFIX + name, amount)
+
+    def count_with(self, name: str, detail: str) -> None:
+        """Add one to a statistic and one to its part ``name/detail``."""
+        self.count(name)
+        self.count(f"{name}/{detail}")
+
+    def maximum(self, name: str, value: int) -> None:
+        """Keep the largest value seen."""
+        self._collector.max_value(PREFIX + name, value)

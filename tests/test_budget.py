@@ -1,0 +1,123 @@
+"""What may be spent is counted before it is spent, and a site that wastes it gets a pause."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from crawl import collected
+from scrapy import Request
+from scrapy.settings import Settings
+
+from scrapy_geetest import BudgetExhausted, CircuitOpen, GeetestSite
+from scrapy_geetest.budget import Breaker, Budget
+from scrapy_geetest.config import Config
+from scrapy_geetest.stats import Stats
+from scrapy_geetest.visit import Visit
+
+
+def _visit(site: str = "a.test") -> Visit:
+    request = Request(f"https://{site}/")
+    return Visit(GeetestSite(urls=[site], name=site), request, None, sent=request)
+
+
+def _budget(**settings: Any) -> tuple[Budget, dict[str, Any]]:
+    collector = collected()
+    config = Config.from_settings(Settings({"GEETEST_API_KEY": "k", **settings}), environ={})
+    parking: Any = SimpleNamespace()
+    return Budget(config, parking=parking, stats=Stats(collector)), collector.get_stats()
+
+
+def _breaker(**options: Any) -> tuple[Breaker, list[float]]:
+    now = [0.0]
+    breaker = Breaker(**{"failures": 2, "seconds": 10.0, **options}, stats=Stats(collected()), clock=lambda: now[0])
+    return breaker, now
+
+
+async def _spend(budget: Budget, site: str = "a.test", times: int = 1) -> None:
+    for _ in range(times):
+        await budget.spend(_visit(site))
+
+
+async def test_without_limits_everything_may_be_spent() -> None:
+    """The defaults count nothing."""
+    budget, stats = _budget()
+    await _spend(budget, times=50)
+    assert "geetest/budget_refused" not in stats
+
+
+async def test_max_solves_is_for_the_crawl() -> None:
+    """One task more is refused, with the setting in the message."""
+    budget, stats = _budget(GEETEST_MAX_SOLVES=2)
+    await _spend(budget, times=2)
+    with pytest.raises(BudgetExhausted, match="GEETEST_MAX_SOLVES = 2"):
+        await _spend(budget)
+    assert stats["geetest/budget_refused"] == 1
+
+
+async def test_budgets_are_counted_together_and_for_each_site() -> None:
+    """Whichever is used up first refuses; one refused by its site costs the others nothing."""
+    budget, _ = _budget(GEETEST_BUDGET="3/hour; 100/day", GEETEST_SITE_BUDGET="2/hour")
+    await _spend(budget, "a.test", 2)
+    with pytest.raises(BudgetExhausted, match="GEETEST_SITE_BUDGET = 2 per 1 hour"):
+        await _spend(budget, "a.test")
+    await _spend(budget, "b.test")
+    with pytest.raises(BudgetExhausted, match="GEETEST_BUDGET = 3 per 1 hour"):
+        await _spend(budget, "c.test")
+
+
+@pytest.mark.parametrize("uri", ["redis://user:secret@127.0.0.1:1/0", "reddis://:secret@127.0.0.1:1"])
+def test_a_storage_that_cannot_be_used_is_an_error_at_start(uri: str) -> None:
+    """The message names the setting and not the password."""
+    with pytest.raises(ValueError, match="GEETEST_STORAGE_URI") as caught:
+        _budget(GEETEST_BUDGET="1/hour", GEETEST_STORAGE_URI=uri)
+    assert "secret" not in str(caught.value)
+
+
+def test_the_breaker_opens_after_failures_in_a_row() -> None:
+    """And only for the site that failed."""
+    breaker, _ = _breaker()
+    breaker.failed(_visit())
+    breaker.succeeded(_visit())
+    breaker.failed(_visit())
+    breaker.check(_visit())
+    breaker.failed(_visit())
+    with pytest.raises(CircuitOpen, match=r"GEETEST_BREAKER_FAILURES\); the next try is in 10 s"):
+        breaker.check(_visit())
+    breaker.check(_visit("b.test"))
+
+
+def test_when_its_time_is_over_one_purchase_finds_out() -> None:
+    """The others still wait; its failure opens the circuit again, its success closes it."""
+    breaker, now = _breaker(failures=1)
+    breaker.failed(_visit())
+    now[0] = 10.0
+    breaker.check(_visit())
+    with pytest.raises(CircuitOpen):
+        breaker.check(_visit())
+    breaker.failed(_visit())
+    now[0] = 19.9
+    with pytest.raises(CircuitOpen):
+        breaker.check(_visit())
+    now[0] = 20.0
+    breaker.check(_visit())
+    breaker.succeeded(_visit())
+    breaker.check(_visit())
+
+
+def test_a_site_that_the_service_refuses_is_blocked_for_the_crawl() -> None:
+    """No time ends it."""
+    breaker, now = _breaker()
+    breaker.block(_visit(), "the service solves nothing for it (ERROR_DOMAIN_NOT_ALLOWED)")
+    now[0] = 1e9
+    with pytest.raises(CircuitOpen, match="ERROR_DOMAIN_NOT_ALLOWED"):
+        breaker.check(_visit())
+
+
+def test_a_breaker_can_be_turned_off() -> None:
+    """``GEETEST_BREAKER_FAILURES = 0``."""
+    breaker, _ = _breaker(failures=0)
+    for _ in range(100):
+        breaker.failed(_visit())
+    breaker.check(_visit())

@@ -1,0 +1,130 @@
+"""Settings are read and checked once; a bad one says which, what it is, and what it should be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from scrapy.settings import Settings
+
+from scrapy_geetest.config import Config
+
+SITE = {"urls": ["shop.test"]}
+
+
+def _config(**settings: Any) -> Config:
+    return Config.from_settings(Settings({"GEETEST_API_KEY": "k" * 32, **settings}), environ={})
+
+
+def test_defaults() -> None:
+    """Every default is the one that the documentation promises."""
+    config = _config()
+    assert (config.enabled, config.sites, config.api_url) == (True, (), "https://api.capmonster.cloud")
+    assert (config.task_type, config.pass_proxy, config.user_agent) == (None, False, None)
+    assert (config.request_timeout, config.solve_timeout, config.first_poll, config.poll_interval) == (20, 120, None, 2)
+    assert (config.max_attempts, config.max_concurrent_solves, config.max_parked) == (3, 32, 512)
+    assert (config.solution_max_age, config.retry_mode, config.priority_adjust) == (300, "schedule", 100)
+    assert (config.max_solves, config.budget, config.site_budget) == (0, (), ())
+    assert (config.storage_uri, config.breaker_failures, config.breaker_seconds) == ("memory://", 5, 600)
+    assert (config.on_failure, config.close_on_fatal, config.report_rejected) == ("raise", True, True)
+
+
+def test_values_from_the_command_line_are_text() -> None:
+    """``scrapy crawl -s GEETEST_MAX_ATTEMPTS=5`` hands over a text."""
+    config = _config(
+        GEETEST_MAX_ATTEMPTS="5", GEETEST_POLL_INTERVAL="2.5", GEETEST_ENABLED="false", GEETEST_FIRST_POLL="None"
+    )
+    assert (config.max_attempts, config.poll_interval, config.enabled, config.first_poll) == (5, 2.5, False, None)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "rule"),
+    [
+        ("GEETEST_POLL_INTERVAL", 1.9, "a number of seconds of 2 or more"),
+        ("GEETEST_POLL_INTERVAL", "nan", "a number of seconds of 2 or more"),
+        ("GEETEST_FIRST_POLL", -1, "a number of seconds of 0 or more"),
+        ("GEETEST_REQUEST_TIMEOUT", 0, "a number of seconds above 0"),
+        ("GEETEST_SOLVE_TIMEOUT", "soon", "a number of seconds above 0"),
+        ("GEETEST_SOLUTION_MAX_AGE", [], "a number of seconds above 0"),
+        ("GEETEST_MAX_ATTEMPTS", 0, "a whole number of 1 or more"),
+        ("GEETEST_MAX_ATTEMPTS", 1.5, "a whole number of 1 or more"),
+        ("GEETEST_MAX_ATTEMPTS", True, "a whole number of 1 or more"),
+        ("GEETEST_MAX_CONCURRENT_SOLVES", float("inf"), "a whole number of 1 or more"),
+        ("GEETEST_MAX_PARKED", -1, "a whole number of 0 or more"),
+        ("GEETEST_PRIORITY_ADJUST", "high", "a whole number"),
+        ("GEETEST_RETRY_MODE", "now", "'schedule', 'inline'"),
+        ("GEETEST_ON_FAILURE", "ignore", "'raise', 'pass'"),
+        ("GEETEST_MAX_SOLVES", -1, "a whole number of 0 or more"),
+        ("GEETEST_BUDGET", "200", "a budget like"),
+        ("GEETEST_BUDGET", "0/hour", "a budget like"),
+        ("GEETEST_SITE_BUDGET", 200, "a text"),
+        ("GEETEST_BREAKER_FAILURES", 2.5, "a whole number"),
+        ("GEETEST_BREAKER_SECONDS", 0, "above 0"),
+        ("GEETEST_ENABLED", "perhaps", "True or False"),
+        ("GEETEST_TASK_TYPE", 5, "a text"),
+        ("GEETEST_API_URL", "http://api.capmonster.cloud", "only sent over https"),
+        ("GEETEST_API_URL", "api.capmonster.cloud", "a URL like"),
+    ],
+)
+def test_a_bad_value_is_named_with_its_rule(setting: str, value: Any, rule: str) -> None:
+    """The message holds the setting, the value and the rule."""
+    with pytest.raises(ValueError, match=rule) as caught:
+        _config(**{setting: value})
+    assert setting in str(caught.value)
+    assert repr(value) in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8000/", "http://localhost:1", "http://[::1]:5", "https://a.test/x"])
+def test_the_key_goes_over_https_or_stays_on_this_machine(url: str) -> None:
+    """A loopback address needs no TLS."""
+    assert _config(GEETEST_API_URL=url).api_url == url.rstrip("/")
+
+
+def test_a_url_with_credentials_is_refused_without_repeating_them() -> None:
+    """Secrets stay out of messages."""
+    with pytest.raises(ValueError, match="GEETEST_API_URL") as caught:
+        _config(GEETEST_API_URL="https://me:secret@a.test")
+    assert "secret" not in str(caught.value)
+
+
+def test_a_storage_with_a_password_is_refused_without_repeating_it() -> None:
+    """Secrets stay out of messages and of the repr."""
+    with pytest.raises(ValueError, match="GEETEST_STORAGE_URI") as caught:
+        _config(GEETEST_STORAGE_URI=":secret@a.test")
+    assert "secret" not in str(caught.value)
+    assert "secret" not in repr(_config(GEETEST_STORAGE_URI="redis://:secret@a.test"))
+
+
+def test_key_from_the_environment() -> None:
+    """``CAPMONSTER_API_KEY`` serves where the setting is not there, and no repr shows it."""
+    config = Config.from_settings(Settings(), environ={"CAPMONSTER_API_KEY": "secret-key"})
+    assert config.api_key == "secret-key"
+    assert "secret-key" not in repr(config)
+
+
+@pytest.mark.parametrize("key", ["with space", "new\nline", "kéy", 17])
+def test_a_malformed_key_is_refused_without_repeating_it(key: Any) -> None:
+    """It may be a key with a slip in it."""
+    with pytest.raises(ValueError, match="GEETEST_API_KEY") as caught:
+        _config(GEETEST_API_KEY=key)
+    assert str(key) not in str(caught.value)
+
+
+def test_default_selectors_serve_sites_without_their_own() -> None:
+    """``GEETEST_DETECT_…`` is for sites that name none."""
+    own = {"urls": ["own.test"], "detect_css": "#own"}
+    config = _config(GEETEST_SITES=[SITE, own], GEETEST_DETECT_CSS=["#captcha"], GEETEST_DETECT_RE="robot")
+    default, named = config.sites
+    assert (len(default.rules.css), len(default.rules.re)) == (1, 1)
+    assert (len(named.rules.css), len(named.rules.re)) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("CSS", "["), ("XPATH", "//["), ("RE", "("), ("JMESPATH", "a["), ("CSS", 5)],
+)
+def test_a_bad_selector_is_named(setting: str, value: Any) -> None:
+    """The message names the setting and the selector."""
+    with pytest.raises(ValueError, match="GEETEST_DETECT_") as caught:
+        _config(**{f"GEETEST_DETECT_{setting}": value})
+    assert str(value) in str(caught.value)

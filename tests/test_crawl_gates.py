@@ -1,0 +1,202 @@
+"""Whole crawls of gate sites: one solution opens a session, and nobody pays for it twice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from crawl import Crawl, all_stats, crawl, without_times
+from scrapy import FormRequest, Request
+
+from scrapy_geetest import GeetestError, GeetestSite, SolutionRejected, SubmissionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from crawl import RecordingSpider
+    from scrapy.http import Response
+
+    from scrapy_geetest.sandbox import Sandbox
+
+PRICE = 600  # millionths, what the sandbox charges
+
+
+def _site(sandbox: Sandbox, gate: str = "gate", **attributes: Any) -> dict[str, Any]:
+    host = sandbox.url.partition("://")[2]
+    return {
+        "name": gate,
+        "urls": [f"{host}/{gate}"],
+        "mode": "gate",
+        **({"challenge_url": f"/{gate}/register"} if gate == "gate3" else {}),
+        **attributes,
+    }
+
+
+def _pages(
+    sandbox: Sandbox, numbers: Iterable[int], gate: str = "gate", **kwargs: Any
+) -> Callable[[RecordingSpider], Iterable[Request]]:
+    def wanted(_: RecordingSpider) -> Iterable[Request]:
+        for number in numbers:
+            yield Request(f"{sandbox.url}/{gate}/page/{number}", **kwargs)
+
+    return wanted
+
+
+async def _crawl(sandbox: Sandbox, wanted: Any, site: Any, **settings: Any) -> Crawl:
+    return await crawl(
+        wanted,
+        GEETEST_SITES=[site],
+        GEETEST_API_KEY=sandbox.api_key,
+        GEETEST_API_URL=sandbox.service_url,
+        **settings,
+    )
+
+
+@pytest.mark.parametrize("gate", ["gate", "gate3", "gater"])
+@pytest.mark.parametrize("mode", ["schedule", "inline"])
+async def test_one_task_for_all_pages_of_a_session(sandbox: Sandbox, gate: str, mode: str) -> None:
+    """Sixty concurrent pages, one task; every page once; v4, v3, and a gate that redirects."""
+    outcome = await _crawl(
+        sandbox, _pages(sandbox, range(60), gate), _site(sandbox, gate), GEETEST_RETRY_MODE=mode, CONCURRENT_REQUESTS=32
+    )
+    assert outcome.errors == []
+    assert sorted(outcome.texts("h1.title::text")) == sorted(f"Page {number}" for number in range(60))
+    stats = without_times(outcome)
+    shared, detected, parked = stats.pop("shared"), stats.pop("detected"), stats.pop("parked_max")
+    assert 1 <= detected <= shared + 1 <= 60
+    assert parked > 1
+    version = "v3" if gate == "gate3" else "v4"
+    assert stats.pop(f"detected/{version}") == detected
+    expected = all_stats(
+        challenges_fetched=1, tasks_created=1, tasks_solved=1, polls=1, cost_millionths=PRICE, accepted=1
+    )
+    assert stats == {name: value for name, value in expected.items() if name in stats}
+    assert sandbox.books()["gates_opened"] == {gate: 1}
+    assert all("_geetest" not in page.meta for page in outcome.pages)
+
+
+async def test_each_cookie_jar_has_its_own_gate(sandbox: Sandbox) -> None:
+    """Two sessions, two solutions."""
+
+    def wanted(_: RecordingSpider) -> Iterable[Request]:
+        for jar in ("a", "b"):
+            for number in range(5):
+                yield Request(f"{sandbox.url}/gate/page/{number}", meta={"cookiejar": jar}, dont_filter=True)
+
+    outcome = await _crawl(sandbox, wanted, _site(sandbox))
+    assert len(outcome.pages) == 10
+    assert (outcome.stats["tasks_created"], sandbox.books()["gates_opened"]) == (2, {"gate": 2})
+
+
+async def test_a_redirected_post_goes_again_as_the_spider_made_it(sandbox: Sandbox) -> None:
+    """A closed gate answers a POST with a redirect; method and body come back after it."""
+    request = FormRequest(f"{sandbox.url}/gater/page/1", formdata={"q": "rope"}, cb_kwargs={"n": 1}, meta={"m": 2})
+    outcome = await _crawl(sandbox, lambda _: [request], _site(sandbox, "gater"))
+    assert outcome.texts("p.received::text") == ["POST q=rope"]
+    assert outcome.kwargs == [{"n": 1}]
+    [page] = outcome.pages
+    assert page.meta["m"] == 2
+    assert "redirect_urls" not in page.meta
+
+
+async def test_solve_first_opens_the_gate_before_anything_is_sent(sandbox: Sandbox) -> None:
+    """``geetest=True``: no page of the spider's is ever withheld."""
+    outcome = await _crawl(sandbox, _pages(sandbox, range(8), meta={"geetest": True}), _site(sandbox))
+    assert len(outcome.pages) == 8
+    assert (outcome.stats["detected"], outcome.stats["tasks_created"]) == (0, 1)
+
+
+async def test_solve_first_at_an_open_gate_buys_nothing(sandbox: Sandbox) -> None:
+    """The page that would show the widget shows none."""
+
+    def wanted(spider: RecordingSpider) -> Iterable[Request]:
+        def follow(_: Any) -> Request:
+            return Request(f"{sandbox.url}/gate/page/2", spider.parse, errback=spider.failed, meta={"geetest": True})
+
+        yield Request(f"{sandbox.url}/gate/page/1", follow)
+
+    outcome = await _crawl(sandbox, wanted, _site(sandbox, gate_max_age=0.001))
+    assert outcome.texts("h1.title::text") == ["Page 2"]
+    assert outcome.stats["tasks_created"] == 1
+
+
+async def test_a_gate_that_closes_again_is_opened_again(sandbox: Sandbox) -> None:
+    """The site's session ends: the next page that is withheld buys the next solution, and none is lost."""
+    sandbox.reset(solve_seconds=0.1, gate_seconds=0.6)
+
+    def wanted(_: RecordingSpider) -> Iterable[Request]:
+        yield from _pages(sandbox, range(12), meta={"download_slot": "slow"})(_)
+
+    outcome = await _crawl(
+        sandbox, wanted, _site(sandbox), DOWNLOAD_SLOTS={"slow": {"concurrency": 1, "delay": 0.15, "jitter": 0}}
+    )
+    assert sorted(outcome.texts("h1.title::text")) == sorted(f"Page {number}" for number in range(12))
+    opened = sandbox.books()["gates_opened"]["gate"]
+    assert outcome.stats["tasks_created"] == outcome.stats["accepted"] == opened
+    assert 2 <= opened <= 8
+
+
+async def test_a_wrong_answer_at_a_gate(sandbox: Sandbox) -> None:
+    """It is reported, the form of the new page is sent, and the waiting requests notice nothing."""
+    sandbox.reset(solve_seconds=0.1, wrong=1)
+    outcome = await _crawl(sandbox, _pages(sandbox, range(10)), _site(sandbox))
+    assert len(outcome.pages) == 10
+    assert [outcome.stats[name] for name in ("tasks_created", "rejected", "reported", "accepted")] == [2, 1, 1, 1]
+
+
+async def test_a_gate_that_cannot_be_opened_fails_once_for_all(sandbox: Sandbox) -> None:
+    """Everybody who waited or was bounced gets the reason, with its own request; nobody buys anew."""
+    sandbox.reset(solve_seconds=0.1, wrong="always")
+    outcome = await _crawl(sandbox, _pages(sandbox, range(10)), _site(sandbox), CONCURRENT_REQUESTS_PER_DOMAIN=16)
+    assert outcome.pages == []
+    assert {type(error) for error in outcome.errors} == {SolutionRejected}
+    urls = {error.request.url for error in outcome.errors if isinstance(error, GeetestError)}
+    assert urls == {f"{sandbox.url}/gate/page/{number}" for number in range(10)}
+    assert (outcome.stats["tasks_created"], outcome.stats["gave_up"]) == (3, 10)
+
+
+async def test_a_gate_that_never_lets_through_is_given_up(sandbox: Sandbox) -> None:
+    """The form is accepted, the pages stay withheld: a bounded number of purchases, whatever the number of pages."""
+
+    class Doubtful(GeetestSite):
+        urls = (f"{sandbox.url.partition('://')[2]}/gate",)
+        mode = "gate"
+        detect_css = "h1"  # whatever comes
+
+        def is_accepted(self, response: Response) -> bool:
+            return not response.css("#captcha-holder")
+
+    outcome = await _crawl(sandbox, _pages(sandbox, range(5)), Doubtful)
+    assert len(outcome.errors) == 5
+    assert outcome.stats["tasks_created"] <= 3
+
+
+async def test_the_gates_own_form_fails(sandbox: Sandbox) -> None:
+    """The submission breaks down: an error for everybody, no second purchase for the same opening."""
+    sandbox.reset(solve_seconds=0.1, faults={"submit": ["http-500", "..."]})
+    outcome = await _crawl(sandbox, _pages(sandbox, range(3)), _site(sandbox), RETRY_TIMES=0)
+    assert len(outcome.errors) == 3
+    assert all(isinstance(error, GeetestError) for error in outcome.errors)
+    assert outcome.stats["tasks_created"] == 1
+
+
+async def test_the_gates_own_form_is_cut_off(sandbox: Sandbox) -> None:
+    """A dropped connection while the form is sent is a ``GeetestError``, too."""
+    sandbox.reset(solve_seconds=0.1, faults={"submit": ["lost-before", "..."]})
+    outcome = await _crawl(sandbox, _pages(sandbox, range(2)), _site(sandbox), RETRY_TIMES=0)
+    assert {type(error) for error in outcome.errors} == {SubmissionError}
+    assert outcome.stats["tasks_created"] == 1
+
+
+async def test_failure_can_pass_the_pages_on(sandbox: Sandbox) -> None:
+    """``GEETEST_ON_FAILURE = "pass"``: bounced pages are flagged; those that waited unsent go and are flagged."""
+    sandbox.reset(solve_seconds=0.1, wrong="always")
+    outcome = await _crawl(
+        sandbox,
+        _pages(sandbox, range(6), meta={"handle_httpstatus_list": [403]}),
+        _site(sandbox),
+        GEETEST_ON_FAILURE="pass",
+        CONCURRENT_REQUESTS_PER_DOMAIN=2,
+    )
+    assert [page.flags for page in outcome.pages] == [["geetest-unsolved"]] * 6
+    assert outcome.stats["tasks_created"] == 3

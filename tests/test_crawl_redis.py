@@ -1,0 +1,106 @@
+"""Two workers, each with cookies of its own, over one Redis queue: what is paid for is used where it was made."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import scrapy
+
+from scrapy_geetest.stats import NAMES
+
+sys.path.insert(0, str(Path(__file__).parent / "proofs"))
+
+import shared_queue
+from shared_queue import PAGES, WORKERS, together
+
+if TYPE_CHECKING:
+    from shared_queue import Work
+
+    from scrapy_geetest.sandbox import Sandbox
+
+pytestmark = pytest.mark.skipif(bool(shared_queue.missing()), reason=f"not installed: {shared_queue.missing()}")
+
+# Times, and what depends on who came first.
+FREE = {"detected", "detected/v3", "detected/v4", "shared", "parked_max", "solve_ms", "solve_ms_max"}
+SUBMITTED_TO = {"login": "v3-login"}  # the names in the books, where they differ
+
+
+def _work(sandbox: Sandbox, folder: Path, kind: str, **settings: Any) -> list[Work]:
+    sandbox.reset(**shared_queue.OPTIONS)
+    with shared_queue.redis_server() as url:
+        return shared_queue.run(sandbox, url, folder, kind, **settings)
+
+
+def _check_workers(works: list[Work], kind: str) -> None:
+    """Both took part, neither met an error, every page was scraped exactly once."""
+    assert shared_queue.scraped(works) == shared_queue.expected(kind)
+    for work in works:
+        assert work.pages
+        assert work.status == 0
+        troubles = [line for line in work.log.splitlines() if "] ERROR: " in line or "] CRITICAL: " in line]
+        warnings = [line for line in work.log.splitlines() if "Warning: " in line and "scrapy_geetest" in line]
+        assert troubles + warnings == []
+
+
+def _check_books(books: dict[str, Any], works: list[Work], kind: str, tasks: int) -> None:
+    """So many tasks were bought, each was solved, submitted and accepted once, and both sides say so."""
+    assert books["created"]["total"] == tasks
+    assert books["outcomes"] == {"solved": tasks}
+    assert books["submissions"] == {SUBMITTED_TO.get(kind, kind): {"accepted": tasks}}
+    assert books["reports"] == []
+    assert {name: value for name, value in together(works).items() if name not in FREE} == {
+        **{name: 0 for name in NAMES if name not in FREE},
+        **dict.fromkeys(("challenges_fetched", "tasks_created", "tasks_solved", "accepted"), tasks),
+        "polls": books["polls"],
+        "cost_millionths": books["cost_millionths"],
+    }
+
+
+def test_a_form_tied_to_a_session_is_sent_by_the_worker_that_has_the_session(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Sixty logins, a session each: sixty tasks, sixty accepted answers, every page once."""
+    works = _work(sandbox, tmp_path, "login")
+    _check_workers(works, "login")
+    _check_books(sandbox.books(), works, "login", PAGES)
+    assert together(works, "detected", "detected/v3", "shared") == {
+        "detected": PAGES,
+        "detected/v3": PAGES,
+        "shared": 0,
+    }
+    assert all(work.stats["accepted"] == work.pages.total() for work in works)
+
+
+@pytest.mark.parametrize("kind", ["gate", "gate3", "gater"])
+def test_each_worker_opens_its_own_gate_once(sandbox: Sandbox, tmp_path: Path, kind: str) -> None:
+    """Sixty pages, two sessions, two tasks, even where one worker follows the redirect that the other one got."""
+    works = _work(sandbox, tmp_path, kind)
+    _check_workers(works, kind)
+    books = sandbox.books()
+    _check_books(books, works, kind, WORKERS)
+    assert [work.stats["accepted"] for work in works] == [1] * WORKERS
+    assert books["gates_opened"] == {kind: WORKERS}
+
+
+@pytest.mark.skipif(
+    scrapy.version_info < (2, 14, 1),
+    reason="Scrapy 2.14.0 opens no collector that wants a spider, as scrapy-redis's does",
+)
+def test_statistics_go_through_the_collector_of_scrapy_redis(sandbox: Sandbox, tmp_path: Path) -> None:
+    """A backend that takes integers only gets all of them, and they are the same as with Scrapy's own."""
+    works = _work(sandbox, tmp_path, "login", STATS_CLASS="scrapy_redis.stats.RedisStatsCollector")
+    _check_workers(works, "login")
+    _check_books(sandbox.books(), works, "login", PAGES)
+    for work in works:
+        assert set(NAMES) <= set(work.stats)
+        assert 0 < work.stats["solve_ms_max"] <= work.stats["solve_ms"]
+        assert work.stats["parked_max"] > 0
+
+
+def test_a_rescheduled_form_is_lost_to_the_other_worker(sandbox: Sandbox, tmp_path: Path) -> None:
+    """What ``"inline"`` is for: in ``"schedule"`` mode the same crawl pays for answers that nobody can use."""
+    works = _work(sandbox, tmp_path, "login", GEETEST_RETRY_MODE="schedule")
+    books = sandbox.books()
+    assert books["submissions"]["v3-login"]["accepted"] < books["created"]["total"]
+    assert shared_queue.scraped(works) != shared_queue.expected("login")
