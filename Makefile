@@ -1,0 +1,29 @@
+# Each target does all of its own set-up: Python >= 3.10 with venv, and a package index, are all it takes.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test clean
+
+help: ## what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: $(VENV)/demo ## crawl the example project against the local sandbox: no key, no cost
+	$(BIN)/python example_project/demo.py
+
+test: $(VENV)/tox ## lint, types, all tests with the newest and with the oldest supported versions
+	$(BIN)/tox run
+
+clean: ## remove what the targets above installed
+	rm -rf $(VENV) .tox
+
+$(VENV)/demo: setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[sandbox]'
+	touch $@
+
+$(VENV)/tox: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'tox >= 4.26'
+	touch $@

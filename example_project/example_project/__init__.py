@@ -1,0 +1,1 @@
+"""A Scrapy project that gets past GeeTest: copy what you need."""
