@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
@@ -82,9 +83,14 @@ class Gate:
 
 
 class Gates:
-    """All gates of a crawl, by site and session."""
+    """All gates of a crawl, by site and session.
+
+    Attributes:
+        name: Tells the gates of this process from those of another one that shares the queue, or came before.
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
+        self.name = token_hex(4)
         self._clock = clock
         self._gates: OrderedDict[tuple[str, str], Gate] = OrderedDict()
 

@@ -73,7 +73,9 @@ class GateKeeper:
         elif visit.sent.meta.get("geetest") is True and not gate.is_open:
             with self._parking.place():
                 await self._open(gate, visit)
-        mark_departure(visit.sent, evolve(state, gate=gate.openings, gate_failures=gate.failures))
+        mark_departure(
+            visit.sent, evolve(state, gates=self._gates.name, gate=gate.openings, gate_failures=gate.failures)
+        )
         return None
 
     async def readmit(self, visit: Visit, state: RequestState) -> Request:
@@ -87,6 +89,8 @@ class GateKeeper:
             Stopping: The crawl is ending.
         """
         gate = await self._gates.of(visit.site, visit.request)
+        if state.gates != self._gates.name:  # sent by another process, with another session
+            state = evolve(state, gate=0, gate_failures=gate.failures)
         attempts = state.attempts
         if gate.is_opening:
             await self._wait(gate, visit)

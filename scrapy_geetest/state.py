@@ -41,6 +41,7 @@ class RequestState:
         solved_ms: When that solution was made, in milliseconds since the epoch (it has to outlive the process).
         sent: How often the solution went out: more than once when Scrapy retried the request.
         redirects: How many redirects the request had behind it; one more, and the solution has been delivered.
+        gates: Which process counted the following two; those of another one say nothing.
         gate: How often the gate of its session had been opened when the request was sent.
         gate_failures: How often opening that gate had failed by then.
         in_place: Downloaded from inside the middleware, so that nobody could take it back to a queue.
@@ -55,6 +56,7 @@ class RequestState:
     solved_ms: int = 0
     sent: int = 0
     redirects: int = 0
+    gates: str = ""
     gate: int = 0
     gate_failures: int = 0
     in_place: bool = False

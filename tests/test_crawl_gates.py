@@ -171,6 +171,27 @@ async def test_a_gate_that_never_lets_through_is_given_up(sandbox: Sandbox) -> N
     assert outcome.stats["tasks_created"] <= 3
 
 
+async def test_counts_of_another_process_say_nothing(sandbox: Sandbox) -> None:
+    """A redirect to the captcha page that a shared queue brought from a worker whose gate was opened more often."""
+    foreign = {"gates": "other", "gate": 3, "gate_failures": 2, "redirects": 0, "undo": _undo(sandbox)}
+    meta = {"_geetest": foreign, "redirect_urls": [f"{sandbox.url}/gater/page/1"]}
+
+    def wanted(spider: RecordingSpider) -> Iterable[Request]:
+        def then(_: Response) -> Request:
+            captcha = f"{sandbox.url}/gater/captcha?return=%2Fgater%2Fpage%2F1"
+            return Request(captcha, spider.parse, errback=spider.failed, meta=meta)
+
+        yield Request(f"{sandbox.url}/gater/page/2", then)
+
+    outcome = await _crawl(sandbox, wanted, _site(sandbox, "gater"), GEETEST_MAX_ATTEMPTS=1)
+    assert outcome.texts("h1.title::text") == ["Page 1"]
+    assert outcome.stats["tasks_created"] == 1
+
+
+def _undo(sandbox: Sandbox) -> dict[str, Any]:
+    return {"url": f"{sandbox.url}/gater/page/1", "method": "GET", "body": "", "priority": 0, "headers": {}}
+
+
 async def test_the_gates_own_form_fails(sandbox: Sandbox) -> None:
     """The submission breaks down: an error for everybody, no second purchase for the same opening."""
     sandbox.reset(solve_seconds=0.1, faults={"submit": ["http-500", "..."]})
