@@ -66,12 +66,12 @@ class GateKeeper:
         """
         gate = await self._gates.of(visit.site, visit.sent)
         if gate.is_opening:
-            with self._parking.place():
+            with self._parking.place(visit.site.name):
                 await self._wait(gate, visit)
             if state.undo is not None and redirects(visit.sent) > state.redirects:
                 return original(visit.sent)
         elif visit.sent.meta.get("geetest") is True and not gate.is_open:
-            with self._parking.place():
+            with self._parking.place(visit.site.name):
                 await self._open(gate, visit)
         mark_departure(
             visit.sent, evolve(state, gates=self._gates.name, gate=gate.openings, gate_failures=gate.failures)

@@ -1,9 +1,16 @@
-"""The way of a request that meets a GeeTest CAPTCHA."""
+"""The way of a request that meets a GeeTest CAPTCHA.
+
+::
+
+    response ─▶ site for its URL? ─▶ challenge page? ─▶ park ─▶ solution ─▶ request with it ─▶ accepted?
+                no: untouched        no: untouched                                             no: again, if allowed
+"""
 
 from __future__ import annotations
 
 import logging
 import time
+from secrets import token_hex
 from typing import TYPE_CHECKING, TypeVar
 
 from attrs import evolve
@@ -11,101 +18,54 @@ from scrapy import Request
 from scrapy import signals as scrapy_signals
 from scrapy.exceptions import NotConfigured
 from scrapy.http.request import NO_CALLBACK
-from scrapy.utils.defer import deferred_from_coro, maybe_deferred_to_future
 
-from scrapy_geetest import signals
-from scrapy_geetest.budget import Breaker, Budget
+from scrapy_geetest.assembly import assemble
 from scrapy_geetest.config import API_KEY_VARIABLE, Config
-from scrapy_geetest.exceptions import GeetestError, SolveError, StoppedError
-from scrapy_geetest.gate import Gates
-from scrapy_geetest.gatekeeper import GateKeeper
-from scrapy_geetest.inner import InnerDownloader, is_robots_txt
-from scrapy_geetest.parking import Parking, Stopping
-from scrapy_geetest.resending import Resender, once_more
-from scrapy_geetest.service.client import ServiceClient
-from scrapy_geetest.service.pacing import Pacing
-from scrapy_geetest.service.transport import Transport
+from scrapy_geetest.exceptions import GeetestError
+from scrapy_geetest.inner import is_robots_txt
+from scrapy_geetest.outcome import flagged, stopped
+from scrapy_geetest.parking import Stopping
+from scrapy_geetest.resending import once_more
 from scrapy_geetest.site import find_site
-from scrapy_geetest.solver import Solver
 from scrapy_geetest.state import RequestState, clear, is_inner, original, with_state
-from scrapy_geetest.stats import Stats
-from scrapy_geetest.telling import Teller
-from scrapy_geetest.undeclared import UndeclaredPages
-from scrapy_geetest.verdict import Verdicts, judge
+from scrapy_geetest.verdict import judge
 from scrapy_geetest.visit import Visit
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
+    from decimal import Decimal
 
     from scrapy.crawler import Crawler
     from scrapy.http import Response
     from typing_extensions import Self
 
+    from scrapy_geetest.challenge import Solution
 
 logger = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
-
-UNSOLVED = "geetest-unsolved"
 
 
 class GeetestMiddleware:
     """Downloader middleware (order 585): what a CAPTCHA withholds is solved and asked for again."""
 
     def __init__(self, crawler: Crawler, config: Config) -> None:
-        from twisted.internet import reactor
-
-        self._crawler = crawler
+        parts = assemble(crawler, config)
         self._config = config
         self._sites = {site.name: site for site in config.sites}
-        self._stats = Stats(crawler.stats)
-        self._teller = Teller(crawler)
-        self._inner = InnerDownloader(crawler)
-        self._parking = Parking(crawler, limit=config.max_parked, stats=self._stats, reactor=reactor)
-        self._client = ServiceClient(
-            api_key=config.api_key,
-            transport=Transport(
-                base_url=config.api_url,
-                timeout=config.request_timeout,
-                settle=maybe_deferred_to_future,
-                reactor=reactor,
-            ),
-            pacing=Pacing(first_poll=config.first_poll, interval=config.poll_interval),
-            sleep=self._parking.sleep,
-            clock=time.monotonic,
-            solve_timeout=config.solve_timeout,
-            on_poll=lambda: self._stats.count("polls"),
-        )
-        breaker = Breaker(failures=config.breaker_failures, seconds=config.breaker_seconds, stats=self._stats)
-        self._solver = Solver(
-            breaker=breaker,
-            budget=Budget(config, parking=self._parking, stats=self._stats),
-            config=config,
-            client=self._client,
-            inner=self._inner,
-            parking=self._parking,
-            stats=self._stats,
-            teller=self._teller,
-        )
-        self._verdicts = Verdicts(
-            breaker=breaker, config=config, client=self._client, stats=self._stats, teller=self._teller
-        )
-        self._resender = Resender(config, self._inner)
-        self._gatekeeper = GateKeeper(
-            config=config,
-            gates=Gates(time.monotonic),
-            inner=self._inner,
-            parking=self._parking,
-            resender=self._resender,
-            solver=self._solver,
-            stats=self._stats,
-            verdicts=self._verdicts,
-        )
-        self._undeclared = UndeclaredPages(self._stats)
-        self._cookies_enabled = crawler.settings.getbool("COOKIES_ENABLED")
-        self._warned_sites: set[str] = set()
         self._has_gates = any(site.mode == "gate" for site in config.sites)
+        self._bulletin = parts.bulletin
+        self._client = parts.client
+        self._gatekeeper = parts.gatekeeper
+        self._outcomes = parts.outcomes
+        self._parking = parts.parking
+        self._resender = parts.resender
+        self._solver = parts.solver
+        self._stats = parts.stats
+        self._undeclared = parts.undeclared
+        self._verdicts = parts.verdicts
         self._retried_statuses = {int(status) for status in crawler.settings.getlist("RETRY_HTTP_CODES")}
+        self._run = token_hex(4)  # tells this run from the one before, of whose queue a request may come
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -134,7 +94,43 @@ class GeetestMiddleware:
         self._stats.open()
 
     async def spider_closed(self) -> None:
+        self._bulletin.close()
         await self._client.close()
+
+    async def solve(self, page: Response | Request) -> Solution:
+        """A solution for a spider that needs the answer itself, with the same budget, freshness and statistics.
+
+        ``solution = await crawler.get_downloader_middleware(GeetestMiddleware).solve(response)``
+
+        Args:
+            page: The challenge page; or a request, where the site's attributes tell where a challenge is to be had.
+
+        Raises:
+            GeetestError: There is none to be had; counted and logged as always.
+            ValueError: The URL belongs to no declared site.
+        """
+        request = page if isinstance(page, Request) else page.request
+        site = None if request is None else await find_site(self._config.sites, request.url)
+        if site is None or request is None:
+            raise ValueError(f"{page} belongs to no site in GEETEST_SITES")
+        visit = Visit(site, request, None if isinstance(page, Request) else page, sent=request)
+        try:
+            with self._parking.place(site.name, lend=False):
+                return (await self._solver.solve(visit, attempts=0)).solution
+        except Stopping:
+            error: GeetestError = stopped(visit)
+        except GeetestError as refusal:
+            error = refusal
+        await self._outcomes.tell(visit, error)
+        raise error
+
+    async def balance(self) -> Decimal:
+        """The account's balance, in the service's currency.
+
+        Raises:
+            ServiceError: The service did not say.
+        """
+        return await self._client.balance()
 
     async def process_request(self, request: Request) -> Request | Response | None:
         if is_inner(request) or is_robots_txt(request) or request.meta.get("geetest") is False:
@@ -161,7 +157,7 @@ class GeetestMiddleware:
             return response
         state = RequestState.of(request)
         if state.unsolved:
-            return _flagged(request, response)
+            return flagged(request, response)
         site = self._sites.get(state.site) or await find_site(self._config.sites, request.url)
         if site is None:
             self._undeclared.look(request, response)
@@ -181,9 +177,9 @@ class GeetestMiddleware:
             return visit.response
         if "cached" in visit.response.flags:  # a replay tells nothing of the site as it is now
             return once_more(visit.request, dont_cache=True)
-        await self._detected(visit)
+        await self._outcomes.detected(visit)
         if visit.site.mode == "gate":
-            with self._parking.place():
+            with self._parking.place(visit.site.name):
                 return await self._resender.resend(
                     once_more(await self._gatekeeper.readmit(visit, state), dont_cache=True)
                 )
@@ -196,7 +192,7 @@ class GeetestMiddleware:
 
     async def _solve(self, visit: Visit, state: RequestState) -> Request | Response:
         """From a challenge page, or the knowledge that there would be one, to the request with a solution in it."""
-        with self._parking.place():
+        with self._parking.place(visit.site.name):
             if state.submitted:
                 await self._verdicts.rejected(visit, state)
             await self._resender.check(visit)
@@ -208,16 +204,18 @@ class GeetestMiddleware:
         try:
             return await way
         except Stopping:
-            if RequestState.of(visit.sent).in_place:
+            state = RequestState.of(visit.sent)
+            if state.in_place:
                 raise  # whoever downloads it in place takes its own request back
-            if visit.request.callback is not NO_CALLBACK:
-                return once_more(visit.request)
-            error: GeetestError = StoppedError(f"The crawl ended before the CAPTCHA was solved: {visit}", **visit.parts)
-            return await self._gave_up(visit, error)
+            # What was returned in this run before, and came here again, was awaited by somebody and not put in a queue.
+            if visit.request.callback is NO_CALLBACK or state.returned == self._run:
+                return await self._outcomes.gave_up(visit, stopped(visit))
+            kept = RequestState(attempts=state.attempts, returned=self._run)
+            return with_state(once_more(visit.request), kept)
         except GeetestError as error:
             if error.told:
                 raise
-            return await self._gave_up(visit, error)
+            return await self._outcomes.gave_up(visit, error)
 
     def _departing(self, request: Request, state: RequestState) -> Request | None:
         """A solution is about to be sent, unless it has become too old on the way."""
@@ -228,25 +226,6 @@ class GeetestMiddleware:
         fresh = once_more(original(request))
         return with_state(fresh, RequestState(attempts=max(0, state.attempts - 1)))
 
-    async def _detected(self, visit: Visit) -> None:
-        version = visit.site.page_version(visit.response)
-        self._stats.count("detected")
-        if version is not None:
-            self._stats.count(f"detected/v{version}")
-        logger.debug("GeeTest: challenge page %s", visit)
-        self._warn_of_lost_session(visit)
-        await self._teller.tell(signals.challenge_detected, visit, version=version)
-
-    def _warn_of_lost_session(self, visit: Visit) -> None:
-        kept = self._cookies_enabled and not visit.sent.meta.get("dont_merge_cookies")
-        if not kept and visit.site.name not in self._warned_sites:
-            self._warned_sites.add(visit.site.name)
-            logger.warning(
-                "GeeTest: %s is sent without Scrapy's cookies (dont_merge_cookies, or COOKIES_ENABLED = False). Most "
-                "sites tie challenge and answer together by a session cookie, and will refuse what is paid for.",
-                visit,
-            )
-
     async def _accepted(self, visit: Visit, state: RequestState) -> Response:
         assert visit.response is not None  # noqa: S101  # it was judged
         if visit.response.status in self._retried_statuses or visit.response.status >= 500:  # noqa: PLR2004  # HTTP's
@@ -255,28 +234,3 @@ class GeetestMiddleware:
         visit.sent.meta.pop("geetest", None)  # spent: a follow-up that takes over this meta must not buy another
         await self._verdicts.accepted(visit, state)
         return visit.response
-
-    async def _gave_up(self, visit: Visit, error: GeetestError) -> Response | None:
-        error.told = True
-        self._stats.count_with("gave_up", error.reason)
-        logger.error("GeeTest: gave up: %s", error)
-        await self._teller.tell(signals.solve_failed, visit, error=error)
-        if isinstance(error, SolveError) and error.close_reason and self._config.close_on_fatal:
-            self._close_spider(error.close_reason)
-        clear(visit.sent)
-        if self._config.on_failure == "raise":
-            raise error
-        if visit.response is not None:
-            return _flagged(visit.sent, visit.response)
-        with_state(visit.sent, RequestState(unsolved=True))
-        return None
-
-    def _close_spider(self, reason: str) -> None:
-        # Not awaited: the spider closes once its requests are done, and ours is one of them.
-        closing = deferred_from_coro(self._inner.engine.close_spider_async(reason=reason))
-        closing.addErrback(lambda failure: logger.error("GeeTest: the spider could not be closed: %s", failure.value))
-
-
-def _flagged(request: Request, response: Response) -> Response:
-    clear(request)
-    return response.replace(flags=[*response.flags, UNSOLVED])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from contextlib import contextmanager
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from scrapy.utils.defer import maybe_deferred_to_future
@@ -11,7 +13,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import LoopingCall, deferLater
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from scrapy.core.engine import ExecutionEngine
     from scrapy.crawler import Crawler
@@ -37,28 +39,37 @@ class Parking:
 
     Args:
         crawler: The crawl.
+        on_tick: Called every second as long as a request waits.
         limit: How many places are lent at most; a request that waits beyond that holds its own place, which slows
             the crawl down (back-pressure).
         stats: Where the highest number of parked requests is kept.
         reactor: The Twisted reactor, or a clock in tests.
     """
 
-    def __init__(self, crawler: Crawler, *, limit: int, stats: Stats, reactor: Any) -> None:
+    def __init__(
+        self, crawler: Crawler, *, limit: int, stats: Stats, reactor: Any, on_tick: Callable[[Parking], None]
+    ) -> None:
         self._crawler = crawler
         self._limit = limit
         self._stats = stats
         self._reactor = reactor
-        self._parked = 0
+        self._on_tick = on_tick
+        self._parked: dict[object, tuple[str, float]] = {}  # ticket -> site, since when
         self._lent = 0
         self._overflow_logged = False
         self._waits: set[Deferred[Any]] = set()
-        self._watch = LoopingCall(self._release_if_stopping)
+        self._watch = LoopingCall(self._tick)
         self._watch.clock = reactor
 
     @property
-    def parked(self) -> int:
-        """How many requests wait at this moment."""
-        return self._parked
+    def parked(self) -> Counter[str]:
+        """How many requests wait at this moment, by site."""
+        return Counter(site for site, _ in self._parked.values())
+
+    @property
+    def longest(self) -> float:
+        """Seconds since the first of them began to wait; 0 if none waits."""
+        return self._reactor.seconds() - min(self._parked.values(), key=itemgetter(1))[1] if self._parked else 0.0
 
     @property
     def stopping(self) -> bool:
@@ -67,17 +78,23 @@ class Parking:
         return not engine.running or (engine._slot is not None and engine._slot.closing is not None)  # noqa: SLF001
 
     @contextmanager
-    def place(self) -> Iterator[None]:
-        """Park for as long as the block runs."""
-        lent = self._lend()
-        self._parked += 1
-        self._stats.maximum("parked_max", self._parked)
+    def place(self, site: str, *, lend: bool = True) -> Iterator[None]:
+        """Park a request to *site* for as long as the block runs.
+
+        Args:
+            site: Its name, for the progress line.
+            lend: Whether it holds a place in the downloader (a spider's callback does not).
+        """
+        lent = lend and self._lend()
+        ticket = object()
+        self._parked[ticket] = site, self._reactor.seconds()
+        self._stats.maximum("parked_max", len(self._parked))
         if not self._watch.running:
             self._watch.start(TICK, now=False)
         try:
             yield
         finally:
-            self._parked -= 1
+            del self._parked[ticket]
             if lent:
                 self._lent -= 1
                 self._engine.downloader.total_concurrency -= 1
@@ -146,7 +163,8 @@ class Parking:
                 self._limit,
             )
 
-    def _release_if_stopping(self) -> None:
+    def _tick(self) -> None:
+        self._on_tick(self)
         if self.stopping:
             for wait in list(self._waits):
                 wait.cancel()

@@ -110,7 +110,12 @@ class Solver:
                 self._note(visit, error)
                 if error.reaction is not Reaction.FRESH_CHALLENGE or attempts >= self._config.max_attempts:
                     raise _solve_error(visit, error, attempts) from error
-                logger.warning("GeeTest: %s; trying again with a fresh challenge for %s", error, visit)
+                logger.warning(
+                    "GeeTest: %s (%s); trying again with a fresh challenge for %s",
+                    error,
+                    "billed" if error.billed else "not billed, as documented",
+                    visit,
+                )
 
     def _note(self, visit: Visit, error: ServiceError) -> None:
         """Tell the breaker, except of what says nothing about the site."""

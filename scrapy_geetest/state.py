@@ -45,6 +45,7 @@ class RequestState:
         gate: How often the gate of its session had been opened when the request was sent.
         gate_failures: How often opening that gate had failed by then.
         in_place: Downloaded from inside the middleware, so that nobody could take it back to a queue.
+        returned: The run that returned it to the queue as it is, because the crawl was ending.
         unsolved: Given up with ``GEETEST_ON_FAILURE = "pass"``: whatever comes goes to the callback.
         undo: What the request was before.
     """
@@ -60,6 +61,7 @@ class RequestState:
     gate: int = 0
     gate_failures: int = 0
     in_place: bool = False
+    returned: str = ""
     unsolved: bool = False
     undo: Undo | None = None
 

@@ -44,8 +44,12 @@ class Stats:
         for name in NAMES:
             self._collector.inc_value(PREFIX + name, 0)
 
+    def value(self, name: str) -> int:
+        """What a statistic is at this moment."""
+        return int(self._collector.get_value(PREFIX + name, 0))
+
     def count(self, name: str, amount: int = 1) -> None:
-        """Add *amount* to a statistic and, for ``name/detail``, nothing to its parent."""
+        """Add *amount* to a statistic."""
         self._collector.inc_value(PREFIX + name, amount)
 
     def count_with(self, name: str, detail: str) -> None:

@@ -12,6 +12,7 @@ ADDONS = {"scrapy_geetest.Addon": 500}
 GEETEST_SITES = [
     "example_project.sites.ShopLogin",
     "example_project.sites.ItemsApi",
+    "example_project.sites.Harbour",
 ]
 
 # Where the spiders go. By default to the sandbox, as "scrapy geetest sandbox" starts it: no key, no cost.

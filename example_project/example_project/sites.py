@@ -26,6 +26,18 @@ class ShopLogin(GeetestSite):
     # geetest_challenge, geetest_validate and geetest_seccode are added to the form that the spider sends.
 
 
+class Harbour(GeetestSite):
+    """A GeeTest v4 gate: whoever has passed once may read on, as long as the session's cookie holds."""
+
+    urls = (f"{HOST}/gate",)
+
+    # One solution opens the session, for all requests with the same cookie jar and proxy.
+    mode = "gate"
+
+    # The page that withholds answers 403; its captchaId and its form are found in the page.
+    detect_status = (403,)
+
+
 class ItemsApi(GeetestSite):
     """A GeeTest v4 JSON API: it says that it wants an answer, and takes it nested in the JSON of the request."""
 
