@@ -1,0 +1,67 @@
+"""Builds sdist and wheel twice, checks that they are the same, complete and clean, and uses the wheel in an empty environment.
+
+Usage: ``python tests/proofs/package.py`` (needs ``build`` and ``twine``, and a package index)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import venv
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+EPOCH = "1767225600"  # of all files in the packages; any moment does, as long as it is the same
+SMOKE = """
+import importlib.metadata, scrapy_geetest
+from scrapy_geetest import *
+from scrapy_geetest.sandbox import Sandbox
+with Sandbox(solve_seconds=0.1) as sandbox:
+    assert sandbox.books()["created"]["total"] == 0
+print(importlib.metadata.version("scrapy-geetest"), scrapy_geetest.__version__)
+"""
+
+
+def build(target: Path) -> dict[str, str]:
+    """Build both into *target*; returns file name -> SHA-256."""
+    environ = {**os.environ, "SOURCE_DATE_EPOCH": EPOCH}
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "source"
+        files = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.split()
+        for name in files:
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, source / name)
+            os.utime(source / name, (int(EPOCH), int(EPOCH)))
+            (source / name).chmod(0o644)
+        command = [sys.executable, "-m", "build", "--outdir", str(target), str(source)]
+        subprocess.run(command, env=environ, check=True, stdout=subprocess.DEVNULL)
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(target.iterdir())}
+
+
+def main() -> int:
+    """Run all checks; the first that fails ends it."""
+    with tempfile.TemporaryDirectory() as folder:
+        first, second, empty = Path(folder, "1"), Path(folder, "2"), Path(folder, "empty")
+        hashes, again = build(first), build(second)
+        for name, digest in hashes.items():
+            print(f"{name}: {'the same twice' if again[name] == digest else 'DIFFERS'} {digest[:16]}")
+        [wheel] = first.glob("*.whl")
+        subprocess.run([sys.executable, "-m", "twine", "check", "--strict", *map(str, first.iterdir())], check=True)
+        names = zipfile.ZipFile(wheel).namelist()
+        strangers = [name for name in names if not name.startswith(("scrapy_geetest/", "scrapy_geetest-"))]
+        print(f"{wheel.name}: {len(names)} files, {len(strangers)} outside the package, py.typed {'scrapy_geetest/py.typed' in names}")
+        venv.create(empty, with_pip=True)
+        python = str(empty / "bin" / "python")
+        subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", f"{wheel}[sandbox]"], check=True)
+        subprocess.run([python, "-c", SMOKE], cwd=folder, check=True)
+        subprocess.run([python, "-m", "scrapy", "geetest", "-h"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    return 1 if strangers or hashes != again or "scrapy_geetest/py.typed" not in names else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
