@@ -1,15 +1,19 @@
-"""Builds sdist and wheel twice, checks that they are the same, complete and clean, and uses the wheel in an empty environment.
+"""Builds sdist and wheel twice, checks that they are the same and clean, and uses the wheel in an empty environment.
 
-Usage: ``python tests/proofs/package.py`` (needs ``build`` and ``twine``, and a package index)
+Usage: ``python tests/proofs/package.py [FOLDER]`` (needs ``build`` and ``twine``, and a package index); with a folder,
+what was built and checked is put there.
 """
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import io
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import venv
 import zipfile
@@ -40,7 +44,23 @@ def build(target: Path) -> dict[str, str]:
             (source / name).chmod(0o644)
         command = [sys.executable, "-m", "build", "--outdir", str(target), str(source)]
         subprocess.run(command, env=environ, check=True, stdout=subprocess.DEVNULL)
+    for sdist in target.glob("*.tar.gz"):
+        level(sdist)
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(target.iterdir())}
+
+
+def level(sdist: Path) -> None:
+    """Pack an sdist again with nothing in it of when and by whom it was built: setuptools writes the present moment."""
+    with tarfile.open(sdist) as archive:
+        members = [(member, archive.extractfile(member)) for member in archive.getmembers()]
+        contents = [(member, file.read() if file is not None else b"") for member, file in members]
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for member, content in sorted(contents, key=lambda item: item[0].name):
+            member.mtime, member.uid, member.gid, member.uname, member.gname = int(EPOCH), 0, 0, "", ""
+            member.pax_headers = {}
+            archive.addfile(member, io.BytesIO(content))
+    sdist.write_bytes(gzip.compress(packed.getvalue(), mtime=int(EPOCH)))
 
 
 def main() -> int:
@@ -54,12 +74,18 @@ def main() -> int:
         subprocess.run([sys.executable, "-m", "twine", "check", "--strict", *map(str, first.iterdir())], check=True)
         names = zipfile.ZipFile(wheel).namelist()
         strangers = [name for name in names if not name.startswith(("scrapy_geetest/", "scrapy_geetest-"))]
-        print(f"{wheel.name}: {len(names)} files, {len(strangers)} outside the package, py.typed {'scrapy_geetest/py.typed' in names}")
+        print(
+            f"{wheel.name}: {len(names)} files, {len(strangers)} outside the package, py.typed {'scrapy_geetest/py.typed' in names}"
+        )
         venv.create(empty, with_pip=True)
         python = str(empty / "bin" / "python")
-        subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", f"{wheel}[sandbox]"], check=True)
+        subprocess.run(
+            [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", f"{wheel}[sandbox]"], check=True
+        )
         subprocess.run([python, "-c", SMOKE], cwd=folder, check=True)
         subprocess.run([python, "-m", "scrapy", "geetest", "-h"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+        if sys.argv[1:]:
+            shutil.copytree(first, sys.argv[1], dirs_exist_ok=True)
     return 1 if strangers or hashes != again or "scrapy_geetest/py.typed" not in names else 0
 
 
