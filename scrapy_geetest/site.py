@@ -8,10 +8,9 @@ from collections.abc import Awaitable, Mapping, Sequence
 from difflib import get_close_matches
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import jmespath
-from attrs import frozen
 from jmespath.exceptions import JMESPathError
 from scrapy import Request
 from scrapy.utils.defer import maybe_deferred_to_future
@@ -22,6 +21,7 @@ from scrapy_geetest.challenge import Challenge, Solution, V3Solution, V4Challeng
 from scrapy_geetest.detection import Rules, widgets_of
 from scrapy_geetest.register import RegisterError, parse_register
 from scrapy_geetest.submission import SUBMIT_AS, plan
+from scrapy_geetest.url_pattern import UrlPattern
 
 if TYPE_CHECKING:
     from scrapy.http import Response
@@ -283,49 +283,6 @@ ATTRIBUTES = tuple(
     for name, value in vars(GeetestSite).items()
     if not name.startswith("_") and not callable(value) and not isinstance(value, property | staticmethod)
 )
-
-
-@frozen
-class UrlPattern:
-    """A host with its subdomains, a port or any, a path prefix by whole segments."""
-
-    host: str
-    port: int | None
-    path: str
-
-    @classmethod
-    def parse(cls, pattern: str, site: str) -> UrlPattern:
-        """Read ``"shop.example.com:8000/login"``.
-
-        Raises:
-            ValueError: It is no such thing; the message names the *site*.
-        """
-        problem = f"site {site}: urls: {pattern!r} is invalid:"
-        if not isinstance(pattern, str) or not pattern or "*" in pattern:
-            raise ValueError(f'{problem} write a host and, if need be, a port and a path, like "example.com/login".')
-        if "://" in pattern:
-            raise ValueError(f"{problem} leave out the scheme: {pattern.partition('://')[2]!r}.")
-        try:
-            parts = urlsplit(f"//{pattern}")
-            host, port = (parts.hostname or "").rstrip("."), parts.port
-            host = host.encode("idna").decode() if not host.isascii() else host
-        except ValueError as error:
-            raise ValueError(f"{problem} {error}.") from error
-        if not host or parts.query or parts.fragment or parts.username is not None:
-            raise ValueError(f"{problem} it takes a host, a port and a path, nothing else.")
-        return cls(host, port, parts.path.rstrip("/"))
-
-    def matches(self, url: str) -> bool:
-        try:
-            parts = urlsplit(url)
-            host, port = (parts.hostname or "").rstrip("."), parts.port
-        except ValueError:
-            return False
-        if self.port is not None and self.port != (port or {"http": 80, "https": 443}.get(parts.scheme)):
-            return False
-        if host != self.host and not host.endswith("." + self.host):
-            return False
-        return parts.path == self.path or parts.path.startswith(self.path + "/") or not self.path
 
 
 def load_sites(declared: Any, default_rules: Rules) -> tuple[GeetestSite, ...]:
