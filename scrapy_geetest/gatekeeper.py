@@ -73,9 +73,8 @@ class GateKeeper:
         elif visit.sent.meta.get("geetest") is True and not gate.is_open:
             with self._parking.place(visit.site.name):
                 await self._open(gate, visit)
-        mark_departure(
-            visit.sent, evolve(state, gates=self._gates.name, gate=gate.openings, gate_failures=gate.failures)
-        )
+        noted = evolve(state, gates=self._gates.name, gate=gate.openings, gate_failures=gate.failures)
+        mark_departure(visit.sent, evolve(noted, site=visit.site.name))  # its captcha page may be of no site's URL
         return None
 
     async def readmit(self, visit: Visit, state: RequestState) -> Request:

@@ -10,7 +10,7 @@ from scrapy import Request
 
 from scrapy_geetest.exceptions import SubmissionError
 from scrapy_geetest.site import GeetestSite, resolve
-from scrapy_geetest.state import RequestState, mark_submitted, with_state
+from scrapy_geetest.state import RequestState, mark_submitted, original, with_state
 from scrapy_geetest.submission import plan
 
 if TYPE_CHECKING:
@@ -97,15 +97,17 @@ def _forget_slot(request: Request, url: str) -> Request:
 
 
 async def _check_target(visit: Visit, url: str) -> None:
-    """A solution goes to the site that asked for it: to the origin of the request or its page, or where the site says.
+    """A solution goes to the site that asked for it: to the origin of its request, or where the site's urls say.
+
+    A page that the site redirected to is not the site, unless its urls say so.
 
     Raises:
         ValueError: *url* is elsewhere.
     """
-    origins = {_origin(visit.request.url), *([_origin(visit.response.url)] if visit.response is not None else [])}
-    if _origin(url) in origins:
+    asked = original(visit.sent).url
+    if _origin(url) == _origin(asked) and await resolve(visit.site.matches(asked)):
         return
-    downgraded = url.startswith("http:") and visit.request.url.startswith("https:")
+    downgraded = url.startswith("http:") and asked.startswith("https:")
     if downgraded or not await resolve(visit.site.matches(url)):
         raise ValueError(
             f"the solution would go to {url[:200]!r}, which is not of the site {visit.site.name}; "

@@ -99,6 +99,14 @@ async def test_a_redirected_post_goes_again_as_the_spider_made_it(sandbox: Sandb
     assert "redirect_urls" not in page.meta
 
 
+async def test_a_captcha_page_outside_the_sites_urls(sandbox: Sandbox) -> None:
+    """A gate that redirects: the page that withholds belongs to the site of the request that was redirected."""
+    site = _site(sandbox, "gater", urls=[f"{sandbox.url.partition('://')[2]}/gater/page"])
+    outcome = await _crawl(sandbox, _pages(sandbox, range(5), "gater"), site)
+    assert len(outcome.pages) == 5
+    assert (outcome.stats["tasks_created"], outcome.stats["undeclared"]) == (1, 0)
+
+
 async def test_solve_first_opens_the_gate_before_anything_is_sent(sandbox: Sandbox) -> None:
     """``geetest=True``: no page of the spider's is ever withheld."""
     outcome = await _crawl(sandbox, _pages(sandbox, range(8), meta={"geetest": True}), _site(sandbox))

@@ -15,7 +15,8 @@ GEETEST_SITES = [
     "example_project.sites.Harbour",
 ]
 
-# Where the spiders go. By default to the sandbox, as "scrapy geetest sandbox" starts it: no key, no cost.
+# Where the spiders go. By default to the sandbox, started in another terminal (no key, no cost):
+#     scrapy geetest sandbox --port 8000 --service-port 8001
 SHOP_URL = os.environ.get("SHOP_URL", "http://127.0.0.1:8000")
 
 # With CAPMONSTER_API_KEY in the environment the plugin uses the real service, and nothing is to be set here.

@@ -1,0 +1,248 @@
+"""The snippets of the documentation run, and the tutorial leads to where it says."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from attrs import frozen
+from scrapy.crawler import AsyncCrawlerRunner
+from scrapy.settings import Settings
+from scrapy.utils.misc import load_object
+
+import scrapy_geetest
+from scrapy_geetest import GeetestSite
+from scrapy_geetest.config import Config
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from scrapy import Spider
+
+    from scrapy_geetest.sandbox import Sandbox
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = [*sorted(DOCS.rglob("*.rst")), ROOT / "README.md"]
+OWN_PROCESS = {"tutorial.rst"}  # its blocks are the files of a project
+_BLOCK = re.compile(r"^(?P<indent> *)(?:\.\. code-block:: |```)(?P<language>\w+)$")
+_COMMAND_SECONDS = 60
+
+
+@frozen
+class Block:
+    """A code block of a page."""
+
+    language: str
+    caption: str
+    text: str
+
+
+def _blocks(page: Path) -> Iterator[Block]:
+    lines = page.read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(lines):
+        start = _BLOCK.match(line)
+        if start is None:
+            continue
+        body, caption = [], ""
+        for following in lines[number + 1 :]:
+            if following.startswith("```") or (
+                page.suffix == ".rst" and following.strip() and not following.startswith(start["indent"] + "   ")
+            ):
+                break
+            if found := re.match(r" +:caption: (.+)", following):
+                caption = found[1]
+            else:
+                body.append(following)
+        yield Block(start["language"], caption, textwrap.dedent("\n".join(body)).strip() + "\n")
+
+
+def _python(page: Path) -> list[Block]:
+    return [block for block in _blocks(page) if block.language == "python"]
+
+
+def _assigned(text: str) -> set[str]:
+    """Names of settings that a block sets."""
+    targets = (target for node in ast.parse(text).body if isinstance(node, ast.Assign) for target in node.targets)
+    return {target.id for target in targets if isinstance(target, ast.Name) and target.id.isupper()}
+
+
+def _run(block: Block, page: Path, namespace: dict[str, Any]) -> None:
+    if ">>>" in block.text:
+        test = doctest.DocTestParser().get_doctest(block.text, namespace, page.name, str(page), 0)
+        report: list[str] = []
+        doctest.DocTestRunner(verbose=False).run(test, out=report.append, clear_globs=False)
+        assert not report, "".join(report)
+        namespace.update(test.globs)
+        return
+    exec(compile(block.text, f"{page.name}", "exec"), namespace)
+
+
+def _check_settings(block: Block, namespace: dict[str, Any]) -> None:
+    settings = {name: namespace[name] for name in _assigned(block.text) if namespace[name] != "…"}
+    if "GEETEST_SITES" in settings:  # import paths lead to the classes of the same page
+        sites = [one.rpartition(".")[2] if isinstance(one, str) else one for one in settings["GEETEST_SITES"]]
+        settings["GEETEST_SITES"] = [namespace[one] if isinstance(one, str) else one for one in sites]
+    if any(name.startswith("GEETEST_") for name in settings):
+        Config.from_settings(Settings(settings), environ={})
+    for path in settings.get("ADDONS", {}):
+        assert load_object(path) is scrapy_geetest.Addon
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name not in OWN_PROCESS], ids=lambda page: page.stem)
+def test_snippets(page: Path) -> None:
+    """Every Python block runs, settings are accepted, sites can be made, examples give what they show."""
+    namespace: dict[str, Any] = {"__name__": "snippet"}
+    for block in _python(page):
+        if "spidermon" in block.text:
+            pytest.importorskip("spidermon")
+        _run(block, page, namespace)
+    for block in _python(page):
+        if ">>>" not in block.text:
+            _check_settings(block, namespace)
+    made = [value for value in namespace.values() if isinstance(value, type) and issubclass(value, GeetestSite)]
+    for site in made:
+        if site is not GeetestSite:
+            site()
+
+
+def _environment() -> dict[str, str]:
+    inherited = {
+        name: value for name, value in os.environ.items() if name not in {"CAPMONSTER_API_KEY", "SCRAPY_PROJECT"}
+    }
+    return {**inherited, "PYTHONPATH": str(ROOT), "TLDEXTRACT_PUBLIC_SUFFIX_LIST_URLS": ""}
+
+
+def _execute(command: list[str], folder: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", *command],
+        cwd=folder,
+        env=_environment(),
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=_COMMAND_SECONDS,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+class _Reader:
+    """Follows the tutorial: writes its files, gives its commands, compares its outputs."""
+
+    def __init__(self, sandbox: Sandbox, folder: Path) -> None:
+        self.folder = folder
+        self.log = ""
+        self.shown = ""
+        self.commands: list[str] = []
+        self._addresses = {
+            "http://127.0.0.1:8001": sandbox.service_url,
+            "127.0.0.1:8000": sandbox.url.partition("://")[2],
+        }
+
+    def take(self, block: Block) -> None:
+        text = block.text
+        for ours, theirs in self._addresses.items():
+            text = text.replace(ours, theirs)
+        if block.language == "python":
+            self._write(block.caption, text)
+        elif block.language == "console":
+            for line in text.splitlines():
+                self._give(line.removeprefix("$ "))
+        elif block.language == "json":
+            assert _sorted(json.loads(text)) == _sorted(json.loads(self.shown))
+        else:
+            shown = [line.strip() for line in text.splitlines() if not line.startswith("export ")]
+            assert [line for line in shown if line not in self.log and not line.startswith("scrapy ")] == []
+
+    def _write(self, caption: str, text: str) -> None:
+        name, _, added = caption.partition(" ")
+        path = self.folder / name
+        before = path.read_text() + "\n\n" if added else ""
+        path.write_text(before + text)
+
+    def _give(self, line: str) -> None:
+        self.commands.append(line)
+        words = line.split()
+        if words[:2] == ["scrapy", "startproject"]:
+            _execute(words, self.folder)
+        elif words[0] == "cd":
+            self.folder /= words[1]
+            with (self.folder / "harbour" / "settings.py").open("a") as settings:
+                settings.write("\nDOWNLOAD_DELAY = 0\nGEETEST_FIRST_POLL = 0.3\n")  # only to be quick
+        elif words[:2] in (["scrapy", "crawl"], ["scrapy", "geetest"]) and words[2] != "sandbox":
+            self.log = _execute(shlex.split(line), self.folder)
+            assert " ERROR: " not in self.log
+        elif words[0] == "cat":
+            self.shown = (self.folder / words[1]).read_text()
+
+
+def _sorted(items: list[Any]) -> list[str]:
+    return sorted(json.dumps(item, sort_keys=True) for item in items)
+
+
+def test_tutorial(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Word for word, from ``startproject`` on: withheld first, then the pages, then five pages for one solution."""
+    reader = _Reader(sandbox, tmp_path)
+    for block in _blocks(DOCS / "tutorial.rst"):
+        reader.take(block)
+    assert (reader.folder / "before.json").read_text().split() in ([], ["[", "]"])
+    assert "'geetest/tasks_created': 1," in reader.log
+    assert [line for line in reader.commands if line.startswith("scrapy crawl")] == [
+        "scrapy crawl search -O before.json",
+        "scrapy crawl search -O search.json",
+        "scrapy crawl reading -O reading.json",
+    ]
+    assert sandbox.books()["outcomes"] == {"solved": 3}
+
+
+def test_testing_with_pytest(tmp_path: Path) -> None:
+    """The test module that users are shown passes."""
+    [module] = [block for block in _python(DOCS / "testing.rst") if block.caption]
+    (tmp_path / "test_search.py").write_text(module.text)
+    shown = _execute(["pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:xdist"], tmp_path)
+    assert "2 passed" in shown
+
+
+async def test_a_spider_that_needs_the_answer_itself(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+    """The spider of the operations page gets a solution, and the extension of the signals page tells of it."""
+    host = sandbox.url.partition("://")[2]
+    namespace: dict[str, Any] = {"__name__": "snippet"}
+    for block in (*_python(DOCS / "operations.rst"), *_python(DOCS / "reference" / "signals.rst")):
+        if "class " in block.text:
+            exec(block.text.replace("https://shop.example.com/ticket", f"{sandbox.url}/v3/login"), namespace)
+    items: list[Any] = []
+    spider: type[Spider] = namespace["OwnWay"]
+    runner = AsyncCrawlerRunner(
+        {
+            "ADDONS": {"scrapy_geetest.Addon": 500},
+            "EXTENSIONS": {namespace["SolveTimes"]: 500},
+            "GEETEST_SITES": [{"urls": [f"{host}/v3"], "challenge_url": "/v3/gt/register-slide"}],
+            "GEETEST_API_KEY": sandbox.api_key,
+            "GEETEST_API_URL": sandbox.service_url,
+            "GEETEST_FIRST_POLL": 0.3,
+            "TELNETCONSOLE_ENABLED": False,
+        }
+    )
+    crawler = runner.create_crawler(spider)
+
+    def scraped(item: Any) -> None:
+        items.append(item)
+
+    from scrapy import signals as scrapy_signals
+
+    crawler.signals.connect(scraped, scrapy_signals.item_scraped)
+    with caplog.at_level("INFO"):
+        await runner.crawl(crawler)
+    assert [sorted(item) for item in items] == [["challenge", "validate"]]
+    assert re.search(r"task \d+ took \d", caplog.text)

@@ -1,0 +1,191 @@
+"""The reference names everything that there is, and nothing that there is not."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from attrs import fields
+from scrapy.settings import Settings
+
+import scrapy_geetest
+from scrapy_geetest import GeetestSite, exceptions, signals
+from scrapy_geetest.commands import Command
+from scrapy_geetest.config import Config
+from scrapy_geetest.sandbox import FAULTS, Options
+from scrapy_geetest.sandbox.faults import ERROR_CODES
+from scrapy_geetest.service.errors import CLOSE_REASONS, REACTIONS, Reaction
+from scrapy_geetest.site import ATTRIBUTES
+from scrapy_geetest.stats import NAMES, PREFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PACKAGE = ROOT / "scrapy_geetest"
+PAGES = [*sorted(DOCS.rglob("*.rst")), ROOT / "README.md"]
+
+
+def _read(name: str) -> str:
+    return (DOCS / name).read_text(encoding="utf-8")
+
+
+def _documented(page: str, directive: str) -> list[str]:
+    return re.findall(rf"^ *\.\. {directive}:: (.+)$", _read(page), re.MULTILINE)
+
+
+def _settings() -> set[str]:
+    named = set(re.findall(r'"(GEETEST_[A-Z_]+[A-Z])"', (PACKAGE / "config.py").read_text(encoding="utf-8")))
+    return named | {f"GEETEST_DETECT_{kind}" for kind in ("CSS", "XPATH", "RE", "JMESPATH")}
+
+
+def _monitor_settings() -> set[str]:
+    return set(re.findall(r"GEETEST_MONITOR_[A-Z_]+", (PACKAGE / "monitors.py").read_text(encoding="utf-8")))
+
+
+def test_every_setting_with_its_default() -> None:
+    """None is missing, none is made up, and the default is the one that holds."""
+    assert set(_documented("reference/settings.rst", "confval")) == _settings()
+    assert set(_documented("operations.rst", "confval")) == _monitor_settings()
+    config = Config.from_settings(Settings(), environ={})
+    pattern = r"\.\. confval:: GEETEST_(\w+)\n +:type: .+\n +:default: ``(.+)``\n"
+    defaults = dict(re.findall(pattern, _read("reference/settings.rst")))
+    assert {f"GEETEST_{name}" for name in defaults} == _settings()
+    for name, shown in defaults.items():
+        actual = getattr(config, name.lower(), ())
+        default = ast.literal_eval(shown)
+        assert (default or None) == (actual or None) or default == actual, name
+
+
+def test_every_statistic() -> None:
+    """All of ``NAMES``, and every reason for giving up."""
+    assert {PREFIX + name for name in NAMES} == {
+        name for name in _documented("reference/stats.rst", "stat") if "<" not in name
+    }
+    for reason in {error.reason for error in _errors()}:
+        assert f"``{reason}``" in _read("reference/stats.rst")
+        assert f"``{reason}``" in _read("reference/errors.rst")
+
+
+def _errors() -> list[type[exceptions.GeetestError]]:
+    return [
+        value
+        for value in vars(exceptions).values()
+        if isinstance(value, type) and issubclass(value, exceptions.GeetestError)
+    ]
+
+
+def test_every_signal_and_error_class() -> None:
+    """By their names."""
+    named = {name for name, value in vars(signals).items() if type(value) is object}
+    assert set(_documented("reference/signals.rst", "py:data")) == named
+    assert set(_documented("reference/errors.rst", "py:exception")) == {error.__name__ for error in _errors()}
+
+
+def test_every_attribute_and_hook_of_a_site() -> None:
+    """Attributes, and methods with their parameters."""
+    shown = {name.removeprefix("GeetestSite.") for name in _documented("reference/site.rst", "py:attribute")}
+    assert shown == set(ATTRIBUTES)
+    methods = {
+        f"GeetestSite.{name}({', '.join(list(inspect.signature(value).parameters)[1:])})"
+        for name, value in vars(GeetestSite).items()
+        if inspect.isfunction(value) and not name.startswith("_")
+    }
+    assert set(_documented("reference/site.rst", "py:method")) == methods
+
+
+def test_every_public_name() -> None:
+    """Whatever can be imported from the package is in the reference."""
+    reference = "".join(page.read_text(encoding="utf-8") for page in sorted((DOCS / "reference").glob("*.rst")))
+    for name in set(scrapy_geetest.__all__) - {"__version__"}:
+        assert re.search(rf"\b{name}\b", reference), name
+
+
+SECTIONS = {
+    Reaction.STOP_CRAWL: "The whole crawl stops calling the service",
+    Reaction.STOP_SITE: "Nothing more is bought for this site",
+    Reaction.STOP_REQUEST: "This request is given up: the task as configured is wrong",
+    Reaction.FRESH_CHALLENGE: "A fresh challenge is tried, within GEETEST_MAX_ATTEMPTS",
+    Reaction.SAME_CALL_LATER: "The same call is made again, later",
+    Reaction.FAILED: "The task has failed",
+}
+
+
+def test_every_error_code_and_close_reason() -> None:
+    """Each code under what the crawl does about it; each reason with its codes."""
+    page = _read("reference/errors.rst")
+    for code, reaction in REACTIONS.items():
+        section = re.split(r"\n~{10,}\n", page.partition(f"{SECTIONS[reaction]}\n~")[2].lstrip("~\n"))[0]
+        if not re.fullmatch(r"HTTP_5(?!00|99)\d\d", code):
+            assert f"``{code}``" in section, code
+    for code, reason in CLOSE_REASONS.items():
+        row = page.partition(f"* - ``{reason}``")[2].partition("* - ")[0]
+        assert f"``{code}``" in row, code
+
+
+def test_every_sandbox_option_and_fault() -> None:
+    """By their names; error codes are faults by the list of codes."""
+    page = _read("reference/sandbox.rst")
+    names = [attribute.name for attribute in fields(Options)]
+    assert _documented("reference/sandbox.rst", "sandbox-option") == names
+    known = page + "".join(f"``{code}``" for code in REACTIONS)
+    assert [name for name in FAULTS if f"``{name}``" not in known] == []
+    assert set(ERROR_CODES) <= FAULTS.keys()
+
+
+def test_every_subcommand() -> None:
+    """``scrapy geetest …``."""
+    for subcommand in Command.subcommands:
+        assert f"\nscrapy geetest {subcommand}\n---" in _read("reference/commands.rst"), subcommand
+
+
+def test_no_setting_or_statistic_is_made_up() -> None:
+    """Whatever the pages call a setting or a statistic is one."""
+    known = _settings() | _monitor_settings()
+    statistics = {PREFIX + name for name in NAMES} | {f"{PREFIX}balance_millionths"}
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        named = set(re.findall(r"\bGEETEST_[A-Z_]+(?![A-Z_])", text))
+        assert {name for name in named if not name.endswith("_")} <= known, page
+        for name in re.findall(r"\bgeetest/([a-z_]+(?:/v\d)?)", text):
+            assert PREFIX + name in statistics, (page, name)
+
+
+MESSAGES = (
+    *("budget", "bulletin", "config", "detection", "gatekeeper", "identity", "middleware", "outcome", "parking"),
+    *("register", "resending", "site", "solver", "submission", "undeclared", "verdict", "service/task"),
+)
+LOGGED_ONLY = ("monitors", "service/client")
+_PLACEHOLDER = re.compile(r"%[\d.]*[sdgf]|\0")
+_SHORTEST = 12
+
+
+def _template(node: ast.expr) -> str:
+    if isinstance(node, ast.JoinedStr):
+        return "".join(str(part.value) if isinstance(part, ast.Constant) else "\0" for part in node.values)
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+
+def _messages(module: str, *, raised: bool) -> Iterator[str]:
+    tree = ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        call = node.exc if isinstance(node, ast.Raise) and raised else node
+        if not isinstance(call, ast.Call) or not call.args:
+            continue
+        is_logged = isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) == "logger"
+        if is_logged or call is not node:
+            yield _template(call.args[0])
+
+
+@pytest.mark.parametrize("module", [*MESSAGES, *LOGGED_ONLY])
+def test_every_message(module: str) -> None:
+    """What is logged or raised is listed with its cause and its cure."""
+    page = " ".join(_read("reference/messages.rst").replace("``", " ").split())
+    for message in _messages(module, raised=module in MESSAGES):
+        longest = max((part.strip(" :;,.") for part in _PLACEHOLDER.split(message)), key=len)
+        assert len(longest) < _SHORTEST or " ".join(longest.split()) in page, message
