@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test clean
+.PHONY: help demo test bench package clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -15,12 +15,23 @@ demo: $(VENV)/demo ## crawl the example project against the local sandbox: no ke
 test: $(VENV)/tox ## lint, types, all tests with the newest and with the oldest supported versions
 	$(BIN)/tox run
 
+bench: $(VENV)/demo ## measure everything beside what one would do otherwise; writes benchmarks/RESULTS.md
+	$(BIN)/python -m benchmarks --check
+
+package: $(VENV)/package ## build, check and try sdist and wheel; they end up in dist/
+	$(BIN)/python tests/proofs/package.py dist
+
 clean: ## remove what the targets above installed
-	rm -rf $(VENV) .tox
+	rm -rf $(VENV) .tox .cache dist docs/_build
 
 $(VENV)/demo: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[sandbox]'
+	touch $@
+
+$(VENV)/package: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check build twine
 	touch $@
 
 $(VENV)/tox: pyproject.toml

@@ -1,4 +1,4 @@
-"""Sphinx configuration: ``sphinx-build -n -W --keep-going docs docs/_build/html`` in the root of the checkout."""  # noqa: INP001  # a configuration, not a package
+"""Sphinx configuration: ``sphinx-build -n -W --keep-going docs docs/_build/html`` in the root of the checkout."""
 
 from __future__ import annotations
 

@@ -55,9 +55,10 @@ def assemble(crawler: Crawler, config: Config) -> Parts:
     """
     from twisted.internet import reactor
 
-    stats, teller, inner = Stats(crawler.stats), Teller(crawler), InnerDownloader(crawler)
+    stats, teller = Stats(crawler.stats), Teller(crawler)
     bulletin = Bulletin(stats)
     parking = Parking(crawler, limit=config.max_parked, stats=stats, reactor=reactor, on_tick=bulletin.progress)
+    inner = InnerDownloader(crawler, wait=parking.wait)
     client = _client(config, parking, stats)
     breaker = Breaker(failures=config.breaker_failures, seconds=config.breaker_seconds, stats=stats)
     verdicts = Verdicts(breaker=breaker, config=config, client=client, stats=stats, teller=teller)

@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 NAMESPACE = "scrapy-geetest"
 STORAGE_TIMEOUT = 5  # seconds for one question to a storage on another machine
+# Seconds for which a storage that failed is not asked again: questions wait in threads, which resolve names as well.
+STORAGE_PAUSE = 30
 
 
 @frozen
@@ -70,6 +72,8 @@ class Budget:
         # A storage that was named is looked at even if no budget needs it: a slip in it should show now.
         needed = self._allowances or not self._in_memory
         self._limiter = _limiter(config.storage_uri) if needed else None
+        self._failure: Exception | None = None
+        self._failed_until = 0.0
 
     async def spend(self, visit: Visit) -> None:
         """Count one task.
@@ -81,9 +85,9 @@ class Budget:
             Stopping: The crawl is ending.
         """
         if 0 < self._max_solves <= self._spent:
-            self._refuse(visit, f"GEETEST_MAX_SOLVES = {self._max_solves} tasks were created in this crawl")
+            self._refuse(visit, f"GEETEST_MAX_SOLVES = {self._max_solves} is used up")
         if self._limiter is not None:
-            hit = partial(_hit, self._limiter, self._allowances, visit)
+            hit = partial(self._hit, self._limiter, visit)
             try:
                 exhausted = hit() if self._in_memory else await self._parking.wait(deferToThread(hit))
             except _storage_errors() as error:
@@ -91,6 +95,15 @@ class Budget:
             if exhausted is not None:
                 self._refuse(visit, f"{exhausted.setting} = {exhausted.limit} is used up")
         self._spent += 1
+
+    def _hit(self, limiter: RateLimiter, visit: Visit) -> _Allowance | None:
+        if self._failure is not None and time.monotonic() < self._failed_until:
+            raise self._failure
+        try:
+            return _hit(limiter, self._allowances, visit)
+        except _storage_errors() as error:
+            self._failure, self._failed_until = error, time.monotonic() + STORAGE_PAUSE
+            raise
 
     def _refuse(self, visit: Visit, reason: str) -> None:
         self._stats.count("budget_refused")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
 
+from scrapy_geetest.exceptions import GeetestError
 from scrapy_geetest.site import resolve
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from scrapy import Request
 
-    from scrapy_geetest.site import GeetestSite
+    from scrapy_geetest.visit import Visit
 
 MAX_GATES = 10_000  # sessions that are remembered; one that was forgotten is opened again when it has to be
 
@@ -94,9 +95,19 @@ class Gates:
         self._clock = clock
         self._gates: OrderedDict[tuple[str, str], Gate] = OrderedDict()
 
-    async def of(self, site: GeetestSite, request: Request) -> Gate:
-        """The gate that *request* has to pass."""
-        key = (site.name, await resolve(site.session_key(request)))
+    async def of(self, visit: Visit, request: Request) -> Gate:
+        """The gate that *request* has to pass.
+
+        Raises:
+            GeetestError: The site's hook ``session_key`` failed.
+        """
+        site = visit.site
+        try:
+            key = (site.name, await resolve(site.session_key(request)))
+        except Exception as error:
+            raise GeetestError(
+                f"session_key of site {site.name} failed on {request}: {type(error).__name__}: {error}", **visit.parts
+            ) from error
         gate = self._gates.get(key)
         if gate is None:
             gate = self._gates[key] = Gate(site.gate_max_age, self._clock)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NoReturn
 from attrs import evolve
 from scrapy import Request
 
-from scrapy_geetest.exceptions import ChallengeError, GeetestError, SolutionRejected, SubmissionError
+from scrapy_geetest.exceptions import GeetestError, SolutionRejected, SubmissionError
+from scrapy_geetest.parking import Stopping
 from scrapy_geetest.state import RequestState, mark_departure, original, redirects, with_state
 from scrapy_geetest.submission import page_form
 from scrapy_geetest.verdict import judge
@@ -64,7 +65,7 @@ class GateKeeper:
             GeetestError: It could not be opened.
             Stopping: The crawl is ending.
         """
-        gate = await self._gates.of(visit.site, visit.sent)
+        gate = await self._gates.of(visit, visit.sent)
         if gate.is_opening:
             with self._parking.place(visit.site.name):
                 await self._wait(gate, visit)
@@ -87,26 +88,32 @@ class GateKeeper:
             GeetestError: The gate could not be opened.
             Stopping: The crawl is ending.
         """
-        gate = await self._gates.of(visit.site, visit.request)
+        gate = await self._gates.of(visit, visit.request)
         if state.gates != self._gates.name:  # sent by another process, with another session
             state = evolve(state, gate=0, gate_failures=gate.failures)
-        attempts = state.attempts
+        attempts, bounces = state.attempts, state.bounces
         if gate.is_opening:
             await self._wait(gate, visit)
         elif gate.is_open and state.gate < gate.openings:
             self._stats.count("shared")  # it was on its way when the gate opened
+            bounces += 1
+            attempts += bounces > 1  # once is to be expected; more often, going again does not help
         elif state.gate_failures < gate.failures:
             self._fail(gate.failure, visit)
         else:
-            attempts += gate.is_open  # open, as far as was known, and yet the page was withheld
-            if attempts >= self._max_attempts:
-                raise SolutionRejected(
-                    f"The gate was opened {attempts} times (GEETEST_MAX_ATTEMPTS), and the page is withheld all the "
-                    f"same: {visit}. See what the site's is_challenge and session_key say of it",
-                    **visit.parts,
-                )
+            attempts += state.gate > 0  # sent after an opening, and yet withheld
+            self._check_attempts(visit, attempts)
             await self._open(gate, visit)
-        return with_state(visit.request, RequestState(attempts=attempts))
+        self._check_attempts(visit, attempts)
+        return with_state(visit.request, RequestState(attempts=attempts, bounces=bounces))
+
+    def _check_attempts(self, visit: Visit, attempts: int) -> None:
+        if attempts >= self._max_attempts:
+            raise SolutionRejected(
+                f"The gate was opened {attempts} times (GEETEST_MAX_ATTEMPTS), and the page is withheld all the same: "
+                f"{visit}. See what the site's is_challenge and session_key say of it",
+                **visit.parts,
+            )
 
     async def _wait(self, gate: Gate, visit: Visit) -> None:
         try:
@@ -118,6 +125,8 @@ class GateKeeper:
     @staticmethod
     def _fail(error: BaseException | None, visit: Visit) -> NoReturn:
         """What the gate's opener met is what everybody gets who depended on it."""
+        if isinstance(error, Stopping):
+            raise Stopping from error
         if isinstance(error, GeetestError):
             raise error.for_request(visit.request, visit.response) from error
         raise GeetestError(f"The gate could not be opened for {visit}: {error!r}", **visit.parts)
@@ -127,6 +136,8 @@ class GateKeeper:
         try:
             await self._pass(visit)
         except BaseException as error:
+            if isinstance(error, SubmissionError):
+                self._verdicts.undecided(visit)
             gate.fail(error)
             raise
         gate.succeed()
@@ -161,7 +172,7 @@ class GateKeeper:
                 **visit.parts,
             ) from error
         if response.status >= 500:  # noqa: PLR2004  # HTTP's server errors say nothing of a solution
-            raise ChallengeError(f"The gate could not be opened for {visit}: {response} was the answer", **visit.parts)
+            raise SubmissionError(f"The gate could not be opened for {visit}: {response} was the answer", **visit.parts)
         return response
 
 

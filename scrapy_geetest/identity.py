@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64decode
 from binascii import Error as Base64Error
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from scrapy_geetest.service.task import Proxy
 
@@ -22,6 +22,19 @@ def meta_of(request: Request) -> dict[str, Any]:
     return {key: request.meta[key] for key in META if key in request.meta}
 
 
+def proxy_key(request: Request) -> str | None:
+    """Proxy and login, the same before and after HttpProxyMiddleware has moved the login into a header."""
+    url = request.meta.get("proxy")
+    if not url:
+        return None
+    scheme, _, rest = url.rpartition("://")
+    userinfo, _, host = rest.rpartition("@")
+    header = request.headers.get(b"Proxy-Authorization")
+    if not userinfo and header:
+        userinfo = _userinfo(header)
+    return f"{scheme or 'http'}://{unquote(userinfo.partition(':')[0])}@{host}"
+
+
 def proxy_of(request: Request) -> Proxy | None:
     """The proxy that a request goes through, credentials included.
 
@@ -33,7 +46,10 @@ def proxy_of(request: Request) -> Proxy | None:
     url = request.meta.get("proxy")
     if not url:
         return None
-    parts = urlsplit(url if "://" in url else f"http://{url}")
+    try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+    except ValueError:  # whose words may quote credentials
+        raise ValueError("the URL of the proxy is malformed") from None
     header = request.headers.get(b"Proxy-Authorization")
     if header and "@" not in parts.netloc:
         parts = parts._replace(netloc=f"{_userinfo(header)}@{parts.netloc}")

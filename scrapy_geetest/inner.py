@@ -3,26 +3,40 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
+from scrapy.downloadermiddlewares.robotstxt import RobotsTxtMiddleware
 from scrapy.http.request import NO_CALLBACK
 from scrapy.spidermiddlewares.referer import RefererMiddleware
-from scrapy.utils.httpobj import urlparse_cached
+from scrapy.utils.defer import deferred_from_coro
 
 from scrapy_geetest import identity
-from scrapy_geetest.state import mark_inner
+from scrapy_geetest.state import is_inner, mark_inner
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from scrapy import Request
     from scrapy.core.engine import ExecutionEngine
     from scrapy.crawler import Crawler
     from scrapy.http import Response
+    from twisted.internet.defer import Deferred
+
+
+MAX_BYTES = 8_388_608  # of an answer to the plugin's own requests: it is read, searched and thrown away
 
 
 class InnerDownloader:
-    """Downloads on behalf of a request that is held up, with the same cookie jar, proxy and User-Agent."""
+    """Downloads on behalf of a request that is held up, with the same cookie jar, proxy and User-Agent.
 
-    def __init__(self, crawler: Crawler) -> None:
+    Answers longer than ``MAX_BYTES``, or than ``DOWNLOAD_MAXSIZE`` where that is less, are cut off, compressed or not; a
+    hook that needs more sets ``download_maxsize`` in the meta of its request.
+    """
+
+    def __init__(self, crawler: Crawler, *, wait: Callable[[Deferred[Response]], Awaitable[Response]]) -> None:
         self._crawler = crawler
+        self._wait = wait
+        self._max_bytes = min(crawler.settings.getint("DOWNLOAD_MAXSIZE") or MAX_BYTES, MAX_BYTES)
 
     async def download(self, query: Request, request: Request, page: Response | None) -> Response:
         """Download *query*.
@@ -33,9 +47,13 @@ class InnerDownloader:
             page: Its challenge page, which the query's Referer is made of.
 
         Raises:
+            Stopping: The crawl began to end meanwhile.
             Exception: Whatever Scrapy's downloader and its middlewares raise.
         """
-        return await self.engine.download_async(self.add_referer(self._inner(query, request), page))
+        inner = self.add_referer(self._inner(query, request), page)
+        if page is None:  # the request has not been sent, so the cookie jar does not hold its own cookies yet
+            inner = inner.replace(cookies=inner.cookies or request.cookies)
+        return await self._wait(deferred_from_coro(self.engine.download_async(inner)))
 
     @property
     def engine(self) -> ExecutionEngine:
@@ -44,6 +62,16 @@ class InnerDownloader:
         assert engine is not None  # noqa: S101  # see above
         return engine
 
+    async def check_robots(self, request: Request) -> None:
+        """Ask whether this crawl may send *request*, before anything is paid for the sake of it.
+
+        Raises:
+            IgnoreRequest: robots.txt forbids it.
+        """
+        robots = self._crawler.get_downloader_middleware(RobotsTxtMiddleware)
+        if robots is not None:
+            await robots.process_request(request)
+
     def add_referer(self, query: Request, page: Response | None) -> Request:
         """The Referer that a spider's request made from *page* would have."""
         referer = self._crawler.get_spider_middleware(RefererMiddleware)
@@ -51,8 +79,7 @@ class InnerDownloader:
             referer.get_processed_request(query, page)
         return query
 
-    @staticmethod
-    def _inner(query: Request, request: Request) -> Request:
+    def _inner(self, query: Request, request: Request) -> Request:
         headers = query.headers.copy()
         for name in identity.HEADERS:
             if name in request.headers:
@@ -61,8 +88,20 @@ class InnerDownloader:
             callback=NO_CALLBACK,
             errback=None,
             headers=headers,
-            meta={**identity.meta_of(request), **query.meta, **mark_inner(), "allow_offsite": True, "dont_cache": True},
+            meta={
+                "download_maxsize": self._max_bytes,
+                **identity.meta_of(request),
+                **query.meta,
+                **mark_inner(),
+                "allow_offsite": True,
+                "dont_cache": True,
+            },
         )
+
+
+def is_left_alone(request: Request) -> bool:
+    """Whether nothing is done about a request: the plugin's own, robots.txt, and those with ``geetest=False``."""
+    return is_inner(request) or request.meta.get("geetest") is False or is_robots_txt(request)
 
 
 def is_robots_txt(request: Request) -> bool:
@@ -74,5 +113,5 @@ def is_robots_txt(request: Request) -> bool:
     return (
         request.callback is NO_CALLBACK
         and bool(request.meta.get("dont_obey_robotstxt"))
-        and urlparse_cached(request).path == "/robots.txt"
+        and urlsplit(request.meta.get("redirect_urls", [request.url])[0]).path == "/robots.txt"
     )

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, TypeVar
 from attrs import evolve
 from scrapy import Request
 from scrapy import signals as scrapy_signals
-from scrapy.exceptions import NotConfigured
+from scrapy.exceptions import IgnoreRequest, NotConfigured
 from scrapy.http.request import NO_CALLBACK
 
 from scrapy_geetest.assembly import assemble
 from scrapy_geetest.config import API_KEY_VARIABLE, Config
-from scrapy_geetest.exceptions import GeetestError
-from scrapy_geetest.inner import is_robots_txt
+from scrapy_geetest.exceptions import GeetestError, SubmissionError
+from scrapy_geetest.inner import is_left_alone
 from scrapy_geetest.outcome import flagged, stopped
 from scrapy_geetest.parking import Stopping
 from scrapy_geetest.resending import once_more
@@ -133,9 +133,11 @@ class GeetestMiddleware:
         return await self._client.balance()
 
     async def process_request(self, request: Request) -> Request | Response | None:
-        if is_inner(request) or is_robots_txt(request) or request.meta.get("geetest") is False:
-            return None
         state = RequestState.of(request)
+        if is_inner(request) or state.submitted:
+            await self._stay(request, state)
+        if is_left_alone(request):
+            return None
         if state.foreign(request):
             state = clear(request)
         if state.undelivered(request):
@@ -152,8 +154,22 @@ class GeetestMiddleware:
             return await self._outcome(visit, self._admit(visit, state))
         return await self._outcome(visit, self._solve(visit, state)) if solve_first else None
 
+    async def _stay(self, request: Request, state: RequestState) -> None:
+        """Refuse a redirect that would take a solution to somebody else."""
+        try:
+            await self._resender.check_redirect(request)
+        except IgnoreRequest as refusal:
+            if is_inner(request):
+                raise  # whoever asked for it tells why
+            visit = Visit(self._sites[state.site], original(request), None, sent=request)
+            error = SubmissionError(
+                f"The solution of task {state.task_id} was not sent on for {visit}: {refusal}", **visit.parts
+            )
+            await self._outcomes.tell(visit, error)
+            raise error from refusal
+
     async def process_response(self, request: Request, response: Response) -> Request | Response:
-        if is_inner(request) or is_robots_txt(request) or request.meta.get("geetest") is False:
+        if is_left_alone(request):
             return response
         state = RequestState.of(request)
         if state.unsolved:
@@ -180,15 +196,18 @@ class GeetestMiddleware:
         await self._outcomes.detected(visit)
         if visit.site.mode == "gate":
             with self._parking.place(visit.site.name):
+                again = await self._gatekeeper.readmit(visit, state)
                 return await self._resender.resend(
-                    once_more(await self._gatekeeper.readmit(visit, state), dont_cache=True)
+                    once_more(again, priority_adjust=self._config.priority_adjust, dont_cache=True)
                 )
         return await self._solve(visit, state)
 
     async def _admit(self, visit: Visit, state: RequestState) -> Request | Response | None:
         """Past a gate, before it is sent: at once, or when the gate has been opened."""
         instead = await self._gatekeeper.admit(visit, state)
-        return None if instead is None else await self._resender.resend(once_more(instead))
+        if instead is None:
+            return None
+        return await self._resender.resend(once_more(instead, priority_adjust=self._config.priority_adjust))
 
     async def _solve(self, visit: Visit, state: RequestState) -> Request | Response:
         """From a challenge page, or the knowledge that there would be one, to the request with a solution in it."""
@@ -211,7 +230,7 @@ class GeetestMiddleware:
             if visit.request.callback is NO_CALLBACK or state.returned == self._run:
                 return await self._outcomes.gave_up(visit, stopped(visit))
             kept = RequestState(attempts=state.attempts, returned=self._run)
-            return with_state(once_more(visit.request), kept)
+            return with_state(once_more(visit.request, seen=visit.response is not None), kept)
         except GeetestError as error:
             if error.told:
                 raise
@@ -224,11 +243,12 @@ class GeetestMiddleware:
             return None
         logger.info("GeeTest: the solution for %s has become too old to be sent; a new one is due", request)
         fresh = once_more(original(request))
-        return with_state(fresh, RequestState(attempts=max(0, state.attempts - 1)))
+        return with_state(fresh, RequestState(attempts=state.attempts))
 
     async def _accepted(self, visit: Visit, state: RequestState) -> Response:
         assert visit.response is not None  # noqa: S101  # it was judged
         if visit.response.status in self._retried_statuses or visit.response.status >= 500:  # noqa: PLR2004  # HTTP's
+            self._verdicts.undecided(visit)
             return visit.response  # no verdict: whoever retries it sends the same solution again
         clear(visit.sent)
         visit.sent.meta.pop("geetest", None)  # spent: a follow-up that takes over this meta must not buy another

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import Counter
 from contextlib import contextmanager
@@ -120,7 +121,7 @@ class Parking:
             deferred.cancel()
         try:
             return await maybe_deferred_to_future(deferred)
-        except CancelledError:
+        except (CancelledError, asyncio.CancelledError):
             raise Stopping from None
         finally:
             self._waits.discard(deferred)

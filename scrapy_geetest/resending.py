@@ -7,10 +7,11 @@ from urllib.parse import urlsplit
 
 from attrs import evolve
 from scrapy import Request
+from scrapy.exceptions import IgnoreRequest
 
 from scrapy_geetest.exceptions import SubmissionError
-from scrapy_geetest.site import GeetestSite, resolve
-from scrapy_geetest.state import RequestState, mark_submitted, original, with_state
+from scrapy_geetest.site import GeetestSite, find_site, resolve
+from scrapy_geetest.state import RequestState, is_inner, mark_submitted, original, with_state
 from scrapy_geetest.submission import plan
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class Resender:
     """Makes the request that carries a solution, and sends requests again."""
 
     def __init__(self, config: Config, inner: InnerDownloader) -> None:
+        self._sites = {site.name: site for site in config.sites}
         self._priority_adjust = config.priority_adjust
         self._inline = config.retry_mode == "inline"
         self._inner = inner
@@ -41,8 +43,10 @@ class Resender:
         if type(visit.site).submit_request is not GeetestSite.submit_request:
             return
         try:
-            await _check_target(visit, plan(visit.request, visit.response, visit.site.submit_as).url)
-        except ValueError as error:
+            target = plan(visit.request, visit.response, visit.site.submit_as).url
+            await _check_target(visit, target)
+            await self._inner.check_robots(visit.request.replace(url=target))
+        except (IgnoreRequest, ValueError) as error:
             raise SubmissionError(f"Nothing was bought for {visit}: {error}", **visit.parts) from error
 
     async def submission(self, visit: Visit, solved: Solved) -> Request:
@@ -61,12 +65,32 @@ class Resender:
                 f"The solution of task {solved.task_id} could not be sent for {visit}: {type(error).__name__}: {error}",
                 **visit.parts,
             ) from error
-        request = once_more(request, priority_adjust=self._priority_adjust, dont_cache=True)
+        seen = visit.response is not None
+        request = once_more(request, seen=seen, priority_adjust=self._priority_adjust, dont_cache=True)
         self._inner.add_referer(_forget_slot(request, visit.request.url), visit.response)
         state = RequestState(
             attempts=solved.attempts, site=visit.site.name, task_id=solved.task_id, solved_ms=solved.solved_ms
         )
         return mark_submitted(visit.request, request, state)
+
+    async def check_redirect(self, request: Request) -> None:
+        """Where a redirect may take what the plugin asked for or sent: within the declared sites.
+
+        A 307 or 308 keeps a body with a solution in it, every redirect keeps headers.
+
+        Raises:
+            IgnoreRequest: It leads elsewhere.
+        """
+        came_from = request.meta.get("redirect_urls")
+        site = self._sites.get(RequestState.of(request).site)
+        carries = is_inner(request) or request.body or (site is not None and site.submit_as == "headers")
+        if not came_from or not carries or _origin(came_from[-1]) == _origin(request.url):
+            return
+        if await find_site(tuple(self._sites.values()), request.url) is None:
+            raise IgnoreRequest(
+                f"a redirect would lead to {request.url[:200]!r}, which is of no declared site; if that is right, add "
+                "its host to the site's urls"
+            )
 
     async def resend(self, request: Request) -> Request | Response:
         """Back to the scheduler or, in ``"inline"`` mode, downloaded at once, in place."""
@@ -76,15 +100,24 @@ class Resender:
         return await self._inner.engine.download_async(request)
 
 
-def once_more(request: Request, *, priority_adjust: int = 0, **meta: Any) -> Request:
+def once_more(request: Request, *, seen: bool = True, priority_adjust: int = 0, **meta: Any) -> Request:
     """*request*, ready to be handed to the scheduler a second time, with *meta* added.
 
     The dupefilter would drop it without a word, its own cookies would overwrite a fresh session, and a start request
     would queue behind all the others.
+
+    Args:
+        request: What is to go out.
+        seen: Whether it has been sent before, so that the cookie jar holds its own cookies already.
+        priority_adjust: Added to its priority.
+        meta: Added to its meta.
     """
     kept = {key: value for key, value in request.meta.items() if key != "is_start_request"}
     return request.replace(
-        dont_filter=True, cookies=None, meta={**kept, **meta}, priority=request.priority + priority_adjust
+        dont_filter=True,
+        cookies=None if seen else request.cookies,
+        meta={**kept, **meta},
+        priority=request.priority + priority_adjust,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Awaitable, Mapping, Sequence
 from difflib import get_close_matches
@@ -19,12 +20,15 @@ from twisted.internet.defer import Deferred
 
 from scrapy_geetest.challenge import Challenge, Solution, V3Solution, V4Challenge, solution_values
 from scrapy_geetest.detection import Rules, widgets_of
+from scrapy_geetest.identity import proxy_key
 from scrapy_geetest.register import RegisterError, parse_register
 from scrapy_geetest.submission import SUBMIT_AS, plan
 from scrapy_geetest.url_pattern import UrlPattern
 
 if TYPE_CHECKING:
     from scrapy.http import Response
+
+logger = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 Hook: TypeAlias = "_T | Awaitable[_T]"
@@ -175,7 +179,7 @@ class GeetestSite:
 
     def session_key(self, request: Request) -> Hook[str]:
         """What tells the sessions of a gate site apart: by default the cookie jar and the proxy of a request."""
-        return f"{request.meta.get('cookiejar')!r} {request.meta.get('proxy')!r}"
+        return f"{request.meta.get('cookiejar')!r} {proxy_key(request)!r}"
 
     def fields(self, solution: Solution) -> dict[str, str]:
         """The solution as field name -> value, by ``field_names`` and, for the rest, GeeTest's own names."""
@@ -324,6 +328,9 @@ def _load_site(entry: Any) -> GeetestSite:
 async def find_site(sites: Sequence[GeetestSite], url: str) -> GeetestSite | None:
     """The first of *sites* that *url* belongs to."""
     for site in sites:
-        if await resolve(site.matches(url)):
-            return site
+        try:
+            if await resolve(site.matches(url)):
+                return site
+        except Exception:
+            logger.exception("GeeTest: matches of site %s failed on %s; it is taken for no", site.name, url[:200])
     return None

@@ -12,11 +12,11 @@ from scrapy.exceptions import IgnoreRequest
 from twisted.internet.defer import DeferredSemaphore
 
 from scrapy_geetest import signals
-from scrapy_geetest.exceptions import ChallengeError, SolveError
+from scrapy_geetest.exceptions import ChallengeError, SolutionRejected, SolveError
 from scrapy_geetest.identity import proxy_of
 from scrapy_geetest.parking import Stopping
 from scrapy_geetest.register import RegisterError
-from scrapy_geetest.service.errors import ADVICE, Reaction, ServiceError
+from scrapy_geetest.service.errors import ANSWER_LOST, Reaction, ServiceError
 from scrapy_geetest.service.task import Task
 from scrapy_geetest.site import resolve
 
@@ -95,10 +95,18 @@ class Solver:
             BudgetExhausted: Nothing more may be spent.
             ChallengeError: The site gave no challenge to solve.
             CircuitOpen: Too much was wasted on this site.
+            SolutionRejected: As many as are allowed became too old to be sent.
             SolveError: The service gave no solution, or would never give one.
             Stopping: The crawl is ending.
         """
+        failures: list[ServiceError] = []
         while True:
+            if attempts >= self._config.max_attempts:
+                raise SolutionRejected(
+                    f"{attempts} solutions were bought for {visit} (GEETEST_MAX_ATTEMPTS), and none could be used: they "
+                    "became too old before they were sent (GEETEST_SOLUTION_MAX_AGE)",
+                    **visit.parts,
+                )
             attempts += 1
             try:
                 return await self._attempt(visit, attempts)
@@ -106,10 +114,12 @@ class Solver:
                 self._breaker.failed(visit)
                 raise
             except ServiceError as error:
-                self._stats.count_with("tasks_failed", error.code)
+                if error.sent:  # what was refused before it was sent says nothing new
+                    self._stats.count_with("tasks_failed", error.code)
                 self._note(visit, error)
+                failures.append(error)
                 if error.reaction is not Reaction.FRESH_CHALLENGE or attempts >= self._config.max_attempts:
-                    raise _solve_error(visit, error, attempts) from error
+                    raise _solve_error(visit, failures, attempts) from error
                 logger.warning(
                     "GeeTest: %s (%s); trying again with a fresh challenge for %s",
                     error,
@@ -236,15 +246,28 @@ class Solver:
             ) from None
 
 
-def _solve_error(visit: Visit, error: ServiceError, attempts: int) -> SolveError:
-    advice = ADVICE.get(error.code, "")
+def _solve_error(visit: Visit, failures: list[ServiceError], attempts: int) -> SolveError:
+    error = failures[-1]
+    times = f"{attempts} attempt{'s' * (attempts != 1)}"
     return SolveError(
-        f"No solution for {visit} after {attempts} attempt{'s' * (attempts != 1)}: {error}{advice and '. '}{advice}",
+        f"No solution for {visit} after {times}: {error}. {_cost(failures)}. {error.advice}",
         code=error.code,
         description=error.description,
         task_id=error.task_id,
         close_reason=error.close_reason,
         **visit.parts,
+    )
+
+
+def _cost(failures: list[ServiceError]) -> str:
+    """What came to nothing, in words that can be compared with a bill."""
+    created = ", ".join(str(error.task_id) for error in failures if error.task_id is not None)
+    billed = sum(error.billed for error in failures)
+    unsure = sum(error.code == ANSWER_LOST and error.task_id is None for error in failures)
+    return (
+        f"Tasks that came to nothing: {created or 'none'}"
+        + f", of which {billed} billed like a solution" * bool(billed)
+        + f"; {unsure} more may have been created and charged, the answer was lost" * bool(unsure)
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 from attrs import asdict, evolve, field, fields_dict, frozen
 
@@ -26,6 +27,7 @@ class Undo:
     method: str
     body: str  # latin-1, one character a byte
     priority: int
+    redirects: int = 0
     headers: Mapping[str, list[str]] = field(factory=dict)  # name -> the values before; none: it was not there
 
 
@@ -38,12 +40,14 @@ class RequestState:
         site: The name of the site it belongs to (a form may go to a URL that does not tell).
         task_id: The task whose solution the request carries; ``None`` where it carries none.
         url: Where the solution was to be sent.
+        body_crc: CRC-32 of the body that carries it.
         solved_ms: When that solution was made, in milliseconds since the epoch (it has to outlive the process).
         sent: How often the solution went out: more than once when Scrapy retried the request.
         redirects: How many redirects the request had behind it; one more, and the solution has been delivered.
         gates: Which process counted the following two; those of another one say nothing.
         gate: How often the gate of its session had been opened when the request was sent.
         gate_failures: How often opening that gate had failed by then.
+        bounces: How often it was withheld though its gate had been opened, and went again without a purchase.
         in_place: Downloaded from inside the middleware, so that nobody could take it back to a queue.
         returned: The run that returned it to the queue as it is, because the crawl was ending.
         unsolved: Given up with ``GEETEST_ON_FAILURE = "pass"``: whatever comes goes to the callback.
@@ -54,12 +58,14 @@ class RequestState:
     site: str = ""
     task_id: int | str | None = None
     url: str = ""
+    body_crc: int = 0
     solved_ms: int = 0
     sent: int = 0
     redirects: int = 0
     gates: str = ""
     gate: int = 0
     gate_failures: int = 0
+    bounces: int = 0
     in_place: bool = False
     returned: str = ""
     unsolved: bool = False
@@ -76,7 +82,9 @@ class RequestState:
 
     def foreign(self, request: Request) -> bool:
         """Whether *request* got this state by a spider that handed the meta of one request on to another."""
-        return self.submitted and request.url != self.url and redirects(request) <= self.redirects
+        if not self.submitted or redirects(request) > self.redirects:
+            return False
+        return (request.url, crc32(request.body)) != (self.url, self.body_crc)
 
     def age(self, now_ms: int) -> float:
         """Seconds since the solution was made."""
@@ -124,19 +132,29 @@ def mark_submitted(before: Request, submission: Request, state: RequestState) ->
         submission: The same with the solution in it, ready to be sent.
         state: ``attempts``, ``site``, ``task_id`` and ``solved_ms`` of the solution.
     """
-    undo = _undo(before, submission)
-    return with_state(submission, evolve(state, url=submission.url, redirects=redirects(submission), undo=undo))
+    sent: dict[str, Any] = {
+        "url": submission.url,
+        "body_crc": crc32(submission.body),
+        "redirects": redirects(submission),
+    }
+    return with_state(submission, evolve(state, undo=_undo(before, submission), **sent))
 
 
 def mark_departure(request: Request, state: RequestState) -> Request:
     """Mark *request*, on its way to a gate site, so that it can be made again after a redirect to a captcha page.
 
-    The target of a redirect keeps the mark of the request that was redirected.
+    The target of a redirect keeps the mark of the request that was redirected, and a retry what it takes to make the
+    request before it again. Any other mark came with meta that a spider copied, and is not for this request.
     """
-    before = RequestState.of(request)
-    if before.undo is not None and redirects(request) > before.redirects:
-        return request
-    return with_state(request, evolve(state, redirects=redirects(request), undo=_undo(request, request)))
+    before, count = RequestState.of(request), redirects(request)
+    now: dict[str, Any] = {"url": request.url, "redirects": count}
+    if before.undo is None:
+        return with_state(request, evolve(state, undo=_undo(request, request), **now))
+    if count == before.redirects + 1 and request.meta["redirect_urls"][-1] == before.url:
+        return with_state(request, evolve(before, **now))
+    if count == before.redirects and request.url == before.url:
+        return with_state(request, evolve(state, undo=before.undo, **now))
+    return with_state(request, evolve(state, attempts=0, bounces=0, undo=_undo(request, request), **now))
 
 
 def original(request: Request) -> Request:
@@ -156,7 +174,7 @@ def original(request: Request) -> Request:
         headers=headers,
         priority=state.undo.priority,
     )
-    if not state.redirects:
+    if not state.undo.redirects:
         for key in REDIRECT_META:
             restored.meta.pop(key, None)
     return with_state(restored, RequestState(attempts=state.attempts))
@@ -168,13 +186,15 @@ def redirects(request: Request) -> int:
 
 
 def _undo(before: Request, after: Request) -> Undo:
-    had, has = _headers(before), _headers(after)
+    had = _headers(before)
+    has = had if before is after else _headers(after)
     changed = {name for name in {*had, *has} if had.get(name) != has.get(name)}
     return Undo(
         url=before.url,
         method=before.method,
         body=before.body.decode("latin-1"),
         priority=before.priority,
+        redirects=redirects(before),
         headers={name: had.get(name, []) for name in sorted({*changed, *REDIRECT_DROPS})},
     )
 

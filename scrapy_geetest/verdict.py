@@ -82,6 +82,10 @@ class Verdicts:
                 **visit.parts,
             )
 
+    def undecided(self, visit: Visit) -> None:
+        """The solution was sent, and the site's answer tells nothing of it: something is wrong with the site."""
+        self._breaker.failed(visit)
+
     async def _report(self, state: RequestState) -> None:
         if state.task_id is None:
             return

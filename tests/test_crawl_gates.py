@@ -181,7 +181,14 @@ async def test_a_gate_that_never_lets_through_is_given_up(sandbox: Sandbox) -> N
 
 async def test_counts_of_another_process_say_nothing(sandbox: Sandbox) -> None:
     """A redirect to the captcha page that a shared queue brought from a worker whose gate was opened more often."""
-    foreign = {"gates": "other", "gate": 3, "gate_failures": 2, "redirects": 0, "undo": _undo(sandbox)}
+    foreign = {
+        "gates": "other",
+        "url": f"{sandbox.url}/gater/page/1",
+        "gate": 3,
+        "gate_failures": 2,
+        "redirects": 0,
+        "undo": _undo(sandbox),
+    }
     meta = {"_geetest": foreign, "redirect_urls": [f"{sandbox.url}/gater/page/1"]}
 
     def wanted(spider: RecordingSpider) -> Iterable[Request]:
