@@ -31,6 +31,7 @@ _CHALLENGE_KEYS = ("challenge", "geetest_challenge", "gt_challenge")
 _RISK_KEYS = ("risk_type", "riskType")
 _HOST_KEYS = ("api_server", "apiServer")
 _NO_EXTRA = frozenset({*_GT_KEYS, *_ID_KEYS, *_CHALLENGE_KEYS, "success", "new_captcha"})
+_CALLS = ("initGeetest", "initAlicom4")
 _NO = (0, "0", False, "false", "False", "fail", "error")
 _OLD_CHALLENGE = re.compile(r"(?:old|used|expired|illegal) challenge", re.IGNORECASE)
 _MAX_OBJECTS = 5_000
@@ -154,10 +155,11 @@ def parse_register(
     api_server: str | None = None,
     get_lib: str | None = None,
 ) -> Challenge:
-    """Read a challenge out of *text*: JSON of any shape, JSONP, or an HTML page.
+    """Read a challenge out of *text*: JSON of any shape, JSONP, an HTML page, or a script.
 
     In JSON, the object with both ``gt`` and ``challenge`` counts, wherever it is; for v4 the one with a ``captcha_id``.
-    Other single values beside and above it become the challenge's ``extra``. In a page, the literals of the widget count.
+    Other single values beside and above it become the challenge's ``extra``. In a page or script, the literals of the
+    widget count.
 
     Args:
         text: The body of the answer.
@@ -180,7 +182,7 @@ def parse_register(
     bare = (data if isinstance(data, str) else text).strip()
     if gt and version != 4 and is_challenge(bare):  # noqa: PLR2004  # the versions of GeeTest
         return fixed.v3(gt, bare, None, {})
-    if "<" in text and path is None:
+    if path is None and ("<" in text or any(call in text for call in _CALLS)):
         return _from_page(text, fixed)
     if captcha_id and version != 3:  # noqa: PLR2004  # the versions of GeeTest
         return fixed.v4(None, None, None, {})
@@ -296,7 +298,9 @@ def _nothing_found(objects: Sequence[_Object], fixed: _Fixed, text: str) -> str:
 
 
 def _from_page(text: str, fixed: _Fixed) -> Challenge:
-    widgets = [widget for widget in find_widgets(text) if fixed.version in {None, widget.version}]
+    is_script = not text.lstrip("\ufeff \t\r\n").startswith("<")
+    found = find_widgets(text) or (find_widgets(f"<script>{text}") if is_script else ())
+    widgets = [widget for widget in found if fixed.version in {None, widget.version}]
     if not widgets and fixed.captcha_id and fixed.version != 3:  # noqa: PLR2004  # the versions of GeeTest
         return fixed.v4(None, None, None, {})
     if not widgets:

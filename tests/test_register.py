@@ -295,3 +295,16 @@ def test_anything_may_be_an_answer(text: str, version: int | None) -> None:
         return
     assert challenge.version == version or version is None
     assert all(isinstance(value, str) for value in challenge.extra.values())
+
+
+@pytest.mark.parametrize("before", ["", "if(a<b)run();", "\ufeff/* <b>bundle</b> */ "])
+def test_a_linked_script(before: str) -> None:
+    """Where only a script that the page links has the id: its literals count as those in a page do."""
+    script = f'{before}initGeetest4({{captchaId:"{GT}",riskType:"slide"}},start)'
+    assert parse_register(script) == V4Challenge(GT, risk_type="slide")
+
+
+def test_a_page_is_not_read_as_a_script() -> None:
+    """A call in a page's text is no call, whatever it would be in a script."""
+    with pytest.raises(RegisterError, match="without a GeeTest widget"):
+        parse_register(f' <pre>initGeetest4({{captchaId: "{GT}"}}, start)</pre>')

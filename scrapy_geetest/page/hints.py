@@ -1,4 +1,4 @@
-"""Which requests of a page's scripts look like the one that registers a v3 challenge."""
+"""Which requests of a page's scripts look like the one that registers a challenge, and like the one that sends the result."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from urllib.parse import urljoin, urlsplit
 from attrs import frozen
 
 from scrapy_geetest.page.calls import MAX_CALLS, Call, find_calls
-from scrapy_geetest.page.javascript import TEXT, Code
-from scrapy_geetest.page.markup import read_markup
+from scrapy_geetest.page.javascript import SPACE, TEXT, Code
+from scrapy_geetest.page.markup import Markup, read_markup
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 MAX_HINTS = 8
 _MAX_URL = 2048
@@ -21,6 +21,7 @@ _MAX_REQUESTS = 200  # of one script that are looked at
 _MAX_NEAR = 32  # requests before a call of the widget that are looked at
 _REACH = 16_384  # bytes between a request and the call that it is for
 _OPTIONS = 4_096  # bytes of a request's options in which its url is looked for
+_JUST_BEFORE = 600  # bytes before a request in which a result is taken for it
 _REQUEST = re.compile(rb"(?<![\w$])(?:get|post|getJSON|ajax|fetch|open|request|axios|jsonp)\s{0,8}\(\s*")
 _PUNCTUATION = re.compile(rb"[{}\[\]();]")
 _STRING = re.compile(rb"[\"'`](\x01+)(?:[\"'`]|(?=\$\{))")
@@ -31,6 +32,10 @@ _CLOCK_KEY = re.compile(r"[?&](?:t|_|ts|time|timestamp|r|rand|random|v)=$", re.I
 _TELLING = re.compile(r"geetest|gee[-_]?test|captcha|challenge|slider|\bgt\b|[-_/]gt[-_/]|preprocess", re.IGNORECASE)
 _OTHER_STEP = re.compile(r"validat|verif|check|log-?in|submit|sign-?in|\.js\b", re.IGNORECASE)
 _REGISTER = re.compile(rb"[rR]egister|[sS]tart[cC]aptcha|[pP]re[pP]rocess")
+_TAKEN = re.compile(rb"getValidate\s{0,8}\(")
+_RESULT = re.compile(
+    rb"getValidate\s{0,8}\(|geetest_(?:challenge|validate|seccode)|lot_number|captcha_output|pass_token"
+)
 _URL = re.compile(r"(?:https?://|//|\.{0,2}/)?[^\s\"'<>\\^`|]+")
 
 
@@ -61,11 +66,37 @@ def _relation(request: _Request, call: Call) -> int:
     for mark in _PUNCTUATION.finditer(call.code.masked, request.position, call.position):
         token = mark[0]
         depth += (token in b"{[(") - (token in b"}])")
+        if depth < 0 and token == b")":  # the end of what the request is an argument of
+            depth, relation = 0, 1
         if depth < 0:
             return 0
         if depth == 0 and token == b";":
             relation = 1
     return relation if relation == 1 or depth > 0 else 1
+
+
+def submit_hints(body: bytes | str, base_url: str) -> tuple[str, ...]:
+    """Where a page's scripts send the widget's result, as far as literals tell; at most eight.
+
+    Args:
+        body: The page.
+        base_url: Where it is from; a ``<base>`` in the page is honoured.
+    """
+    markup, scripts = _read(body)
+    urls = (request.url for code in scripts for request in _requests(code) if _carries_result(request))
+    return _joined(urls, base_url, markup.base)
+
+
+def _carries_result(request: _Request) -> bool:
+    """Whether the widget's result is among the request's arguments, or was taken just before."""
+    code, depth, end = request.code, 0, request.position + _OPTIONS
+    for mark in _PUNCTUATION.finditer(code.masked, request.position, end):
+        depth += (mark[0] in b"{[(") - (mark[0] in b"}])")
+        if depth <= 0 and mark[0] in b"}])":
+            end = mark.end()
+            break
+    named = any(code.masked[match.start()] != SPACE for match in _RESULT.finditer(code.text, request.position, end))
+    return named or _TAKEN.search(code.masked, max(0, request.position - _JUST_BEFORE), request.position) is not None
 
 
 def register_hints(body: bytes | str, base_url: str) -> tuple[str, ...]:
@@ -78,12 +109,20 @@ def register_hints(body: bytes | str, base_url: str) -> tuple[str, ...]:
         body: The page.
         base_url: Where it is from; a ``<base>`` in the page is honoured.
     """
+    markup, scripts = _read(body)
+    return _joined(_candidates(scripts), base_url, markup.base)
+
+
+def _read(body: bytes | str) -> tuple[Markup, list[Code]]:
     markup = read_markup(body.encode("utf-8", "replace") if isinstance(body, str) else body)
-    scripts = [Code.of(script.code) for script in markup.scripts if script.code and not script.is_json]
+    return markup, [Code.of(script.code) for script in markup.scripts if script.code and not script.is_json]
+
+
+def _joined(urls: Iterable[str], page_url: str, base: str) -> tuple[str, ...]:
     found: dict[str, None] = {}
-    for url in _candidates(scripts):
+    for url in urls:
         try:
-            joined = urljoin(urljoin(base_url, markup.base), url)
+            joined = urljoin(urljoin(page_url, base), url)
             scheme = urlsplit(joined).scheme
         except ValueError:
             continue

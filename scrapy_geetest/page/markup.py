@@ -47,6 +47,7 @@ _ALWAYS_READ = frozenset({b"script", b"link", b"base", b"input", b"meta"})
 _MARKS = (b"eetest", b"aptcha", b"data-gt", b"initAlicom4")
 _NAMING = frozenset({"id", "class", "name", "src", "for", "action"})  # attributes that hold names, not prose
 _MAX_TAGS_READ = 20_000  # whose attributes are looked at in one page
+_MAX_SCRIPTS = 10_000  # that are read in one page: more are no page for a visitor
 _MAX_ATTRIBUTES = 64  # of one tag
 
 
@@ -143,10 +144,11 @@ class _Reading:
 def read_markup(body: bytes) -> Markup:
     """Read *body* in time linear in its length; it may be anything."""
     reading = _Reading()
-    read = 0
+    left = {True: _MAX_SCRIPTS, False: _MAX_TAGS_READ}
     for tag, content in _tags(body):
-        if tag.is_worth_reading and read < _MAX_TAGS_READ:
-            read += tag.name != b"script"
+        is_script = tag.name == b"script"
+        if left[is_script] and tag.is_worth_reading:
+            left[is_script] -= 1
             reading.tag(tag, content)
     return Markup(
         tuple(reading.scripts),

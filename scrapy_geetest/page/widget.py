@@ -18,7 +18,7 @@ from scrapy_geetest.page.calls import (
     linked_loader,
     speaks_of_geetest,
 )
-from scrapy_geetest.page.hints import register_hints, register_request
+from scrapy_geetest.page.hints import register_hints, register_request, submit_hints
 from scrapy_geetest.page.javascript import Code, Span
 from scrapy_geetest.page.markup import Markup, read_markup
 from scrapy_geetest.page.names import Names
@@ -28,7 +28,7 @@ from scrapy_geetest.page.values import host, is_challenge, is_site_id, word
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["Widget", "find_widgets", "may_carry", "register_hints"]
+__all__ = ["Signs", "Widget", "find_signs", "find_widgets", "may_carry", "register_hints", "submit_hints"]
 
 NEEDLES = (b"eetest", b"initAlicom4", b".com/v4/")
 """A page that carries a widget holds one of these (the last: a v4 loader of another brand); hardly any other does."""
@@ -36,6 +36,8 @@ NEEDLES = (b"eetest", b"initAlicom4", b".com/v4/")
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _LIST = re.compile(rb"\s*\[(\s*[\"'`]\x01*[\"'`]\s*)(?:,[^\[\]()]*)?\]\s*")
 _LONGEST_EXCERPT = 60
+_NAME = re.compile(rb"geetest", re.IGNORECASE)
+_WRITTEN_CALL = re.compile(rb"(?<![\w$])init(?:Geetest4?|Alicom4)\s{0,40}\(")
 _SITE_ID_KEYS = {3: ("gt",), 4: ("captchaId", "captcha_id", "gt")}
 _HOST_KEYS = ("api_server", "apiServer", "apiServers", "apiservers", "api_servers")
 
@@ -75,9 +77,29 @@ class Widget:
     unread: tuple[str, ...] = ()
 
 
+@frozen
+class Signs:
+    """What of GeeTest there is in a page, whether it counts or not.
+
+    Attributes:
+        named: How often its name occurs, in whatever place.
+        calls: The initialisation functions that live scripts call, in their order.
+        idle: Calls that do not count: in comments, strings, text.
+        loaders: Scripts of GeeTest's that the page links, loads or contains, in words.
+        namesakes: Linked scripts that are called like GeeTest's loader, on a page that speaks of GeeTest nowhere else.
+    """
+
+    named: int = 0
+    calls: tuple[str, ...] = ()
+    idle: int = 0
+    loaders: tuple[str, ...] = ()
+    namesakes: tuple[str, ...] = ()
+
+
 def may_carry(body: bytes) -> bool:
     """Whether it is worth looking for a widget in *body*: a few searches for fixed bytes, no more."""
-    return any(needle in body for needle in NEEDLES) or body.startswith(_UTF16)
+    # Backwards: CPython's search from the end takes about half the time of the one from the start.
+    return any(body.rfind(needle) >= 0 for needle in NEEDLES) or body.startswith(_UTF16)
 
 
 def find_widgets(body: bytes | str) -> tuple[Widget, ...]:
@@ -90,13 +112,34 @@ def find_widgets(body: bytes | str) -> tuple[Widget, ...]:
     Args:
         body: The page. Bytes are read as an extension of ASCII, or by their UTF-16 byte order mark.
     """
-    if isinstance(body, str):
-        body = body.encode("utf-8", "replace")
-    if not may_carry(body):
-        return ()
-    if body.startswith(_UTF16):
-        body = body.decode("utf-16", "replace").encode("utf-8", "replace")
-    return _Page(read_markup(body)).widgets()
+    body = _ascii_compatible(body)
+    return _Page(read_markup(body)).widgets() if may_carry(body) else ()
+
+
+def find_signs(body: bytes | str) -> Signs:
+    """What of GeeTest there is in a page: why :func:`find_widgets` finds what it finds, or nothing.
+
+    Args:
+        body: The page, as :func:`find_widgets` takes it.
+    """
+    body = _ascii_compatible(body)
+    page = _Page(read_markup(body))
+    calls = tuple(call.function for call in page.calls())
+    written = sum(1 for _ in _WRITTEN_CALL.finditer(body))
+    return Signs(
+        named=sum(1 for _ in _NAME.finditer(body)),
+        calls=calls,
+        idle=max(0, written - len(calls)) if len(calls) < MAX_CALLS else 0,
+        loaders=tuple(dict.fromkeys(loader.where for loader in page.loaders)),
+        namesakes=page.namesakes(),
+    )
+
+
+def _ascii_compatible(body: bytes | str) -> bytes:
+    if isinstance(body, bytes) and not body.startswith(_UTF16):
+        return body
+    text = body.decode("utf-16", "replace") if isinstance(body, bytes) else body
+    return text.encode("utf-8", "replace")
 
 
 class _Page:
@@ -108,7 +151,7 @@ class _Page:
         self.loaders = self._loaders()
 
     def widgets(self) -> tuple[Widget, ...]:
-        calls = self._calls()
+        calls = self.calls()
         if calls:
             widgets = tuple(self._called(call) for call in calls)
         else:
@@ -116,7 +159,16 @@ class _Page:
             widgets = tuple(self._loaded(loader) for _, loader in sorted(by_version.items()))
         return self._with_shown_values(widgets)
 
-    def _calls(self) -> list[Call]:
+    def namesakes(self) -> tuple[str, ...]:
+        sources = [script.src[:200] for script in self.markup.scripts if script.src]
+        alike = [src for src in sources if linked_loader(src, is_about_geetest=True)]
+        return (
+            ()
+            if self.is_about_geetest
+            else tuple(src for src in alike if not linked_loader(src, is_about_geetest=False))
+        )
+
+    def calls(self) -> list[Call]:
         found: list[Call] = []
         for code in self.scripts:
             for call in find_calls(code):

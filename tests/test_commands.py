@@ -1,0 +1,263 @@
+"""``scrapy geetest …`` as a user runs it: in a project, by its exit codes and what it prints."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from reactor import settle
+from scrapy.settings import Settings
+
+from scrapy_geetest.commands import Command, balance, inspect_page
+from scrapy_geetest.config import Config
+from scrapy_geetest.service.errors import ServiceError
+
+if TYPE_CHECKING:
+    from scrapy_geetest.sandbox import Sandbox
+
+PAGES = Path(__file__).parent / "pages"
+V4_PAGE = str(PAGES / "signup-v4-minified.html")
+V3_PAGE = str(PAGES / "article-v3-rendered.html")
+NO_WIDGET = str(PAGES / "documentation.html")
+SITES = """
+    from twisted.internet.defer import succeed
+    from scrapy_geetest import GeetestSite
+
+    class Deferring(GeetestSite):
+        urls = ("deferring.example",)
+
+        def is_challenge(self, response):
+            return succeed(b"rowing" in response.body)
+
+    class Broken(GeetestSite):
+        urls = ("broken.example",)
+
+        async def is_challenge(self, response):
+            return response.json()["need"]
+"""
+
+
+class Project:
+    """A Scrapy project of a user's, and its command line."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        (root / "shop").mkdir()
+        (root / "scrapy.cfg").write_text("[settings]\ndefault = shop.settings\n")
+        (root / "shop" / "__init__.py").touch()
+        (root / "shop" / "sites.py").write_text(textwrap.dedent(SITES))
+        self.set(
+            GEETEST_SITES=[
+                {"name": "club", "urls": ["club.example", "127.0.0.1"], "detect_css": "#join, #captcha-holder"},
+                "shop.sites.Deferring",
+                "shop.sites.Broken",
+            ],
+            ADDONS={"scrapy_geetest.Addon": 500},
+        )
+
+    def set(self, **settings: Any) -> None:
+        with (self.root / "shop" / "settings.py").open("a", encoding="utf-8") as file:
+            file.writelines(f"{name} = {value!r}\n" for name, value in settings.items())
+
+    def run(self, *arguments: str) -> tuple[int, str, str]:
+        """Exit code, output, messages."""
+        environment = {name: value for name, value in os.environ.items() if name != "CAPMONSTER_API_KEY"}
+        done = subprocess.run(
+            [sys.executable, "-m", "scrapy", "geetest", *arguments],
+            capture_output=True,
+            text=True,
+            cwd=self.root,
+            env=environment,
+            check=False,
+            timeout=100,
+        )
+        return done.returncode, done.stdout, done.stderr
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A fresh one."""
+    return Project(tmp_path)
+
+
+def _inspect(*arguments: str, **settings: Any) -> int:
+    return inspect_page.run(arguments, Settings(settings))
+
+
+def test_a_file_with_a_widget(capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 0; the declaration is ready to paste, for the address that the file is from."""
+    assert _inspect(V4_PAGE, "--url", "https://club.example/join") == 0
+    text = capsys.readouterr().out
+    assert "https://club.example/join: status 200, HtmlResponse" in text
+    assert "Challenge page: yes" in text
+    code = textwrap.dedent(text[text.index("    from scrapy_geetest") :])
+    assert [type(node).__name__ for node in ast.parse(code).body] == ["ImportFrom", "ClassDef"]
+
+
+def test_a_file_without_a_widget(capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 1, and why."""
+    assert _inspect(NO_WIDGET) == 1
+    assert "which do not count" in capsys.readouterr().out
+
+
+def test_json(capsys: pytest.CaptureFixture[str]) -> None:
+    """All that was found, as one object; ``file://`` is a file, too."""
+    assert _inspect(Path(V3_PAGE).as_uri(), "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["is_challenge"], found["url"]) == (True, "https://example.com/")
+    assert found["widgets"][0]["gt"] == "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
+
+
+def test_a_site_that_is_declared(capsys: pytest.CaptureFixture[str]) -> None:
+    """``--site`` tries its own selectors; without it, it is mentioned where the address is its."""
+    sites = [{"name": "club", "urls": "club.example", "detect_css": "#nothing"}]
+    arguments = (V4_PAGE, "--url", "https://club.example/join")
+    assert _inspect(*arguments, "--site", "club", GEETEST_SITES=sites) == 1
+    assert "css '#nothing': none found" in capsys.readouterr().out
+    assert _inspect(*arguments, GEETEST_SITES=sites) == 0
+    assert "try --site club" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings", "words"),
+    [
+        (("no-such-file",), {}, "No such file or directory; an address begins with http:// or https://"),
+        ((str(PAGES),), {}, "Is a directory"),
+        ((V4_PAGE, "--site", "other"), {}, "no site that is called 'other'; it has: none"),
+        ((V4_PAGE,), {"GEETEST_MAX_ATTEMPTS": 0}, "GEETEST_MAX_ATTEMPTS = 0 is invalid"),
+        (("http://[",), {}, "Invalid"),
+    ],
+)
+def test_what_cannot_be_read(
+    arguments: tuple[str, ...], settings: dict[str, Any], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 2, one line on stderr, nothing on stdout."""
+    assert _inspect(*arguments, **settings) == 2
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err.count("\n")) == ("", 1)
+    assert words in shown.err
+
+
+def test_an_address_is_downloaded_through_the_projects_settings(project: Project, sandbox: Sandbox) -> None:
+    """One page, 403 and all, with the plugin off: nothing is bought, no export is written, no key is needed."""
+    project.set(FEEDS={"out.json": {"format": "json"}}, JOBDIR="job", LOG_LEVEL="ERROR")
+    code, text, messages = project.run("inspect", f"{sandbox.url}/v3/search?q=rope", "--json")
+    assert (code, messages) == (0, "")
+    found = json.loads(text)
+    assert (found["status"], found["declared"]) == (403, ["club"])
+    assert found["sending"]["kept"] == ["q", "csrf", "next"]
+    books = sandbox.books()
+    assert books["calls"] == {}
+    assert books["pages"]["v3-search"]["challenge"] == 1
+    assert sorted(path.name for path in project.root.iterdir()) == ["scrapy.cfg", "shop"]
+
+
+def test_robots_txt_is_obeyed_as_the_project_says(project: Project, sandbox: Sandbox) -> None:
+    """Forbidden: exit code 2 and the reason; not asked: downloaded."""
+    sandbox.reset(robots="User-agent: *\nDisallow: /plain/\n")
+    project.set(ROBOTSTXT_OBEY=True)
+    code, text, messages = project.run("inspect", f"{sandbox.url}/plain/1")
+    assert (code, text) == (2, "")
+    assert "Forbidden by robots.txt" in messages
+    assert project.run("inspect", f"{sandbox.url}/plain/1", "-s", "ROBOTSTXT_OBEY=False")[0] == 1
+
+
+def test_another_reactor_will_do(project: Project, sandbox: Sandbox) -> None:
+    """The project's choice; a declared site's selectors are tried on what came."""
+    project.set(TWISTED_REACTOR="twisted.internet.selectreactor.SelectReactor", REMOTE_CONTROL_ENABLED=False)
+    code, text, messages = project.run("inspect", f"{sandbox.url}/v4/form", "--site", "club")
+    assert (code, messages) == (0, "")
+    assert "css '#join, #captcha-holder': 1 found" in text
+
+
+def test_a_host_that_is_down(project: Project) -> None:
+    """Exit code 2 and one line."""
+    code, text, messages = project.run("inspect", "http://127.0.0.1:1/")
+    assert (code, text, messages.count("\n")) == (2, "", 1)
+    assert "Connection was refused" in messages
+
+
+def test_a_sites_own_is_challenge_decides(project: Project) -> None:
+    """It may be a coroutine or return a Deferred; that one fails is said."""
+    code, text, _ = project.run("inspect", V4_PAGE, "--site", "Deferring")
+    assert (code, "+  is_challenge of site Deferring: the hook's own decision" in text) == (0, True)
+    code, text, _ = project.run("inspect", V4_PAGE, "--site", "Broken")
+    assert (code, "-  is_challenge of site Broken: it failed: JSONDecodeError" in text) == (1, True)
+
+
+def test_help(project: Project) -> None:
+    """Every subcommand has its own, the exit codes included; without one, all are named."""
+    code, text, _ = project.run("--help")
+    assert code == 0
+    assert all(name in text for name in Command.subcommands)
+    assert "Exit codes: 0 it is a challenge page, 1 it is none, 2" in project.run("inspect", "--help")[1]
+    assert "Exit codes: 0" in project.run("balance", "-h")[1]
+    assert "--solve-seconds" in project.run("sandbox", "--help")[1]
+    for arguments in ((), ("unknown",)):
+        code, text, messages = project.run(*arguments)
+        assert (code, "name one of: inspect, balance, sandbox" in text + messages) == (2, True)
+    assert Command().short_desc()
+
+
+def test_the_balance(project: Project, sandbox: Sandbox) -> None:
+    """Printed alone, for scripts."""
+    sandbox.reset(balance=12.25)
+    project.set(GEETEST_API_KEY=sandbox.api_key, GEETEST_API_URL=sandbox.service_url)
+    assert project.run("balance") == (0, "12.25\n", "")
+
+
+def test_no_balance_with_a_wrong_key(project: Project, sandbox: Sandbox) -> None:
+    """Exit code 1, what the service says and what to do about it; the key is not printed."""
+    project.set(GEETEST_API_KEY="wrong-key-of-a-user", GEETEST_API_URL=sandbox.service_url)
+    code, text, messages = project.run("balance")
+    assert (code, text, messages.count("\n")) == (1, "", 1)
+    assert "ERROR_KEY_DOES_NOT_EXIST" in messages
+    assert "Check GEETEST_API_KEY" in messages
+    assert "wrong-key-of-a-user" not in messages
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({}, "there is no key: set GEETEST_API_KEY, or CAPMONSTER_API_KEY in the environment"),
+        ({"GEETEST_API_KEY": "a b"}, "visible ASCII characters"),
+    ],
+)
+def test_no_balance_without_a_key(
+    settings: dict[str, Any], words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is called."""
+    monkeypatch.delenv("CAPMONSTER_API_KEY", raising=False)
+    assert balance.run([], Settings(settings)) == 1
+    shown = capsys.readouterr()
+    assert (shown.out, words in shown.err, "a b" in shown.err) == ("", True, False)
+
+
+async def test_asking_for_the_balance_on_a_running_reactor(sandbox: Sandbox) -> None:
+    """One call, no connection left; errors are the service's."""
+
+    def config(key: str) -> Config:
+        return Config.from_settings(Settings({"GEETEST_API_KEY": key, "GEETEST_API_URL": sandbox.service_url}))
+
+    assert await balance.ask(config(sandbox.api_key), settle=settle) == 10
+    with pytest.raises(ServiceError, match="ERROR_KEY_DOES_NOT_EXIST"):
+        await balance.ask(config("wrong"), settle=settle)
+    assert sandbox.books()["calls"] == {"getBalance": 2}
+
+
+def test_the_sandbox_says_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without its extra: a usage error that names it."""
+    from scrapy.exceptions import UsageError
+
+    from scrapy_geetest.commands import run_sandbox
+
+    monkeypatch.setitem(sys.modules, "scrapy_geetest.sandbox", None)
+    with pytest.raises(UsageError, match=r"scrapy-geetest\[sandbox\]"):
+        run_sandbox.run([], Settings())
