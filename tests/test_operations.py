@@ -52,8 +52,10 @@ def test_progress_is_one_line_a_minute(caplog: pytest.LogCaptureFixture) -> None
         now[0] = float(second)
         bulletin.progress(parking)
     assert [record.getMessage() for record in caplog.records] == 2 * [
-        "GeeTest: 28 requests wait for solutions, the first for 42 s: s7 (7), s6 (6), s5 (5), s4 (4), s3 (3), "
-        "2 more sites; so far 5 tasks, 0 accepted, 0 refused, cost 0.0024"
+        (
+            "GeeTest: 28 requests wait for solutions, the first for 42 s: s7 (7), s6 (6), s5 (5), s4 (4), s3 (3), "
+            "2 more sites; so far 5 tasks, 0 accepted, 0 refused, cost 0.0024"
+        )
     ]
 
 

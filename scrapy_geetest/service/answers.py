@@ -40,7 +40,8 @@ def read_answer(answer: Answer, secret: str) -> dict[str, Any]:
     Raises:
         ServiceError: The service's own error, or one made of the status, or ``ANSWER_LOST`` for an unreadable success.
     """
-    data = answer.data or {}
+    readable = answer.data is not None and _is_readable(answer.data)
+    data: dict[str, Any] = (answer.data or {}) if readable else {}
     success = answer.status in _SUCCESSES
     if "errorId" in data or "errorCode" in data:
         if not _tells_error(data):
@@ -52,9 +53,15 @@ def read_answer(answer: Answer, secret: str) -> dict[str, Any]:
         raise ServiceError(_STATUS_CODES[answer.status], f"HTTP {answer.status}, without a readable error")
     if not success:
         raise ServiceError(f"HTTP_{answer.status}", "without a readable error")
-    if answer.data is None:
-        raise ServiceError(ANSWER_LOST, f"HTTP {answer.status} with a body that is no JSON object")
+    if not readable:
+        what = "no JSON object" if answer.data is None else "no answer: its errorId is neither a number nor a text"
+        raise ServiceError(ANSWER_LOST, f"HTTP {answer.status} with a body that is {what}")
     return data
+
+
+def _is_readable(data: dict[str, Any]) -> bool:
+    """Whether it tells of success or of an error at all: what does not is as good as lost."""
+    return isinstance(data.get("errorId"), int | float | str | None) or isinstance(data.get("errorCode"), str)
 
 
 def _error(data: dict[str, Any], secret: str) -> ServiceError:

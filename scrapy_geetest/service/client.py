@@ -12,6 +12,7 @@ from scrapy_geetest.service.answers import read_answer, read_balance, read_cost,
 from scrapy_geetest.service.errors import (
     ANSWER_LOST,
     NO_SUCH_METHOD,
+    NO_SUCH_TASK,
     NOT_SENT,
     PROXY_BANNED,
     SLOW_DOWN,
@@ -212,7 +213,9 @@ class ServiceClient:
             try:
                 data = await self._poll(task_id, deadline - self._clock())
             except ServiceError as error:
-                data, trouble = {}, f"; last trouble: {self._survive(error)}"
+                other = _other_form(task_id) if error.code in NO_SUCH_TASK else None
+                data, trouble = {}, f"; last trouble: {error if other else self._survive(error)}"
+                task_id = other or task_id
             if data.get("status") == "ready":
                 waited = self._clock() - started
                 self._pacing.learn(challenge.version, waited, at_first=polls == 1)
@@ -275,6 +278,11 @@ class ServiceClient:
     def _note_banned(self, error: ServiceError, proxy: Proxy | None) -> None:
         if proxy is not None and error.code == PROXY_BANNED:
             self._banned_proxies.add(proxy)
+
+
+def _other_form(task_id: int | str) -> int | None:
+    """The number that a text stands for: a service may give its ids as texts, and know them as numbers only."""
+    return int(task_id) if isinstance(task_id, str) and task_id.isdecimal() else None
 
 
 def _as_create_error(error: ServiceError) -> ServiceError:

@@ -5,19 +5,22 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING, Any
 
+from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint, wrapClientTLS
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.web.client import ResponseDone
 from twisted.web.http import PotentialDataLoss
 from twisted.web.http_headers import Headers
-from twisted.web.iweb import IAgent, IBodyProducer
+from twisted.web.iweb import IAgent, IAgentEndpointFactory, IBodyProducer
 from zope.interface import implementer  # type: ignore[import-untyped]  # it ships no types
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, MutableSet
 
     from twisted.python.failure import Failure
-    from twisted.web.client import HTTPConnectionPool
+    from twisted.web.client import URI, HTTPConnectionPool
+    from twisted.web.iweb import IPolicyForHTTPS
 
 _GZIP = 31  # zlib's window bits for a gzip header and trailer
 
@@ -94,6 +97,41 @@ class TappedPool:
         if connection in self._exchange.discarded:
             return self.getConnection(key, endpoint)
         return self._exchange.got_connection(connection)
+
+
+@implementer(IAgentEndpointFactory)
+class Endpoints:
+    """Where connections are made to: one endpoint, with one TLS context, for all calls to a host.
+
+    A context made for every call, as ``Agent`` does, costs more than the call. No thread resolves what is an address.
+
+    Args:
+        reactor: Connects.
+        policy: Which certificates are trusted.
+        timeout: Seconds for connecting.
+    """
+
+    def __init__(self, reactor: Any, policy: IPolicyForHTTPS, timeout: float) -> None:
+        self._reactor = reactor
+        self._policy: Any = policy
+        self._timeout = timeout
+        self._made: dict[tuple[bytes, bytes, int], Any] = {}
+
+    def endpointForURI(self, uri: URI) -> Any:  # noqa: N802 - Twisted's name
+        key = uri.scheme, uri.host, uri.port
+        if key not in self._made:
+            self._made[key] = self._make(*key)
+        return self._made[key]
+
+    def _make(self, scheme: bytes, host: bytes, port: int) -> Any:
+        name = host.decode("ascii")
+        kind: Any = HostnameEndpoint
+        if isIPAddress(name):
+            kind = TCP4ClientEndpoint
+        elif isIPv6Address(name):
+            kind = TCP6ClientEndpoint
+        endpoint = kind(self._reactor, name, port, self._timeout)
+        return wrapClientTLS(self._policy.creatorForNetloc(host, port), endpoint) if scheme == b"https" else endpoint
 
 
 @implementer(IAgent)

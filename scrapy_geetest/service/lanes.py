@@ -11,7 +11,7 @@ _PATIENCE = 0.1
 
 
 class Lanes:
-    """Lets calls through one by one, and more of them at once only when one has waited for a tenth of a second.
+    """Lets calls through one by one, and one more at once for each tenth of a second that one has waited.
 
     A pool opens a connection for every call that finds none idle. A burst of short calls through one lane needs one
     connection; a slow or hanging call does not hold up the others for longer than that tenth.
@@ -26,24 +26,24 @@ class Lanes:
         self._most = most
         self._open = 1
         self._busy = 0
-        self._waiting: deque[Deferred[None]] = deque()
+        self._waiting: deque[tuple[float, Deferred[None]]] = deque()
+        self._timer: Any = None
 
     async def enter(self) -> None:
         """Wait for a lane. Every call that came through must ``leave``."""
         if self._busy < self._open:
             self._busy += 1
             return
-        turn: Deferred[None] = Deferred()
+        turn: tuple[float, Deferred[None]] = self._reactor.seconds(), Deferred()
         self._waiting.append(turn)
-        timer = self._reactor.callLater(_PATIENCE, self._widen)
+        self._watch(_PATIENCE)
         try:
-            await turn
+            await turn[1]
         except BaseException:
             self._waiting.remove(turn)
             raise
         finally:
-            if timer.active():
-                timer.cancel()
+            self._unwatch()
 
     def leave(self) -> None:
         """Hand the lane on to the one that has waited longest."""
@@ -52,11 +52,26 @@ class Lanes:
         if not self._busy:
             self._open = 1
 
-    def _widen(self) -> None:
-        self._open = min(self._most, self._open + 1)
-        self._admit()
+    def _watch(self, seconds: float) -> None:
+        if self._timer is None:
+            self._timer = self._reactor.callLater(seconds, self._look)
+
+    def _unwatch(self) -> None:
+        if self._timer is not None and not self._waiting:
+            self._timer.cancel()
+            self._timer = None
+
+    def _look(self) -> None:
+        """Open a lane if one has waited long enough by now; else look again when it will have."""
+        self._timer = None
+        patience = self._waiting[0][0] + _PATIENCE - self._reactor.seconds()
+        if patience <= 0:
+            self._open = min(self._most, self._open + 1)
+            self._admit()
+        if self._waiting and self._open < self._most:
+            self._watch(patience if patience > 0 else _PATIENCE)
 
     def _admit(self) -> None:
         while self._waiting and self._busy < self._open:
             self._busy += 1
-            self._waiting.popleft().callback(None)
+            self._waiting.popleft()[1].callback(None)

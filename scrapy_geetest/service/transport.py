@@ -20,6 +20,7 @@ from twisted.web.client import Agent, BrowserLikePolicyForHTTPS, HTTPConnectionP
 from scrapy_geetest.service.exchange import (
     AnswerTooLargeError,
     BytesProducer,
+    Endpoints,
     Exchange,
     IdentityAgent,
     TappedPool,
@@ -105,7 +106,8 @@ class Transport:
         self._max_bytes = max_bytes
         self._reactor: Any = reactor
         self._http = http
-        self._tls_policy = tls_policy or BrowserLikePolicyForHTTPS()  # type: ignore[no-untyped-call]  # Twisted's
+        policy: Any = tls_policy or BrowserLikePolicyForHTTPS()  # type: ignore[no-untyped-call]  # Twisted's
+        self._endpoints = Endpoints(self._reactor, policy, min(_CONNECT_SECONDS, timeout))
         self._lanes = Lanes(self._reactor, most=max_connections)
         self._pool = _pool(self._reactor, max_connections)
         self._discarded: WeakSet[Any] = WeakSet()
@@ -164,6 +166,9 @@ class Transport:
         except CancelledError:
             raise NotSentError(exchange.stopped or "the caller gave up") from None
         try:
+            # A call that is stopped leaves its lane to one that waits, and is to be stopped next.
+            if self._refusal is not None:
+                raise NotSentError(self._refusal)
             return read(await self._post(exchange, url, payload))
         finally:
             self._lanes.leave()
@@ -190,12 +195,8 @@ class Transport:
         if self._http is not None:
             exchange.sent = True
             return self._http
-        agent = Agent(  # type: ignore[no-untyped-call]  # Twisted's
-            self._reactor,
-            self._tls_policy,
-            connectTimeout=min(_CONNECT_SECONDS, self._timeout),
-            pool=TappedPool(self._pool, exchange),
-        )
+        pool: Any = TappedPool(self._pool, exchange)
+        agent = Agent.usingEndpointFactory(self._reactor, self._endpoints, pool)  # type: ignore[no-untyped-call]  # Twisted's
         identity_agent: Any = IdentityAgent(agent, exchange)
         producer: Any = BytesProducer
         return HTTPClient(identity_agent, data_to_body_producer=producer)

@@ -1,0 +1,303 @@
+"""Whole crawls under spending limits: what is refused is refused before it costs anything, and the crawl goes on."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import sys
+from collections import Counter
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from crawl import Crawl, crawl
+from scrapy import Request
+from scrapy.http import JsonRequest
+
+from scrapy_geetest import BudgetExhausted, CircuitOpen, SolutionRejected, SolveError, budget, signals
+
+sys.path.insert(0, str(Path(__file__).parent / "proofs"))
+
+import shared_queue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from crawl import RecordingSpider
+
+    from scrapy_geetest.sandbox import Sandbox
+
+IN_FLIGHT = 100
+CONNECTIONS = 16  # to the service, at most: so many calls can be on the wire at one moment
+NEEDS_REDIS = pytest.mark.skipif(
+    shutil.which("redis-server") is None or find_spec("redis") is None, reason="redis-server or redis is not installed"
+)
+
+
+def _host(sandbox: Sandbox) -> str:
+    return sandbox.url.partition("://")[2]
+
+
+def _search_site(sandbox: Sandbox) -> dict[str, Any]:
+    return {
+        "name": "search",
+        "urls": [f"{_host(sandbox)}/v3"],
+        "detect_css": "#captcha-holder",
+        "challenge_url": "/v3/gt/register-slide",
+    }
+
+
+def _api_site(sandbox: Sandbox) -> dict[str, Any]:
+    keys = ("captcha_id", "lot_number", "pass_token", "gen_time", "captcha_output")
+    return {
+        "name": "api",
+        "urls": [f"{_host(sandbox)}/v4/api"],
+        "detect_jmespath": "need_captcha",
+        "version": 4,
+        "field_names": {key: f"captcha.{key}" for key in keys},
+    }
+
+
+def _gate_site(sandbox: Sandbox) -> dict[str, Any]:
+    return {"name": "gate", "urls": [f"{_host(sandbox)}/gate"], "mode": "gate"}
+
+
+def _searches(sandbox: Sandbox, number: int, **kwargs: Any) -> list[Request]:
+    return [Request(f"{sandbox.url}/v3/search?q=w{word}", **kwargs) for word in range(number)]
+
+
+def _items(sandbox: Sandbox, number: int) -> list[Request]:
+    return [JsonRequest(f"{sandbox.url}/v4/api/items", data={"page": page + 1}) for page in range(number)]
+
+
+def _sessions(sandbox: Sandbox, sessions: int, pages: int) -> list[Request]:
+    return [
+        Request(f"{sandbox.url}/gate/page/{page}", meta={"cookiejar": jar}, dont_filter=True)
+        for jar in range(sessions)
+        for page in range(pages)
+    ]
+
+
+async def _crawl(
+    sandbox: Sandbox, requests: Iterable[Request], prepare: Callable[[Any], None] | None = None, **settings: Any
+) -> Crawl:
+    def wanted(_: RecordingSpider) -> Iterable[Request]:
+        return requests
+
+    sites = [_search_site(sandbox), _api_site(sandbox), _gate_site(sandbox)]
+    own = {"GEETEST_API_KEY": sandbox.api_key, "GEETEST_API_URL": sandbox.service_url, "GEETEST_SITES": sites}
+    return await crawl(wanted, prepare, **{**own, **settings})
+
+
+def _errors(outcome: Crawl) -> dict[str, int]:
+    return Counter(type(error).__name__ for error in outcome.errors)
+
+
+async def test_max_solves_of_form_pages(sandbox: Sandbox) -> None:
+    """So many tasks and not one more, however many pages ask at once; the others are told which setting it was."""
+    outcome = await _crawl(sandbox, _searches(sandbox, 12), GEETEST_MAX_SOLVES=5)
+    assert sandbox.books()["calls"]["createTask"] == 5
+    assert (len(outcome.pages), _errors(outcome)) == (5, {"BudgetExhausted": 7})
+    assert all("GEETEST_MAX_SOLVES = 5" in str(error) for error in outcome.errors)
+    assert [outcome.stats[name] for name in ("tasks_created", "budget_refused", "gave_up/budget")] == [5, 7, 7]
+    assert outcome.reason == "finished"
+
+
+async def test_max_solves_at_gates(sandbox: Sandbox) -> None:
+    """One task opens one session for all of its pages; the pages of the other sessions are refused together."""
+    outcome = await _crawl(sandbox, _sessions(sandbox, 3, 4), GEETEST_MAX_SOLVES=1)
+    assert sandbox.books()["created"]["total"] == 1
+    assert (len(outcome.pages), _errors(outcome)) == (4, {"BudgetExhausted": 8})
+
+
+async def test_a_gate_whose_second_attempt_is_refused(sandbox: Sandbox) -> None:
+    """Its first answer was wrong, and there is no money for another: every page that waited gets the reason."""
+    sandbox.reset(solve_seconds=0.1, wrong="always")
+    outcome = await _crawl(sandbox, _sessions(sandbox, 1, 6), GEETEST_MAX_SOLVES=1)
+    assert sandbox.books()["created"]["total"] == 1
+    assert (outcome.pages, _errors(outcome)) == ([], {"BudgetExhausted": 6})
+
+
+async def test_a_wrong_answer_counts(sandbox: Sandbox) -> None:
+    """Another attempt is another task: the limit is for tasks, not for pages."""
+    sandbox.reset(solve_seconds=0.1, wrong=1)
+    outcome = await _crawl(sandbox, _searches(sandbox, 3), GEETEST_MAX_SOLVES=3)
+    assert sandbox.books()["created"]["total"] == 3
+    assert (len(outcome.pages), _errors(outcome)) == (2, {"BudgetExhausted": 1})
+
+
+async def test_budgets_for_all_and_for_each_site(sandbox: Sandbox) -> None:
+    """Each site may spend two, all together three: a site that is refused takes nothing from the others."""
+    requests = [*_searches(sandbox, 4), *_items(sandbox, 4), *_sessions(sandbox, 1, 4)]
+    outcome = await _crawl(
+        sandbox, requests, GEETEST_BUDGET="3/hour", GEETEST_SITE_BUDGET="2/hour", GEETEST_MAX_CONCURRENT_SOLVES=1
+    )
+    books = sandbox.books()
+    assert books["created"]["total"] == books["calls"]["createTask"] == 3
+    assert outcome.stats["tasks_created"] == 3
+    assert len(outcome.pages) + len(outcome.errors) == len(requests)
+    assert {type(error) for error in outcome.errors} == {BudgetExhausted}
+
+
+async def test_the_breaker_stops_buying_for_a_site(sandbox: Sandbox) -> None:
+    """Three failures in a row, and nothing is asked for it any more; another site is not affected."""
+    sandbox.reset(solve_seconds=0.1, faults={"createTask": ["ERROR_UNHEARD_OF"] * 3})
+    outcome = await _crawl(
+        sandbox,
+        [*_searches(sandbox, 9, priority=1), *_items(sandbox, 1)],
+        GEETEST_BREAKER_FAILURES=3,
+        GEETEST_MAX_CONCURRENT_SOLVES=1,
+        CONCURRENT_REQUESTS=1,
+    )
+    assert _errors(outcome) == {"SolveError": 3, "CircuitOpen": 6}
+    assert len(outcome.pages) == 1
+    assert sandbox.books()["calls"]["createTask"] == 4
+    assert [outcome.stats[name] for name in ("budget_refused", "gave_up/breaker")] == [6, 6]
+    opened = [error for error in outcome.errors if isinstance(error, CircuitOpen)]
+    assert all("GEETEST_BREAKER_FAILURES" in str(error) for error in opened)
+
+
+async def test_the_breaker_at_gates(sandbox: Sandbox) -> None:
+    """Two sessions waste a task each; the third buys nothing."""
+    sandbox.reset(solve_seconds=0.1, wrong="always")
+    outcome = await _crawl(
+        sandbox,
+        _sessions(sandbox, 3, 3),
+        GEETEST_BREAKER_FAILURES=2,
+        GEETEST_MAX_ATTEMPTS=1,
+        GEETEST_MAX_CONCURRENT_SOLVES=1,
+        CONCURRENT_REQUESTS=1,
+        GEETEST_MAX_PARKED=0,
+    )
+    assert sandbox.books()["created"]["total"] == 2
+    assert {type(error) for error in outcome.errors} == {SolutionRejected, CircuitOpen}
+    assert len(outcome.errors) == 9
+
+
+async def test_the_breaker_lets_the_site_prove_itself(sandbox: Sandbox) -> None:
+    """When its time is over one purchase finds out that all is well, and the crawl goes on as before."""
+    sandbox.reset(solve_seconds=0.1, faults={"createTask": ["ERROR_UNHEARD_OF"] * 2})
+    slow = {"slow": {"concurrency": 1, "delay": 0.4, "jitter": 0}}
+    outcome = await _crawl(
+        sandbox,
+        _searches(sandbox, 8, meta={"download_slot": "slow"}),
+        GEETEST_BREAKER_FAILURES=2,
+        GEETEST_BREAKER_SECONDS=0.5,
+        CONCURRENT_REQUESTS=1,
+        DOWNLOAD_SLOTS=slow,
+    )
+    errors = _errors(outcome)
+    assert errors["SolveError"] == 2
+    assert errors.get("CircuitOpen", 0) <= 4
+    assert len(outcome.pages) >= 2
+
+
+@pytest.mark.parametrize("closing", [True, False])
+@pytest.mark.parametrize(
+    ("call", "code", "reason"),
+    [
+        ("createTask", "ERROR_ZERO_BALANCE", "geetest_zero_balance"),
+        ("getTaskResult", "ERROR_IP_BLOCKED", "geetest_blocked"),
+    ],
+)
+async def test_a_fatal_answer_with_a_hundred_pages_in_flight(
+    sandbox: Sandbox,
+    call: str,
+    code: str,
+    reason: str,
+    closing: bool,  # noqa: FBT001  # a parameter
+) -> None:
+    """Only what was on the wire already still reaches the service, whether the spider closes or goes on without it."""
+    before = 10 if call == "createTask" else 0
+    # Every page and every challenge takes a second, so that all of them wait when the first task is created.
+    sandbox.reset(solve_seconds=0.1, latency=1.0, faults={call: ["ok"] * before + [code, "..."]})
+    outcome = await _crawl(
+        sandbox,
+        _searches(sandbox, IN_FLIGHT),
+        CONCURRENT_REQUESTS=IN_FLIGHT,
+        CONCURRENT_REQUESTS_PER_DOMAIN=IN_FLIGHT,
+        GEETEST_CLOSE_ON_FATAL=closing,
+        GEETEST_FIRST_POLL=3.0,
+        GEETEST_MAX_CONCURRENT_SOLVES=IN_FLIGHT,
+        GEETEST_BREAKER_FAILURES=0,
+    )
+    calls = sandbox.books()["calls"]
+    assert before < calls[call] <= before + CONNECTIONS
+    assert calls.get("getTaskResult", 0) <= (CONNECTIONS if call == "getTaskResult" else 0)
+    assert outcome.pages == []
+    assert outcome.stats["parked_max"] == IN_FLIGHT
+    assert {error.code for error in outcome.errors if isinstance(error, SolveError)} == {code}
+    assert outcome.reason == (reason if closing else "finished")
+    if not closing:
+        assert len(outcome.errors) == IN_FLIGHT
+        assert outcome.stats[f"tasks_failed/{code}"] == calls[call] - before  # each was told once, and no call twice
+
+
+@NEEDS_REDIS
+async def test_two_crawls_share_a_budget_in_redis(sandbox: Sandbox) -> None:
+    """What one crawl has spent, the next cannot spend again."""
+    with shared_queue.redis_server() as url:
+        shared: dict[str, Any] = {
+            "GEETEST_BUDGET": "5/hour",
+            "GEETEST_SITE_BUDGET": "4/hour",
+            "GEETEST_STORAGE_URI": url,
+        }
+        first = await _crawl(sandbox, _searches(sandbox, 3), **shared)
+        second = await _crawl(sandbox, [*_searches(sandbox, 3), *_items(sandbox, 3)], **shared)
+    assert (len(first.pages), len(second.pages)) == (3, 2)
+    assert _errors(second) == {"BudgetExhausted": 4}
+    assert sandbox.books()["created"]["total"] == 5
+
+
+@NEEDS_REDIS
+@pytest.mark.parametrize("how", ["ended", "stalled"])
+async def test_a_redis_that_is_lost_stops_spending_not_the_crawl(
+    sandbox: Sandbox, how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was counted is bought; nothing is bought that could not be counted; ordinary pages go on."""
+    monkeypatch.setattr(budget, "STORAGE_TIMEOUT", 0.5)
+    server, url = shared_queue._start_redis(str(tmp_path))
+    accepted: list[Any] = []
+
+    def lose(task_id: Any) -> None:
+        accepted.append(task_id)
+        if len(accepted) == 3:
+            server.send_signal(signal.SIGSTOP if how == "stalled" else signal.SIGKILL)
+
+    def prepare(crawler: Any) -> None:
+        crawler.signals.connect(lose, signals.solution_accepted, weak=False)
+
+    plain = [Request(f"{sandbox.url}/plain/{number}", priority=-1) for number in range(5)]
+    try:
+        outcome = await _crawl(
+            sandbox,
+            [*_searches(sandbox, 40), *plain],
+            prepare,
+            GEETEST_BUDGET="1000/hour",
+            GEETEST_STORAGE_URI=url,
+            GEETEST_MAX_CONCURRENT_SOLVES=2,
+        )
+    finally:
+        server.kill()
+        server.communicate()
+    assert {page.url for page in outcome.pages if "/plain/" in page.url} == {request.url for request in plain}
+    assert {type(error) for error in outcome.errors} == {BudgetExhausted}
+    assert all("GEETEST_STORAGE_URI" in str(error) for error in outcome.errors)
+    assert len(outcome.pages) + len(outcome.errors) == 45
+    assert 3 <= sandbox.books()["created"]["total"] == len(outcome.pages) - 5 <= 8
+    assert outcome.all_stats["elapsed_time_seconds"] < 8  # one question in vain, and not one for every page
+    assert outcome.reason == "finished"
+
+
+async def test_a_redis_that_is_not_there_is_an_error_at_start(sandbox: Sandbox) -> None:
+    """The crawl does not begin, and the message names the setting, not the password."""
+    with pytest.raises(ValueError, match="GEETEST_STORAGE_URI cannot be reached") as caught:
+        await _crawl(
+            sandbox,
+            _searches(sandbox, 1),
+            GEETEST_BUDGET="5/hour",
+            GEETEST_STORAGE_URI="redis://:the-password@127.0.0.1:1/0",
+        )
+    assert "the-password" not in str(caught.value)
+    assert sandbox.books()["pages"] == {}
