@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re as regular_expressions
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import jmespath
@@ -169,8 +170,10 @@ def _is_markup(response: TextResponse) -> bool:
 def _selector(response: TextResponse) -> Selector | None:
     if not _is_markup(response) or not response.body:
         return None
-    is_typed = isinstance(response, HtmlResponse | XmlResponse)
-    return response.selector if is_typed else Selector(text=response.text, type="html")
+    if isinstance(response, HtmlResponse | XmlResponse):
+        with suppress(ValueError):  # the address in its <base> is none
+            return response.selector
+    return Selector(text=response.text, type="xml" if isinstance(response, XmlResponse) else "html")
 
 
 def _select(

@@ -53,7 +53,7 @@ class ChallengeError(GeetestError):
 
 
 class SubmissionError(GeetestError):
-    """There is no way to send a solution with this request; nothing was bought."""
+    """There is no way to send a solution with this request, so that nothing was bought; or it could not be delivered."""
 
     reason = "submission"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from scrapy.downloadermiddlewares.retry import RetryMiddleware
 from scrapy.downloadermiddlewares.robotstxt import RobotsTxtMiddleware
 from scrapy.http.request import NO_CALLBACK
 from scrapy.spidermiddlewares.referer import RefererMiddleware
@@ -61,6 +62,11 @@ class InnerDownloader:
         engine = self._crawler.engine
         assert engine is not None  # noqa: S101  # see above
         return engine
+
+    @property
+    def retry(self) -> RetryMiddleware | None:
+        """What sends requests again that failed, if anything does."""
+        return self._crawler.get_downloader_middleware(RetryMiddleware)
 
     async def check_robots(self, request: Request) -> None:
         """Ask whether this crawl may send *request*, before anything is paid for the sake of it.

@@ -154,6 +154,23 @@ class GeetestMiddleware:
             return await self._outcome(visit, self._admit(visit, state))
         return await self._outcome(visit, self._solve(visit, state)) if solve_first else None
 
+    async def process_exception(self, request: Request, exception: Exception) -> None:
+        """A solution that was not delivered, however often Scrapy tried."""
+        state = RequestState.of(request)
+        if is_left_alone(request) or not state.submitted or isinstance(exception, IgnoreRequest | Stopping):
+            return
+        if self._resender.is_retried(request, exception):
+            return
+        visit = Visit(self._sites[state.site], original(request), None, sent=request)
+        error = SubmissionError(
+            f"The solution of task {state.task_id} was sent for {visit}, and no answer came: "
+            f"{type(exception).__name__}: {exception}",
+            **visit.parts,
+        )
+        self._verdicts.undecided(visit)
+        await self._outcomes.tell(visit, error)
+        raise error from exception
+
     async def _stay(self, request: Request, state: RequestState) -> None:
         """Refuse a redirect that would take a solution to somebody else."""
         try:

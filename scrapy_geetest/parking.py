@@ -122,7 +122,9 @@ class Parking:
         try:
             return await maybe_deferred_to_future(deferred)
         except (CancelledError, asyncio.CancelledError):
-            raise Stopping from None
+            if self.stopping:
+                raise Stopping from None
+            raise  # somebody else's: Scrapy 2.14 cancels downloads that are too large
         finally:
             self._waits.discard(deferred)
 

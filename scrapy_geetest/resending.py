@@ -92,6 +92,14 @@ class Resender:
                 "its host to the site's urls"
             )
 
+    def is_retried(self, request: Request, exception: BaseException) -> bool:
+        """Whether Scrapy sends *request* again after *exception*."""
+        retry = self._inner.retry
+        if retry is None or request.meta.get("dont_retry", False):
+            return False
+        most = request.meta.get("max_retry_times", retry.max_retry_times)
+        return isinstance(exception, retry.exceptions_to_retry) and request.meta.get("retry_times", 0) < most
+
     async def resend(self, request: Request) -> Request | Response:
         """Back to the scheduler or, in ``"inline"`` mode, downloaded at once, in place."""
         if not self._inline:

@@ -103,7 +103,7 @@ def _plan_headers(request: Request) -> Submission:
 def _plan_json(request: Request) -> Submission:
     try:
         data = json.loads(request.body or b"{}")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"the request's JSON body cannot be read ({error}); override submit_request") from error
     if not isinstance(data, dict):
         raise ValueError(f"the request's JSON body is a {type(data).__name__}, not an object; override submit_request")
@@ -150,7 +150,10 @@ def page_form(response: Response | None) -> Selector | None:
     """The form of a challenge page that the widget belongs to: one that speaks of it, else the fullest of those that post, else the first."""
     if not isinstance(response, HtmlResponse):
         return None
-    forms: Sequence[Selector] = response.xpath("//form")
+    try:
+        forms: Sequence[Selector] = response.xpath("//form")
+    except ValueError:  # the address in its <base> is none, so that no form of it leads anywhere
+        return None
     return max(forms, key=_form_score, default=None)
 
 

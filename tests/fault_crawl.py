@@ -13,11 +13,11 @@ from unittest.mock import patch
 
 from attrs import field, frozen
 from crawl import Crawl, crawl
-from fault_matrix import ATTEMPTS, NOT_DELIVERED, PAGE, Cell
+from fault_matrix import ATTEMPTS, PAGE, Cell
 from scrapy import Request
 from twisted.logger import LogLevel, globalLogPublisher
 
-from scrapy_geetest import GeetestError, SolveError
+from scrapy_geetest import SolveError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -211,9 +211,7 @@ def _ends(outcome: Crawl) -> str:
 def _name(error: BaseException) -> str:
     if isinstance(error, SolveError):
         return f"SolveError {error.code}"
-    if isinstance(error, GeetestError):
-        return type(error).__name__
-    return NOT_DELIVERED
+    return type(error).__name__
 
 
 def _everything(error: BaseException) -> str:

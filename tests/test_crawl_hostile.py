@@ -184,3 +184,17 @@ async def test_a_redirect_that_leaves_the_solution_behind_is_followed(sandbox: S
     assert outcome.errors == []
     assert outcome.texts("h1::text") == ["elsewhere"]
     assert elsewhere.seen == [("GET", "/elsewhere", b"", False)]
+
+
+@pytest.mark.parametrize("retry_mode", ["schedule", "inline"])
+async def test_a_solution_that_is_not_delivered_is_told_with_its_task(sandbox: Sandbox, retry_mode: str) -> None:
+    """When Scrapy's retries are over, the errback gets one ``GeetestError`` with the task's id, and its cause."""
+    sandbox.reset(solve_seconds=0.1, faults={"submit": ["lost-before", "..."]})
+    outcome = await _crawl(
+        sandbox, Request(f"{sandbox.url}/v3/search?q=rope"), GEETEST_RETRY_MODE=retry_mode, GEETEST_FIRST_POLL=0.1
+    )
+    [task] = sandbox.books()["tasks"]
+    assert f"The solution of task {task['id']}" in _refused(outcome, SubmissionError)
+    assert outcome.errors[0].__cause__ is not None
+    assert outcome.stats["gave_up/submission"] == outcome.stats["gave_up"] == 1
+    assert sandbox.books()["faults"] == {"submit:lost-before": 2}

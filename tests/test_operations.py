@@ -124,7 +124,7 @@ async def test_a_spider_that_waits_is_told_that_the_crawl_ends(sandbox: Sandbox)
     ],
 )  # fmt: skip
 async def test_monitors(
-    sandbox: Sandbox, caplog: pytest.LogCaptureFixture, limits: dict[str, float], failed: list[str]
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture, limits: dict[str, Any], failed: list[str]
 ) -> None:
     """Each compares a figure with its setting, and is skipped without one."""
     pytest.importorskip("spidermon", reason="the extra [spidermon] is not installed")

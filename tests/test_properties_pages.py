@@ -101,7 +101,7 @@ FORMS = st.builds(
     st.sampled_from(ENCODINGS),
     st.lists(INPUTS | OTHERS, max_size=5).map("".join),
 )
-BASES = st.sampled_from(["", "<base href='https://evil.test/'>", "<base href=''>", "<base>"])
+BASES = st.sampled_from(["", "<base href='https://evil.test/'>", "<base href='https://['>", "<base href=''>", "<base>"])
 PAGES = st.builds("{}{}".format, BASES, st.lists(FORMS | OTHERS, max_size=3).map("".join))
 BODIES = PAGES.map(lambda text: text.encode("utf-8", "replace")) | st.binary(max_size=300)
 RESPONSES = st.builds(
@@ -113,7 +113,8 @@ RESPONSES = st.builds(
 REQUESTS = st.builds(
     lambda method, body, headers: Request(URL, method=method, body=body, headers=headers),
     st.sampled_from(["GET", "HEAD", "POST", "PUT", "PATCH"]),
-    st.binary(max_size=60) | st.sampled_from([b"", b"{}", b'{"a": {"b": 1}}', b"[1]", b"{", b"a=1&b=%ff"]),
+    st.binary(max_size=60)
+    | st.sampled_from([b"", b"{}", b'{"a": {"b": 1}}', b"[1]", b"{", b"a=1&b=%ff", b'{"a": ' * 2_000]),
     st.dictionaries(
         st.sampled_from(["Content-Type", "X-A"]),
         st.sampled_from(["application/json", "application/x-www-form-urlencoded", "multipart/form-data", "\xff", ""]),
@@ -148,6 +149,7 @@ def test_a_plan_is_made_or_refused(request: Any, page: Response | None, way: str
 
 @settings(deadline=None)
 @given(REQUESTS, st.none() | RESPONSES, st.sampled_from(SUBMIT_AS), NAMES, SOLUTIONS)
+@example(Request(URL), HtmlResponse(URL, body=b"<base href='https://['><form action=x>"), "auto", {}, V3)
 @example(Request(URL), HtmlResponse(URL, body=b"<form action='https://evil.test/'>"), "auto", {}, V3)
 @example(Request(URL), HtmlResponse(URL, body=b"<base href='https://evil.test/'><form action=x>"), "auto", {}, V3)
 def test_what_was_found_fit_to_be_paid_for_can_be_sent(
@@ -172,6 +174,7 @@ def test_what_was_found_fit_to_be_paid_for_can_be_sent(
 
 @settings(deadline=None)
 @given(RESPONSES, st.sampled_from([{}, {"detect_css": "form"}, {"detect_xpath": "//form"}, {"detect_jmespath": "a.b"}]))
+@example(HtmlResponse(URL, body=b"<base href='https://['><form>"), {"detect_css": "form"})
 def test_any_page_can_be_judged(page: Response, selectors: dict[str, str]) -> None:
     """It is a challenge page or it is none; by default it is accepted if it is none."""
     visit = Visit(_site(**selectors), Request(URL), page, sent=Request(URL))
@@ -181,6 +184,7 @@ def test_any_page_can_be_judged(page: Response, selectors: dict[str, str]) -> No
 
 @settings(deadline=None)
 @given(RESPONSES)
+@example(HtmlResponse(URL, body=b"<base href='https://['><form action=x>"))
 def test_any_page_has_a_form_or_none(page: Response) -> None:
     """And no other page than HTML has one."""
     form = page_form(page)

@@ -66,3 +66,30 @@ def test_a_call_that_gives_up_waiting_is_forgotten() -> None:
     lanes.leave()
     assert calls[2].called
     assert clock.getDelayedCalls() == []
+
+
+def test_lanes_open_one_more_at_a_time() -> None:
+    """A hundred calls that have waited for a tenth of a second open one lane, not a hundred."""
+    clock = Clock()
+    lanes = Lanes(clock, most=16)
+    calls = entering(lanes, 100)
+    for number in range(1, 16):
+        clock.advance(0.1)
+        assert through(calls) == 1 + number
+    clock.advance(10)
+    assert through(calls) == 16
+    assert clock.getDelayedCalls() == []
+
+
+def test_who_came_later_has_not_waited_as_long() -> None:
+    """When the first one in the queue has got its turn, the time of the next one counts."""
+    clock = Clock()
+    lanes = Lanes(clock, most=16)
+    calls = entering(lanes, 2)
+    clock.advance(0.08)
+    calls += entering(lanes, 1)
+    lanes.leave()
+    clock.advance(0.03)
+    assert through(calls) == 2
+    clock.advance(0.08)
+    assert through(calls) == 3

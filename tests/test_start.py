@@ -17,7 +17,7 @@ from scrapy_geetest import Addon, GeetestMiddleware
 if TYPE_CHECKING:
     from scrapy_geetest.sandbox import Sandbox
 
-KEY = {"GEETEST_API_KEY": "k" * 32}
+KEY: dict[str, Any] = {"GEETEST_API_KEY": "k" * 32}
 
 
 def _crawler(**settings: Any) -> Any:

@@ -15,10 +15,10 @@ FLOOR = 2.0
 
 _WINDOW = 32
 _ENOUGH = 8
-_EARLY = 1.0
+_EARLY = 1.5
 # The service says that a solution takes 10 to 30 s: until this one's own times are known, the polls before are sparser.
 _SOONEST = 7.0
-_UNHURRIED = 1.75
+_UNHURRIED = 2.0
 _HASTE = 0.8
 _STEEPEST = 8.0
 _HALF_LIFE = 10.0
