@@ -27,7 +27,7 @@ from scrapy_geetest.outcome import flagged, stopped
 from scrapy_geetest.parking import Stopping
 from scrapy_geetest.resending import once_more
 from scrapy_geetest.site import find_site
-from scrapy_geetest.state import RequestState, clear, is_inner, original, with_state
+from scrapy_geetest.state import META_KEY, RequestState, clear, is_inner, original, with_state
 from scrapy_geetest.verdict import judge
 from scrapy_geetest.visit import Visit
 
@@ -133,6 +133,8 @@ class GeetestMiddleware:
         return await self._client.balance()
 
     async def process_request(self, request: Request) -> Request | Response | None:
+        if not (self._has_gates or META_KEY in request.meta or "geetest" in request.meta):
+            return None  # nearly all requests of a crawl
         state = RequestState.of(request)
         if is_inner(request) or state.submitted:
             await self._stay(request, state)

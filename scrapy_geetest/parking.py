@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from contextlib import contextmanager
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,7 +13,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import LoopingCall, deferLater
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from scrapy.core.engine import ExecutionEngine
     from scrapy.crawler import Crawler
@@ -55,7 +54,7 @@ class Parking:
         self._stats = stats
         self._reactor = reactor
         self._on_tick = on_tick
-        self._parked: dict[object, tuple[str, float]] = {}  # ticket -> site, since when
+        self._parked: dict[Place, tuple[str, float]] = {}  # -> site, since when
         self._lent = 0
         self._overflow_logged = False
         self._waits: set[Deferred[Any]] = set()
@@ -78,29 +77,31 @@ class Parking:
         engine = self._engine
         return not engine.running or (engine._slot is not None and engine._slot.closing is not None)  # noqa: SLF001
 
-    @contextmanager
-    def place(self, site: str, *, lend: bool = True) -> Iterator[None]:
-        """Park a request to *site* for as long as the block runs.
+    def place(self, site: str, *, lend: bool = True) -> Place:
+        """Park a request to *site* for as long as a ``with`` block runs.
 
         Args:
             site: Its name, for the progress line.
             lend: Whether it holds a place in the downloader (a spider's callback does not).
         """
-        lent = lend and self._lend()
-        ticket = object()
-        self._parked[ticket] = site, self._reactor.seconds()
+        return Place(self, site, lend=lend)
+
+    def enter(self, place: Place) -> None:
+        """A request begins to wait."""
+        place.lent = place.lend and self._lend()
+        self._parked[place] = place.site, self._reactor.seconds()
         self._stats.maximum("parked_max", len(self._parked))
         if not self._watch.running:
             self._watch.start(TICK, now=False)
-        try:
-            yield
-        finally:
-            del self._parked[ticket]
-            if lent:
-                self._lent -= 1
-                self._engine.downloader.total_concurrency -= 1
-            if not self._parked:
-                self._watch.stop()
+
+    def leave(self, place: Place) -> None:
+        """It waits no more, however that came: what was lent is taken back."""
+        del self._parked[place]
+        if place.lent:
+            self._lent -= 1
+            self._engine.downloader.total_concurrency -= 1
+        if not self._parked:
+            self._watch.stop()
 
     async def sleep(self, seconds: float) -> None:
         """Wait *seconds*.
@@ -171,3 +172,21 @@ class Parking:
         if self.stopping:
             for wait in list(self._waits):
                 wait.cancel()
+
+
+class Place:
+    """One request's place: a context manager that is small, since thousands may be held."""
+
+    __slots__ = ("_parking", "lend", "lent", "site")
+
+    def __init__(self, parking: Parking, site: str, *, lend: bool) -> None:
+        self._parking = parking
+        self.site = site
+        self.lend = lend
+        self.lent = False
+
+    def __enter__(self) -> None:
+        self._parking.enter(self)
+
+    def __exit__(self, *_: object) -> None:
+        self._parking.leave(self)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from attrs import frozen
@@ -21,8 +20,6 @@ from scrapy_geetest.service.task import Task
 from scrapy_geetest.site import resolve
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from scrapy.http import Response
 
     from scrapy_geetest.budget import Breaker, Budget
@@ -135,20 +132,26 @@ class Solver:
             self._breaker.failed(visit)
 
     async def _attempt(self, visit: Visit, attempts: int) -> Solved:
-        proxy, user_agent = self._proxy(visit), self._config.user_agent
         # The permit comes before the challenge, so that the challenge is milliseconds old when its task is created.
-        async with self._permit():
-            self._parking.check()
-            self._client.check()
-            self._breaker.check(visit)
-            await self._budget.spend(visit)
-            challenge = await self._fresh_challenge(visit)
-            self._parking.check()
-            task = Task(challenge, visit.page_url, type=self._config.task_type, proxy=proxy, user_agent=user_agent)
-            started = time.monotonic()
-            task_id = await self._client.create_task(task)
-            self._stats.count("tasks_created")
-            result = await self._result(task_id, challenge)
+        await self._parking.wait(self._permits.acquire())
+        try:
+            return await self._buy(visit, attempts)
+        finally:
+            self._permits.release()
+
+    async def _buy(self, visit: Visit, attempts: int) -> Solved:
+        proxy, user_agent = self._proxy(visit), self._config.user_agent
+        self._parking.check()
+        self._client.check()
+        self._breaker.check(visit)
+        await self._budget.spend(visit)
+        challenge = await self._fresh_challenge(visit)
+        self._parking.check()
+        task = Task(challenge, visit.page_url, type=self._config.task_type, proxy=proxy, user_agent=user_agent)
+        started = time.monotonic()
+        task_id = await self._client.create_task(task)
+        self._stats.count("tasks_created")
+        result = await self._result(task_id, challenge)
         self._book(result)
         await self._teller.tell(
             signals.challenge_solved,
@@ -173,14 +176,6 @@ class Solver:
         self._stats.count("solve_ms", result.waited_ms)
         self._stats.maximum("solve_ms_max", result.waited_ms)
         self._stats.count("cost_millionths", result.cost_millionths)
-
-    @asynccontextmanager
-    async def _permit(self) -> AsyncIterator[None]:
-        await self._parking.wait(self._permits.acquire())
-        try:
-            yield
-        finally:
-            self._permits.release()
 
     async def _fresh_challenge(self, visit: Visit) -> Challenge:
         for attempt in range(1, CHALLENGE_TRIES + 1):

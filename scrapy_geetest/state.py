@@ -95,10 +95,14 @@ class RequestState:
         """Read the state of a request; one without, or with one that is not ours, is at the start."""
         data = request.meta.get(META_KEY)
         if not isinstance(data, dict) or data.get("inner"):
-            return cls()
+            return START
         known = {name: value for name, value in data.items() if name in fields_dict(cls)}
         undo = known.pop("undo", None)
         return cls(**known, undo=Undo(**undo) if undo else None)
+
+
+START = RequestState()
+"""Of a request that nothing has been done about: nearly all of a crawl."""
 
 
 def mark_inner() -> dict[str, Any]:
@@ -121,7 +125,7 @@ def with_state(request: Request, state: RequestState) -> Request:
 def clear(request: Request) -> RequestState:
     """Forget the state, so that a spider that hands ``response.meta`` on does not hand it on, too."""
     request.meta.pop(META_KEY, None)
-    return RequestState()
+    return START
 
 
 def mark_submitted(before: Request, submission: Request, state: RequestState) -> Request:

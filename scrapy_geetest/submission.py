@@ -9,11 +9,11 @@ from urllib.parse import quote_plus, unquote_to_bytes, urlsplit
 from attrs import frozen
 from form2request import form2request
 from scrapy.http import HtmlResponse, Response
+from scrapy.selector import Selector
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from parsel import Selector
     from scrapy import Request
 
 SUBMIT_AS = ("auto", "form", "json", "query", "headers")
@@ -151,7 +151,8 @@ def page_form(response: Response | None) -> Selector | None:
     if not isinstance(response, HtmlResponse):
         return None
     try:
-        forms: Sequence[Selector] = response.xpath("//form")
+        # A selector of our own: the response would keep its, tree and all, for as long as it is parked.
+        forms: Sequence[Selector] = Selector(response).xpath("//form")
     except ValueError:  # the address in its <base> is none, so that no form of it leads anywhere
         return None
     return max(forms, key=_form_score, default=None)

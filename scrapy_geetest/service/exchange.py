@@ -103,7 +103,7 @@ class TappedPool:
 class Endpoints:
     """Where connections are made to: one endpoint, with one TLS context, for all calls to a host.
 
-    A context made for every call, as ``Agent`` does, costs more than the call. No thread resolves what is an address.
+    ``Agent`` makes a context for every call, which is a third of a call's processor time. No thread looks up an address.
 
     Args:
         reactor: Connects.

@@ -1,0 +1,90 @@
+"""Each benchmark runs, at a scale that proves nothing but that."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from benchmarks import __main__ as command
+from benchmarks import fresh, gate, memory, overhead, stall
+from benchmarks.report import Ratio, Table
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from scrapy_geetest.sandbox import Sandbox
+
+SOON = {"GEETEST_FIRST_POLL": 0.2, "PEER_POLL_SECONDS": 0.2}
+SLOWER = {"GEETEST_FIRST_POLL": 0.3, "PEER_POLL_SECONDS": 0.3}
+
+
+def _cells(table: Table, what: str) -> tuple[str, ...]:
+    """The row of a table that begins with these words."""
+    [row] = [row[1:] for row in table.rows if row[0].startswith(what)]
+    return row
+
+
+def test_stall(sandbox: Sandbox) -> None:
+    """Every page of both hosts comes, withheld or not, with either middleware."""
+    table = stall.compare(sandbox, stall.Scale(count=20, solve=0.1, latency=0.01, repeats=1, settings=SOON))
+    assert _cells(table, "pages of both hosts") == ("40 of 40", "40 of 40")
+    assert all(ratio.plugin > 0 for ratio in table.ratios)
+
+
+def test_gate(sandbox: Sandbox) -> None:
+    """The plugin buys one task for the session, the other middleware one for each page."""
+    table = gate.compare(sandbox, gate.Scale(count=8, solve=0.1, latency=0.1, settings=SOON))
+    assert _cells(table, "tasks bought") == ("1", "8")
+    assert all(ratio.is_met for ratio in table.ratios)
+
+
+def test_fresh(sandbox: Sandbox) -> None:
+    """The plugin pays for no challenge that has expired; who queues with a challenge in hand does."""
+    scale = fresh.Scale(count=7, idle=3, permits=1, solve=(0.1, 0.1), expiry=1.0, away=0.005, settings=SLOWER)
+    table = fresh.compare(sandbox, scale)
+    assert _cells(table, "pages")[0] == "7 of 7"
+    expired, plainly_expired = map(int, _cells(table, "of these"))
+    assert expired == 0 < plainly_expired
+
+
+def test_overhead(sandbox: Sandbox) -> None:
+    """Every page comes with the plugin on and with it off."""
+    table = overhead.compare(sandbox, overhead.Scale(count=5, pairs=2))
+    assert _cells(table, "pages of each crawl") == ("10", "10")
+
+
+def test_memory(sandbox: Sandbox) -> None:
+    """The requests of each step are parked and weighed."""
+    table = memory.compare(sandbox, memory.Scale(sizes=(4, 8, 12), permits=2, look=0.03))
+    assert [row[0] for row in table.rows] == ["8 parked: KB each", "12 parked: KB each"]
+
+
+def _found(value: float) -> Table:
+    rows = (("pages", "7", "7"),)
+    return Table("found", "What was found", "So it was found.", rows, (Ratio("half", value, 0.125, at_most=0.5),))
+
+
+def test_the_command_prints_and_writes_what_it_found(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A whole run rewrites the results; a missed bound is shown, and fails where it is checked."""
+    results = tmp_path / "RESULTS.md"
+    monkeypatch.setattr(command, "RESULTS", results)
+    monkeypatch.setattr(command, "BENCHMARKS", {"found": lambda: _found(0.75)})
+    assert (command.main([]), command.main(["--check"])) == (0, 1)
+    text = results.read_text(encoding="utf-8")
+    assert "| Scrapy |" in text
+    assert "| half | 0.75 | 0.12 | at most 0.5: MISSED |" in text
+    assert "found  half  0.75" in capsys.readouterr().out
+
+
+def test_the_command_runs_single_benchmarks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """One by name leaves the results alone; a name that is none is refused."""
+    results = tmp_path / "RESULTS.md"
+    monkeypatch.setattr(command, "RESULTS", results)
+    monkeypatch.setattr(command, "BENCHMARKS", {"found": lambda: _found(0.25)})
+    assert command.main(["found", "--check"]) == 0
+    assert not results.exists()
+    with pytest.raises(SystemExit):
+        command.main(["lost"])
