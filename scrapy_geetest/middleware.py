@@ -213,6 +213,7 @@ class GeetestMiddleware:
         if "cached" in visit.response.flags:  # a replay tells nothing of the site as it is now
             return once_more(visit.request, dont_cache=True)
         await self._outcomes.detected(visit)
+        visit.slim()
         if visit.site.mode == "gate":
             with self._parking.place(visit.site.name):
                 again = await self._gatekeeper.readmit(visit, state)
@@ -234,6 +235,7 @@ class GeetestMiddleware:
             if state.submitted:
                 await self._verdicts.rejected(visit, state)
             await self._resender.check(visit)
+            visit.slim()
             solved = await self._solver.solve(visit, state.attempts)
             return await self._resender.resend(await self._resender.submission(visit, solved))
 

@@ -34,6 +34,15 @@ class Visit:
         """The three as keyword arguments, for errors and signals."""
         return {"site": self.site, "request": self.request, "response": self.response}
 
+    def slim(self) -> None:
+        """Drop the text and the tree that Scrapy keeps of the page: it may be parked, with thousands of others.
+
+        Both are made again if somebody asks.
+        """
+        for cache in ("_cached_ubody", "_cached_selector"):
+            if getattr(self.response, cache, None) is not None:
+                setattr(self.response, cache, None)
+
     @property
     def page_url(self) -> str:
         """Where the widget is initialised."""
