@@ -9,6 +9,9 @@ from twisted.web.client import URI
 
 from scrapy_geetest.service.exchange import Endpoints
 
+# The memory reactor of Twisted before 24 resolves no names.
+pytestmark = pytest.mark.filterwarnings("ignore:Passing HostnameEndpoint a reactor:DeprecationWarning")
+
 
 class Policy:
     """Counts the TLS contexts that are asked for."""
