@@ -188,7 +188,7 @@ def _ratios(found: Findings) -> tuple[Ratio, ...]:
         Ratio(
             "few: processor time ÷ capmonstercloudclient's", few.cpu_ms_each / official.cpu_ms_each, 1, at_most=0.333
         ),
-        Ratio("few: connections", few.connections, official.connections, at_most=16),
+        Ratio("few: connections", few.connections, official.connections, at_most=1),
         Ratio("many: connections", many.connections, found.many[OFFICIAL].connections, at_most=16),
         Ratio("few, learnt and many: ready to known, mean: s", mean(late), official.late_mean, at_most=1.15),
         Ratio("polls that came before the floor of 2 s", sum(run.early for run in kept), at_most=0),

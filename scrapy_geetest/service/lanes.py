@@ -5,16 +5,31 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
+from attrs import define, field
 from twisted.internet.defer import Deferred
 
-_PATIENCE = 0.1
+PATIENCE = 0.1
+"""Seconds that a call may have to wait for its turn, as far as more lanes can help it."""
+
+_OWN = 0.01  # seconds of a call that are this machine's own work, or the service's: no other lane saves them
+_ENOUGH, _RECENT = 4, 8  # calls whose pace is looked at
+
+
+@define(eq=False)
+class Turn:
+    """One call's: it waits until ``come`` fires, and is on its way from ``since`` on."""
+
+    come: Deferred[None] = field(factory=Deferred)
+    since: float = 0.0
+    hanging: Any = None  # the timer that tells when it has been on its way for too long
 
 
 class Lanes:
-    """Lets calls through one by one, and one more at once for each tenth of a second that one has waited.
+    """Lets calls through one after the other, on one connection, for as long as that is fast enough.
 
-    A pool opens a connection for every call that finds none idle. A burst of short calls through one lane needs one
-    connection; a slow or hanging call does not hold up the others for longer than that tenth.
+    A pool opens a connection for every call that finds none idle. A service that is near answers some hundred calls a
+    second on one; where it is far, a burst would take too long, and gets as many lanes as bring its last call through
+    within ``PATIENCE``. A call that takes longer than that holds up nobody: the next one gets a lane of its own.
 
     Args:
         reactor: For the clock.
@@ -26,52 +41,51 @@ class Lanes:
         self._most = most
         self._open = 1
         self._busy = 0
-        self._waiting: deque[tuple[float, Deferred[None]]] = deque()
-        self._timer: Any = None
+        self._hanging = 0
+        self._waiting: deque[Turn] = deque()
+        self._recent: deque[float] = deque(maxlen=_RECENT)
 
-    async def enter(self) -> None:
-        """Wait for a lane. Every call that came through must ``leave``."""
-        if self._busy < self._open:
-            self._busy += 1
-            return
-        turn: tuple[float, Deferred[None]] = self._reactor.seconds(), Deferred()
+    async def enter(self) -> Turn:
+        """Wait for a lane.
+
+        Returns:
+            What to ``leave`` with; every call that came through must.
+        """
+        turn = Turn()
         self._waiting.append(turn)
-        self._watch(_PATIENCE)
+        self._admit()
         try:
-            await turn[1]
+            await turn.come
         except BaseException:
             self._waiting.remove(turn)
             raise
-        finally:
-            self._unwatch()
+        return turn
 
-    def leave(self) -> None:
+    def leave(self, turn: Turn) -> None:
         """Hand the lane on to the one that has waited longest."""
+        self._recent.append(self._reactor.seconds() - turn.since)
         self._busy -= 1
+        if turn.hanging.active():
+            turn.hanging.cancel()
+        else:
+            self._hanging -= 1
         self._admit()
         if not self._busy:
             self._open = 1
 
-    def _watch(self, seconds: float) -> None:
-        if self._timer is None:
-            self._timer = self._reactor.callLater(seconds, self._look)
-
-    def _unwatch(self) -> None:
-        if self._timer is not None and not self._waiting:
-            self._timer.cancel()
-            self._timer = None
-
-    def _look(self) -> None:
-        """Open a lane if one has waited long enough by now; else look again when it will have."""
-        self._timer = None
-        patience = self._waiting[0][0] + _PATIENCE - self._reactor.seconds()
-        if patience <= 0:
-            self._open = min(self._most, self._open + 1)
-            self._admit()
-        if self._waiting and self._open < self._most:
-            self._watch(patience if patience > 0 else _PATIENCE)
-
     def _admit(self) -> None:
-        while self._waiting and self._busy < self._open:
+        self._open = max(self._open, round(len(self._waiting) * self._distance() / PATIENCE))
+        while self._waiting and self._busy < min(self._most, self._open + self._hanging):
+            turn = self._waiting.popleft()
             self._busy += 1
-            self._waiting.popleft()[1].callback(None)
+            turn.since = self._reactor.seconds()
+            turn.hanging = self._reactor.callLater(PATIENCE, self._hangs)
+            turn.come.callback(None)
+
+    def _hangs(self) -> None:
+        self._hanging += 1
+        self._admit()
+
+    def _distance(self) -> float:
+        """Seconds that a call waits for the network; the fastest tells, since others made their connection or hung."""
+        return max(0.0, min(self._recent) - _OWN) if len(self._recent) >= _ENOUGH else 0.0

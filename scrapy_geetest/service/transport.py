@@ -162,7 +162,7 @@ class Transport:
 
     async def _exchange(self, exchange: Exchange, url: str, payload: bytes, read: Callable[[Answer], T]) -> T:
         try:
-            await self._lanes.enter()
+            turn = await self._lanes.enter()
         except CancelledError:
             raise NotSentError(exchange.stopped or "the caller gave up") from None
         try:
@@ -171,7 +171,7 @@ class Transport:
                 raise NotSentError(self._refusal)
             return read(await self._post(exchange, url, payload))
         finally:
-            self._lanes.leave()
+            self._lanes.leave(turn)
 
     async def _post(self, exchange: Exchange, url: str, payload: bytes) -> Answer:
         try:
