@@ -33,9 +33,9 @@ class GeetestError(IgnoreRequest):
         self.site = site
         self.told = False  # whether it has been counted and logged
 
-    def for_request(self, request: Request, response: Response | None) -> Self:
+    def for_request(self, request: Request, response: Response | None, message: str) -> Self:
         """The same for another request that depended on the first one's way (one gate serves many)."""
-        twin = type(self).__new__(type(self), *self.args)
+        twin = type(self).__new__(type(self), message)
         twin.__dict__.update(self.__dict__, request=request, response=response, told=False)
         return twin
 

@@ -73,7 +73,7 @@ class GateKeeper:
                 return original(visit.sent)
         elif visit.sent.meta.get("geetest") is True and not gate.is_open:
             with self._parking.place(visit.site.name):
-                await self._open(gate, visit)
+                state = evolve(state, attempts=await self._open(gate, visit, state.attempts))
         noted = evolve(state, gates=self._gates.name, gate=gate.openings, gate_failures=gate.failures)
         mark_departure(visit.sent, evolve(noted, site=visit.site.name))  # its captcha page may be of no site's URL
         return None
@@ -103,15 +103,15 @@ class GateKeeper:
         else:
             attempts += state.gate > 0  # sent after an opening, and yet withheld
             self._check_attempts(visit, attempts)
-            await self._open(gate, visit)
+            attempts = await self._open(gate, visit, attempts)
         self._check_attempts(visit, attempts)
         return with_state(visit.request, RequestState(attempts=attempts, bounces=bounces))
 
     def _check_attempts(self, visit: Visit, attempts: int) -> None:
         if attempts >= self._max_attempts:
             raise SolutionRejected(
-                f"The gate was opened {attempts} times (GEETEST_MAX_ATTEMPTS), and the page is withheld all the same: "
-                f"{visit}. See what the site's is_challenge and session_key say of it",
+                f"{attempts} solutions were used up (GEETEST_MAX_ATTEMPTS), and the page is withheld all the same: {visit}. "
+                "See what the site's is_challenge and session_key say of it, and whether it is a gate site at all",
                 **visit.parts,
             )
 
@@ -128,27 +128,37 @@ class GateKeeper:
         if isinstance(error, Stopping):
             raise Stopping from error
         if isinstance(error, GeetestError):
-            raise error.for_request(visit.request, visit.response) from error
+            raise error.for_request(visit.request, visit.response, f"{visit}: its gate was not opened: {error}") from error
         raise GeetestError(f"The gate could not be opened for {visit}: {error!r}", **visit.parts)
 
-    async def _open(self, gate: Gate, visit: Visit) -> None:
+    async def _open(self, gate: Gate, visit: Visit, attempts: int) -> int:
+        """Open the gate for everybody.
+
+        Args:
+            gate: Whose.
+            visit: Who opens it.
+            attempts: Solutions that came to nothing for this request so far.
+
+        Returns:
+            The same with those that the site refused. The one that it took counts if the page is withheld all the same.
+        """
         gate.begin()
         try:
-            await self._pass(visit)
+            attempts = await self._pass(visit, attempts)
         except BaseException as error:
             if isinstance(error, SubmissionError):
                 self._verdicts.undecided(visit)
             gate.fail(error)
             raise
         gate.succeed()
+        return attempts
 
-    async def _pass(self, visit: Visit) -> None:
+    async def _pass(self, visit: Visit, attempts: int) -> int:
         """Solve and submit until the site accepts."""
         if visit.response is None:
             visit = evolve(visit, response=await self._download(Request(visit.page_url), visit))
             if not await judge(visit.site.is_challenge, visit):
-                return  # it was open
-        attempts = 0
+                return attempts  # it was open
         while True:
             knock = _knock(visit)
             await self._resender.check(knock)
@@ -159,7 +169,7 @@ class GateKeeper:
             state = evolve(RequestState.of(submission), sent=1)
             if await judge(visit.site.is_accepted, answer):
                 await self._verdicts.accepted(answer, state)
-                return
+                return attempts - 1
             await self._verdicts.rejected(answer, state)
             visit = answer
 

@@ -179,6 +179,36 @@ async def test_a_gate_that_never_lets_through_is_given_up(sandbox: Sandbox) -> N
     assert outcome.stats["tasks_created"] <= 3
 
 
+@pytest.mark.parametrize("first", [False, True])
+async def test_one_request_gets_no_more_solutions_than_allowed(sandbox: Sandbox, *, first: bool) -> None:
+    """However often its gate is opened: refused solutions and those that let nothing through count together."""
+    verdicts = iter([False, True, True, True])
+
+    class NoGate(GeetestSite):
+        urls = (f"{sandbox.url.partition('://')[2]}/gate",)
+        mode = "gate"
+        gate_max_age = 0.001
+        captcha_id = sandbox.captchas["gate"]
+        detect_css = "h1"  # whatever comes
+
+        def is_accepted(self, response: Response) -> bool:
+            return next(verdicts)
+
+    outcome = await _crawl(sandbox, _pages(sandbox, [1], meta={"geetest": True} if first else {}), NoGate)
+    assert [type(error) for error in outcome.errors] == [SolutionRejected]
+    assert (outcome.stats["tasks_created"], outcome.stats["rejected"], outcome.stats["accepted"]) == (3, 1, 2)
+
+
+async def test_who_waited_for_a_gate_in_vain_is_told_of_its_own_request(sandbox: Sandbox) -> None:
+    """The error of each names its page, and what its gate's opener met."""
+    sandbox.reset(solve_seconds=0.1, wrong="always")
+    outcome = await _crawl(sandbox, _pages(sandbox, range(3)), _site(sandbox))
+    for error in outcome.errors:
+        assert isinstance(error, GeetestError)
+        assert str(error.request) in str(error)
+        assert "The site refused 3 solutions" in str(error)
+
+
 async def test_counts_of_another_process_say_nothing(sandbox: Sandbox) -> None:
     """A redirect to the captcha page that a shared queue brought from a worker whose gate was opened more often."""
     foreign = {
