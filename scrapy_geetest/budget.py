@@ -122,6 +122,7 @@ def _hit(limiter: RateLimiter, allowances: list[_Allowance], visit: Visit) -> _A
 
 
 def _limiter(uri: str) -> RateLimiter:
+    from limits.errors import ConfigurationError
     from limits.storage import storage_from_string
     from limits.strategies import MovingWindowRateLimiter
 
@@ -129,6 +130,11 @@ def _limiter(uri: str) -> RateLimiter:
     try:
         storage: Any = storage_from_string(uri, **timeouts)
         reached = storage.check()
+    except ConfigurationError:
+        raise ValueError(
+            "The storage of GEETEST_STORAGE_URI cannot be used: there is no such kind of storage, or its package is missing "
+            "(for redis://: pip install 'scrapy-geetest[redis]')."
+        ) from None
     except Exception as error:  # noqa: BLE001  # whatever a storage raises, the crawl cannot start with it
         # The URI may hold a password, and so may the words of an error about it.
         raise ValueError(f"The storage of GEETEST_STORAGE_URI cannot be used: {type(error).__name__}") from None

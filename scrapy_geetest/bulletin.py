@@ -41,7 +41,7 @@ class Bulletin:
         if len(sites) > SITES:
             named.append(f"{len(sites) - SITES} more sites")
         logger.info(
-            "GeeTest: %d requests wait for solutions, the first for %.0f s: %s; so far %s",
+            "GeeTest: %d request(s) wait for solutions, the first for %.0f s: %s; so far %s",
             sum(sites.values()),
             parking.longest,
             ", ".join(named),
@@ -62,6 +62,6 @@ class Bulletin:
     def _so_far(self) -> str:
         value = self._stats.value
         return (
-            f"{value('tasks_created')} tasks, {value('accepted')} accepted, {value('rejected')} refused, "
+            f"{value('tasks_created')} task(s), {value('accepted')} accepted, {value('rejected')} refused, "
             f"cost {value('cost_millionths') / 1e6:.4f}"
         )

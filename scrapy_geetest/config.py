@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import math
 import os
+from difflib import get_close_matches
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from attrs import field, frozen
+from attrs import field, fields, frozen
 from limits import parse_many
 
 from scrapy_geetest.detection import Rules
@@ -27,6 +30,8 @@ API_KEY_VARIABLE = "CAPMONSTER_API_KEY"
 MIN_POLL_INTERVAL = 2.0  # seconds; the service's documented floor, below which it locks accounts
 
 _T = TypeVar("_T", int, float)
+
+logger = logging.getLogger(__name__)
 
 
 @frozen(kw_only=True)
@@ -74,10 +79,11 @@ class Config:
         Raises:
             ValueError: A value breaks its rule; the message names the setting, the value and the rule.
         """
+        _warn_of_slips(settings)
         read = _Reader(settings)
         return cls(
             enabled=read.flag("GEETEST_ENABLED", default=True),
-            sites=load_sites(settings.get("GEETEST_SITES") or [], _default_rules(settings)),
+            sites=load_sites(read.entries("GEETEST_SITES"), _default_rules(settings)),
             api_key=_api_key(settings, environ),
             api_url=_api_url(read.text("GEETEST_API_URL") or DEFAULT_API_URL),
             task_type=read.text("GEETEST_TASK_TYPE"),
@@ -105,6 +111,13 @@ class Config:
         )
 
 
+SETTINGS = (
+    *(f"GEETEST_{attribute.name.upper()}" for attribute in fields(Config)),
+    *(f"GEETEST_DETECT_{kind}" for kind in ("CSS", "XPATH", "RE", "JMESPATH")),
+)
+"""The names of all settings."""
+
+
 def invalid(setting: str, value: Any, rule: str) -> ValueError:
     """The error of a setting whose value breaks a rule."""
     return ValueError(f"The setting {setting} = {value!r} is invalid: {rule}.")
@@ -123,6 +136,18 @@ class _Reader:
         if not isinstance(value, str) or not value.isprintable():
             raise invalid(name, value, "it must be a text, or None")
         return value
+
+    def entries(self, name: str) -> Any:
+        """A list; as text, in JSON or with commas between its entries."""
+        value = self._settings.get(name) or []
+        if not isinstance(value, str):
+            return value
+        if not value.lstrip().startswith("["):
+            return [entry.strip() for entry in value.split(",") if entry.strip()]
+        try:
+            return json.loads(value)
+        except ValueError as error:
+            raise invalid(name, value, f"it must be a list ({error})") from None
 
     def flag(self, name: str, *, default: bool) -> bool:
         try:
@@ -176,6 +201,18 @@ class _Reader:
         if not limits or any(limit.amount < 1 for limit in limits):
             raise invalid(name, value, 'it must be a budget like "200/hour", or several like "200/hour; 1000/day"')
         return limits
+
+
+def _warn_of_slips(settings: BaseSettings) -> None:
+    """Say which settings look like ours and are none: a slip in the name of a limit lets it limit nothing."""
+    for name in sorted(settings.keys()):
+        if name.startswith("GEETEST_") and name not in SETTINGS and not name.startswith("GEETEST_MONITOR_"):
+            close = get_close_matches(name, SETTINGS, 1, cutoff=0.8)
+            logger.warning(
+                "GeeTest: there is no setting %s, and it is ignored%s",
+                name,
+                f"; did you mean {close[0]}?" if close else "",
+            )
 
 
 def _default_rules(settings: BaseSettings) -> Rules:

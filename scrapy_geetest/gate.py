@@ -103,11 +103,14 @@ class Gates:
         """
         site = visit.site
         try:
-            key = (site.name, await resolve(site.session_key(request)))
+            session = await resolve(site.session_key(request))
+            if not isinstance(session, str):
+                raise TypeError(f"it returned {type(session).__name__}, not a str")  # noqa: TRY301
         except Exception as error:
             raise GeetestError(
                 f"session_key of site {site.name} failed on {request}: {type(error).__name__}: {error}", **visit.parts
             ) from error
+        key = site.name, session
         gate = self._gates.get(key)
         if gate is None:
             gate = self._gates[key] = Gate(site.gate_max_age, self._clock)

@@ -128,7 +128,9 @@ class GateKeeper:
         if isinstance(error, Stopping):
             raise Stopping from error
         if isinstance(error, GeetestError):
-            raise error.for_request(visit.request, visit.response, f"{visit}: its gate was not opened: {error}") from error
+            raise error.for_request(
+                visit.request, visit.response, f"{visit}: its gate was not opened: {error}"
+            ) from error
         raise GeetestError(f"The gate could not be opened for {visit}: {error!r}", **visit.parts)
 
     async def _open(self, gate: Gate, visit: Visit, attempts: int) -> int:

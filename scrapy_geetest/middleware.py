@@ -208,6 +208,7 @@ class GeetestMiddleware:
                 return await self._accepted(visit, state)
             return await self._solve(visit, state)
         if not await judge(visit.site.is_challenge, visit):
+            self._undeclared.let_through(visit)
             clear(visit.sent)
             return visit.response
         if "cached" in visit.response.flags:  # a replay tells nothing of the site as it is now

@@ -7,10 +7,12 @@ import time
 from typing import TYPE_CHECKING
 
 from attrs import frozen
+from scrapy import Request
 from scrapy.exceptions import IgnoreRequest
 from twisted.internet.defer import DeferredSemaphore
 
 from scrapy_geetest import signals
+from scrapy_geetest.challenge import V3Challenge, V4Challenge
 from scrapy_geetest.exceptions import ChallengeError, SolutionRejected, SolveError
 from scrapy_geetest.identity import proxy_of
 from scrapy_geetest.parking import Stopping
@@ -198,33 +200,52 @@ class Solver:
         return challenge
 
     async def _challenge_answer(self, visit: Visit) -> Response | None:
+        query = await self._challenge_query(visit)
+        if query is None:
+            return visit.response
         try:
-            query = await resolve(visit.site.challenge_request(visit.request, visit.response))
-            if query is None:
-                return visit.response
             return await self._inner.download(query, visit.request, visit.response)
-        except (Stopping, RegisterError):
+        except Stopping:
             raise
         except IgnoreRequest as error:
             raise ChallengeError(
-                f"No fresh challenge for {visit}: its request was refused by this crawl: {error}. If robots.txt forbids "
-                "it and you may fetch it all the same, set dont_obey_robotstxt in the meta of the request that "
+                f"No fresh challenge for {visit}: {query} was refused by this crawl: {error}. If robots.txt forbids it and "
+                "you may fetch it all the same, set dont_obey_robotstxt in the meta of the request that "
                 "challenge_request returns",
                 **visit.parts,
             ) from error
         except Exception as error:
-            raise ChallengeError(f"No fresh challenge for {visit}: {_words(error)}", **visit.parts) from error
+            raise ChallengeError(
+                f"No fresh challenge for {visit}: {query} failed: {_words(error)}; check the site's challenge_url",
+                **visit.parts,
+            ) from error
+
+    async def _challenge_query(self, visit: Visit) -> Request | None:
+        try:
+            query = await resolve(visit.site.challenge_request(visit.request, visit.response))
+            if not isinstance(query, Request | None):
+                raise TypeError(f"it returned {type(query).__name__}")  # noqa: TRY301
+        except (Stopping, RegisterError):
+            raise
+        except Exception as error:
+            raise ChallengeError(
+                f"No fresh challenge for {visit}: challenge_request failed: {_words(error)}", **visit.parts
+            ) from error
+        return query
 
     async def _parse_challenge(self, visit: Visit, answer: Response | None) -> Challenge:
         if answer is None:
             return visit.site.known_challenge()
         try:
-            return await resolve(visit.site.parse_challenge(answer))
+            challenge = await resolve(visit.site.parse_challenge(answer))
+            if not isinstance(challenge, V3Challenge | V4Challenge):
+                raise TypeError(f"it returned {type(challenge).__name__}")  # noqa: TRY301
         except RegisterError as error:
             # A status alone condemns nothing: pages that withhold come with 403, 412 or 429, challenge and all.
             raise RegisterError(f"{answer}: {error}", transient=error.transient) from error
         except Exception as error:
             raise RegisterError(f"{answer}: parse_challenge failed: {_words(error)}", transient=False) from error
+        return challenge
 
     def _proxy(self, visit: Visit) -> Proxy | None:
         if not self._config.pass_proxy:

@@ -6,9 +6,10 @@ import logging
 from typing import TYPE_CHECKING
 
 from scrapy_geetest import signals
+from scrapy_geetest.detection import widgets_of
 from scrapy_geetest.exceptions import GeetestError, SolutionRejected
 from scrapy_geetest.service.errors import ServiceError
-from scrapy_geetest.site import resolve
+from scrapy_geetest.site import GeetestSite, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,8 +78,7 @@ class Verdicts:
             await self._report(state)
         if state.attempts >= self._config.max_attempts:
             raise SolutionRejected(
-                f"The site refused {state.attempts} solutions for {visit} (GEETEST_MAX_ATTEMPTS). If the last page is "
-                "the one wanted all the same, override is_accepted of the site",
+                f"The site refused {state.attempts} solutions for {visit} (GEETEST_MAX_ATTEMPTS): {_reading(visit)}",
                 **visit.parts,
             )
 
@@ -95,3 +95,16 @@ class Verdicts:
             logger.info("GeeTest: the refusal of task %s could not be reported: %s", state.task_id, error)
         else:
             self._stats.count("reported")
+
+
+def _reading(visit: Visit) -> str:
+    """How the last answer was read, for whoever has to find out whether it was read right."""
+    response = visit.response
+    assert response is not None  # noqa: S101  # it was judged
+    rule = visit.site.rules.match(response)
+    if rule is None or type(visit.site).is_accepted is not GeetestSite.is_accepted:
+        return f"its last answer, {response}, is none by is_accepted of site {visit.site.name}"
+    told = f"its last answer, {response}, is a challenge page by {rule}"
+    if not widgets_of(response):
+        told += ", but carries no widget: if that is the page wanted, this rule matches too much"
+    return told

@@ -38,6 +38,27 @@ def test_values_from_the_command_line_are_text() -> None:
 
 
 @pytest.mark.parametrize(
+    "value", ["tests_site.Nowhere", '["tests_site.Nowhere"]', " tests_site.Nowhere, tests_site.Nowhere2 "]
+)
+def test_sites_from_the_command_line(value: str) -> None:
+    """A text is a list: in JSON, or with commas, as Scrapy's own lists are."""
+    with pytest.raises(ValueError, match=r"'tests_site\.Nowhere' cannot be imported"):
+        _config(GEETEST_SITES=value)
+    assert _config(GEETEST_SITES='[{"urls": ["shop.test"]}]').sites[0].urls == ["shop.test"]
+    with pytest.raises(ValueError, match="it must be a list"):
+        _config(GEETEST_SITES="[oops")
+
+
+def test_a_slip_in_a_name_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    """A limit that is not one limits nothing, so the log says so; the monitors' settings are known."""
+    _config(GEETEST_MAX_SOLVE=5, GEETEST_WHATEVER=1, GEETEST_MONITOR_MAX_COST=1)
+    assert [record.getMessage() for record in caplog.records] == [
+        "GeeTest: there is no setting GEETEST_MAX_SOLVE, and it is ignored; did you mean GEETEST_MAX_SOLVES?",
+        "GeeTest: there is no setting GEETEST_WHATEVER, and it is ignored",
+    ]
+
+
+@pytest.mark.parametrize(
     ("setting", "value", "rule"),
     [
         ("GEETEST_POLL_INTERVAL", 1.9, "a number of seconds of 2 or more"),

@@ -357,6 +357,30 @@ async def test_undeclared_challenge_pages_are_logged_once_a_host(
     assert "scrapy geetest inspect" in caplog.text
 
 
+@pytest.mark.parametrize("status", [(), (200,)])
+async def test_a_rule_with_a_slip_in_it_is_told(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture, status: tuple[int, ...]
+) -> None:
+    """A page with a widget that the rules of its site do not match: once a site, and left alone."""
+    wanted = _search(sandbox, "rope", "oar", meta={"handle_httpstatus_list": [403]})
+    site = {"urls": [sandbox.url.partition("://")[2]], "detect_css": "#captcha-hold", "detect_status": status}
+    outcome = await _crawl(sandbox, wanted, {**site, "name": "search"})
+    assert [page.status for page in outcome.pages] == [403, 403]
+    assert outcome.stats == all_stats()
+    [told] = [record for record in caplog.records if "carries a GeeTest v3 widget" in record.getMessage()]
+    assert told.levelname == "WARNING"
+    assert 'scrapy geetest inspect --site search "' in told.getMessage()
+
+
+async def test_a_rule_that_matches_content_is_told(sandbox: Sandbox) -> None:
+    """The error names the rule by which the page wanted was taken for a challenge page again."""
+    site = {**_login_site(sandbox), "urls": [sandbox.url.partition("://")[2]], "detect_css": "body"}
+    outcome = await _crawl(sandbox, _search(sandbox, "rope"), site)
+    [error] = outcome.errors
+    assert isinstance(error, SolutionRejected)
+    assert "is a challenge page by css 'body', but carries no widget: if that is the page wanted" in str(error)
+
+
 async def test_failure_can_pass_the_page_on(sandbox: Sandbox) -> None:
     """``GEETEST_ON_FAILURE = "pass"``: the challenge page reaches the callback, flagged."""
     sandbox.reset(solve_seconds=0.1, faults={"createTask": ["ERROR_CAPTCHA_UNSOLVABLE"]})

@@ -191,7 +191,7 @@ async def test_one_request_gets_no_more_solutions_than_allowed(sandbox: Sandbox,
         captcha_id = sandbox.captchas["gate"]
         detect_css = "h1"  # whatever comes
 
-        def is_accepted(self, response: Response) -> bool:
+        def is_accepted(self, _: Response) -> bool:
             return next(verdicts)
 
     outcome = await _crawl(sandbox, _pages(sandbox, [1], meta={"geetest": True} if first else {}), NoGate)

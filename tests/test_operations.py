@@ -53,8 +53,8 @@ def test_progress_is_one_line_a_minute(caplog: pytest.LogCaptureFixture) -> None
         bulletin.progress(parking)
     assert [record.getMessage() for record in caplog.records] == 2 * [
         (
-            "GeeTest: 28 requests wait for solutions, the first for 42 s: s7 (7), s6 (6), s5 (5), s4 (4), s3 (3), "
-            "2 more sites; so far 5 tasks, 0 accepted, 0 refused, cost 0.0024"
+            "GeeTest: 28 request(s) wait for solutions, the first for 42 s: s7 (7), s6 (6), s5 (5), s4 (4), s3 (3), "
+            "2 more sites; so far 5 task(s), 0 accepted, 0 refused, cost 0.0024"
         )
     ]
 
@@ -63,7 +63,7 @@ async def test_summary_at_the_end(sandbox: Sandbox, caplog: pytest.LogCaptureFix
     """Tasks, accepted, refused, cost, given up, abandoned, time waited."""
     caplog.set_level(logging.INFO)
     await crawl(lambda _: [Request(f"{sandbox.url}/v3/search?q=rope")], **_settings(sandbox))
-    assert "GeeTest: 1 tasks, 1 accepted, 0 refused, cost 0.0006, 0 given up, 0 abandoned; 0." in caplog.text
+    assert "GeeTest: 1 task(s), 1 accepted, 0 refused, cost 0.0006, 0 given up, 0 abandoned; 0." in caplog.text
 
 
 async def _solved(sandbox: Sandbox, path: str, *, page: bool, **settings: Any) -> list[Any]:
