@@ -13,6 +13,7 @@ from scrapy_geetest.bulletin import Bulletin
 from scrapy_geetest.gate import Gates
 from scrapy_geetest.gatekeeper import GateKeeper
 from scrapy_geetest.inner import InnerDownloader
+from scrapy_geetest.neighbours import Neighbours
 from scrapy_geetest.outcome import Outcomes
 from scrapy_geetest.parking import Parking
 from scrapy_geetest.resending import Resender
@@ -38,6 +39,7 @@ class Parts:
     bulletin: Bulletin
     client: ServiceClient
     gatekeeper: GateKeeper
+    neighbours: Neighbours
     outcomes: Outcomes
     parking: Parking
     resender: Resender
@@ -58,11 +60,12 @@ def assemble(crawler: Crawler, config: Config) -> Parts:
     stats, teller = Stats(crawler.stats), Teller(crawler)
     bulletin = Bulletin(stats)
     parking = Parking(crawler, limit=config.max_parked, stats=stats, reactor=reactor, on_tick=bulletin.progress)
-    inner = InnerDownloader(crawler, wait=parking.wait)
+    neighbours = Neighbours(crawler)
+    inner = InnerDownloader(crawler, neighbours=neighbours, wait=parking.wait)
     client = _client(config, parking, stats)
     breaker = Breaker(failures=config.breaker_failures, seconds=config.breaker_seconds, stats=stats)
     verdicts = Verdicts(breaker=breaker, config=config, client=client, stats=stats, teller=teller)
-    resender = Resender(config, inner)
+    resender = Resender(config, inner, neighbours)
     solver = Solver(
         breaker=breaker,
         budget=Budget(config, parking=parking, stats=stats),
@@ -87,7 +90,8 @@ def assemble(crawler: Crawler, config: Config) -> Parts:
         bulletin=bulletin,
         client=client,
         gatekeeper=gatekeeper,
-        outcomes=Outcomes(crawler, config=config, stats=stats, teller=teller),
+        neighbours=neighbours,
+        outcomes=Outcomes(crawler, config=config, neighbours=neighbours, stats=stats, teller=teller),
         parking=parking,
         resender=resender,
         solver=solver,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from functools import partial
+from math import inf, isfinite
 from typing import TYPE_CHECKING, Any
 
 from attrs import define, frozen
@@ -86,15 +87,23 @@ class Budget:
         """
         if 0 < self._max_solves <= self._spent:
             self._refuse(visit, f"GEETEST_MAX_SOLVES = {self._max_solves} is used up")
-        if self._limiter is not None:
-            hit = partial(self._hit, self._limiter, visit)
-            try:
-                exhausted = hit() if self._in_memory else await self._parking.wait(deferToThread(hit))
-            except _storage_errors() as error:
-                self._refuse(visit, f"the storage of the budgets (GEETEST_STORAGE_URI) fails: {type(error).__name__}")
-            if exhausted is not None:
-                self._refuse(visit, f"{exhausted.setting} = {exhausted.limit} is used up")
-        self._spent += 1
+        self._spent += 1  # at once: others come while the storage is asked
+        try:
+            await self._ask(visit)
+        except BaseException:
+            self._spent -= 1
+            raise
+
+    async def _ask(self, visit: Visit) -> None:
+        if self._limiter is None:
+            return
+        hit = partial(self._hit, self._limiter, visit)
+        try:
+            exhausted = hit() if self._in_memory else await self._parking.wait(deferToThread(hit))
+        except _storage_errors() as error:
+            self._refuse(visit, f"the storage of the budgets (GEETEST_STORAGE_URI) fails: {type(error).__name__}")
+        if exhausted is not None:
+            self._refuse(visit, f"{exhausted.setting} = {exhausted.limit} is used up")
 
     def _hit(self, limiter: RateLimiter, visit: Visit) -> _Allowance | None:
         if self._failure is not None and time.monotonic() < self._failed_until:
@@ -162,6 +171,11 @@ class _Circuit:
     open_until: float = 0.0
     reason: str = ""
 
+    @property
+    def is_blocked(self) -> bool:
+        """Whether it is open for the rest of the crawl."""
+        return self.open_until == inf
+
 
 class Breaker:
     """Buys nothing for a site after too many failures in a row.
@@ -194,19 +208,21 @@ class Breaker:
         left = circuit.open_until - self._clock()
         if left > 0:
             self._stats.count("budget_refused")
-            raise CircuitOpen(
-                f"No solution is bought for {visit}: {circuit.reason}; the next try is in {left:.0f} s", **visit.parts
-            )
+            again = f"the next try is in {left:.0f} s" if isfinite(left) else "there will be no other try in this crawl"
+            raise CircuitOpen(f"No solution is bought for {visit}: {circuit.reason}; {again}", **visit.parts)
         if circuit.open_until:
             circuit.open_until = self._clock() + self._seconds  # for the others: this one finds out how things are
 
     def succeeded(self, visit: Visit) -> None:
         """The site accepted a solution."""
-        self._circuits.pop(visit.site.name, None)
+        if not self._of(visit).is_blocked:
+            del self._circuits[visit.site.name]
 
     def failed(self, visit: Visit) -> None:
         """What was bought for the site, or what was to be bought, came to nothing."""
         circuit = self._of(visit)
+        if circuit.is_blocked:
+            return
         circuit.failures += 1
         if 0 < self._limit <= circuit.failures:
             self._open(
@@ -215,14 +231,15 @@ class Breaker:
 
     def block(self, visit: Visit, reason: str) -> None:
         """Buy nothing more for the site in this crawl."""
-        self._open(visit, self._of(visit), reason, float("inf"))
+        self._open(visit, self._of(visit), reason, inf)
 
     def _open(self, visit: Visit, circuit: _Circuit, reason: str, seconds: float) -> None:
         is_news = circuit.open_until <= self._clock()
         circuit.open_until = self._clock() + seconds
         circuit.reason = f"site {visit.site.name}: {reason}"
         if is_news:
-            logger.warning("GeeTest: nothing is bought for %s for %g s", circuit.reason, seconds)
+            duration = f"for {seconds:g} s" if isfinite(seconds) else "for the rest of the crawl"
+            logger.warning("GeeTest: nothing more is bought %s: %s", duration, circuit.reason)
 
     def _of(self, visit: Visit) -> _Circuit:
         return self._circuits.setdefault(visit.site.name, _Circuit())

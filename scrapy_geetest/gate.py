@@ -29,6 +29,7 @@ class Gate:
             and was sent under a smaller number was on its way before the gate opened, and only has to go again.
         failures: How often opening it failed; noted by requests in the same way.
         failure: What the last opening failed with.
+        proven: The latest opening of which it is known that it let a page through that had been withheld.
     """
 
     def __init__(self, max_age: float | None, clock: Callable[[], float]) -> None:
@@ -39,6 +40,7 @@ class Gate:
         self.openings = 0
         self.failures = 0
         self.failure: BaseException | None = None
+        self.proven = 0
 
     @property
     def is_open(self) -> bool:

@@ -10,7 +10,7 @@ from scrapy import Request
 
 from scrapy_geetest.exceptions import GeetestError, SolutionRejected, SubmissionError
 from scrapy_geetest.parking import Stopping
-from scrapy_geetest.state import RequestState, mark_departure, original, redirects, with_state
+from scrapy_geetest.state import RequestState, mark_departure, redirects, with_state
 from scrapy_geetest.submission import page_form
 from scrapy_geetest.verdict import judge
 
@@ -70,10 +70,12 @@ class GateKeeper:
             with self._parking.place(visit.site.name):
                 await self._wait(gate, visit)
             if state.undo is not None and redirects(visit.sent) > state.redirects:
-                return original(visit.sent)
+                return visit.request
+            state = evolve(state, shared=True)
         elif visit.sent.meta.get("geetest") is True and not gate.is_open:
             with self._parking.place(visit.site.name):
-                state = evolve(state, attempts=await self._open(gate, visit, state.attempts))
+                attempts = await self._open(gate, visit, state.attempts)
+            state = evolve(state, attempts=attempts, opened=gate.openings)
         noted = evolve(state, gates=self._gates.name, gate=gate.openings, gate_failures=gate.failures)
         mark_departure(visit.sent, evolve(noted, site=visit.site.name))  # its captcha page may be of no site's URL
         return None
@@ -90,27 +92,40 @@ class GateKeeper:
         """
         gate = await self._gates.of(visit, visit.request)
         if state.gates != self._gates.name:  # sent by another process, with another session
-            state = evolve(state, gate=0, gate_failures=gate.failures)
-        attempts, bounces = state.attempts, state.bounces
+            state = evolve(state, gate=0, gate_failures=gate.failures, opened=0)
+        # What it paid for itself has been counted; another's opening counts if it has let nobody through so far.
+        useless = gate.proven < state.gate
+        attempts, opened = state.attempts + (useless and state.opened != state.gate), state.opened
         if gate.is_opening:
             await self._wait(gate, visit)
         elif gate.is_open and state.gate < gate.openings:
-            self._stats.count("shared")  # it was on its way when the gate opened
-            bounces += 1
-            attempts += bounces > 1  # once is to be expected; more often, going again does not help
+            pass  # it was on its way when the gate opened
         elif state.gate_failures < gate.failures:
             self._fail(gate.failure, visit)
         else:
-            attempts += state.gate > 0  # sent after an opening, and yet withheld
+            if useless:
+                self._verdicts.undecided(visit)
             self._check_attempts(visit, attempts)
             attempts = await self._open(gate, visit, attempts)
-        self._check_attempts(visit, attempts)
-        return with_state(visit.request, RequestState(attempts=attempts, bounces=bounces))
+            opened = gate.openings
+        shared = opened != gate.openings
+        return with_state(visit.request, RequestState(attempts=attempts, opened=opened, withheld=True, shared=shared))
+
+    async def let_through(self, visit: Visit, state: RequestState) -> None:
+        """A page was not withheld: take note of what that says of the opening that it was sent after."""
+        if state.gates != self._gates.name:
+            return
+        if state.shared:
+            self._stats.count("shared")
+        if state.withheld or state.opened:
+            gate = await self._gates.of(visit, visit.request)
+            gate.proven = max(gate.proven, state.gate)
+            self._verdicts.decided(visit)
 
     def _check_attempts(self, visit: Visit, attempts: int) -> None:
         if attempts >= self._max_attempts:
             raise SolutionRejected(
-                f"{attempts} solutions were used up (GEETEST_MAX_ATTEMPTS), and the page is withheld all the same: {visit}. "
+                f"{attempts} solution(s) were used up (GEETEST_MAX_ATTEMPTS), and the page is withheld all the same: {visit}. "
                 "See what the site's is_challenge and session_key say of it, and whether it is a gate site at all",
                 **visit.parts,
             )
@@ -120,7 +135,6 @@ class GateKeeper:
             await self._parking.wait(gate.wait())
         except GeetestError as error:
             self._fail(error, visit)
-        self._stats.count("shared")
 
     @staticmethod
     def _fail(error: BaseException | None, visit: Visit) -> NoReturn:
@@ -139,10 +153,10 @@ class GateKeeper:
         Args:
             gate: Whose.
             visit: Who opens it.
-            attempts: Solutions that came to nothing for this request so far.
+            attempts: Solutions for this request so far.
 
         Returns:
-            The same with those that the site refused. The one that it took counts if the page is withheld all the same.
+            The same with those that this took.
         """
         gate.begin()
         try:
@@ -171,13 +185,16 @@ class GateKeeper:
             state = evolve(RequestState.of(submission), sent=1)
             if await judge(visit.site.is_accepted, answer):
                 await self._verdicts.accepted(answer, state)
-                return attempts - 1
+                return attempts
             await self._verdicts.rejected(answer, state)
-            visit = answer
+            counted = with_state(visit.request.copy(), RequestState(attempts=attempts))
+            visit = evolve(answer, request=counted)
 
     async def _download(self, query: Request, visit: Visit) -> Response:
         try:
             response = await self._inner.download(query, visit.sent, visit.response)
+        except Stopping:
+            raise
         except Exception as error:
             raise SubmissionError(
                 f"The gate could not be opened for {visit}: {query} failed: {type(error).__name__}: {error}",

@@ -5,10 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from scrapy.downloadermiddlewares.retry import RetryMiddleware
-from scrapy.downloadermiddlewares.robotstxt import RobotsTxtMiddleware
 from scrapy.http.request import NO_CALLBACK
-from scrapy.spidermiddlewares.referer import RefererMiddleware
 from scrapy.utils.defer import deferred_from_coro
 
 from scrapy_geetest import identity
@@ -23,6 +20,8 @@ if TYPE_CHECKING:
     from scrapy.http import Response
     from twisted.internet.defer import Deferred
 
+    from scrapy_geetest.neighbours import Neighbours
+
 
 MAX_BYTES = 8_388_608  # of an answer to the plugin's own requests: it is read, searched and thrown away
 
@@ -34,24 +33,37 @@ class InnerDownloader:
     hook that needs more sets ``download_maxsize`` in the meta of its request.
     """
 
-    def __init__(self, crawler: Crawler, *, wait: Callable[[Deferred[Response]], Awaitable[Response]]) -> None:
+    def __init__(
+        self,
+        crawler: Crawler,
+        *,
+        neighbours: Neighbours,
+        wait: Callable[[Deferred[Response]], Awaitable[Response]],
+    ) -> None:
         self._crawler = crawler
+        self._neighbours = neighbours
         self._wait = wait
+        self._timeout = crawler.settings.getfloat("DOWNLOAD_TIMEOUT")
         self._max_bytes = min(crawler.settings.getint("DOWNLOAD_MAXSIZE") or MAX_BYTES, MAX_BYTES)
 
-    async def download(self, query: Request, request: Request, page: Response | None) -> Response:
+    async def download(
+        self, query: Request, request: Request, page: Response | None, *, timeout: float | None = None
+    ) -> Response:
         """Download *query*.
 
         Args:
             query: What a hook of the site asked for.
             request: The request that is held up.
             page: Its challenge page, which the query's Referer is made of.
+            timeout: Seconds, where that is less than ``DOWNLOAD_TIMEOUT`` and the query says nothing of its own.
 
         Raises:
             Stopping: The crawl began to end meanwhile.
             Exception: Whatever Scrapy's downloader and its middlewares raise.
         """
-        inner = self.add_referer(self._inner(query, request), page)
+        inner = self._neighbours.add_referer(self._inner(query, request), page)
+        if timeout is not None:
+            inner.meta.setdefault("download_timeout", min(timeout, self._timeout))
         if page is None:  # the request has not been sent, so the cookie jar does not hold its own cookies yet
             inner = inner.replace(cookies=inner.cookies or request.cookies)
         return await self._wait(deferred_from_coro(self.engine.download_async(inner)))
@@ -62,28 +74,6 @@ class InnerDownloader:
         engine = self._crawler.engine
         assert engine is not None  # noqa: S101  # see above
         return engine
-
-    @property
-    def retry(self) -> RetryMiddleware | None:
-        """What sends requests again that failed, if anything does."""
-        return self._crawler.get_downloader_middleware(RetryMiddleware)
-
-    async def check_robots(self, request: Request) -> None:
-        """Ask whether this crawl may send *request*, before anything is paid for the sake of it.
-
-        Raises:
-            IgnoreRequest: robots.txt forbids it.
-        """
-        robots = self._crawler.get_downloader_middleware(RobotsTxtMiddleware)
-        if robots is not None:
-            await robots.process_request(request)
-
-    def add_referer(self, query: Request, page: Response | None) -> Request:
-        """The Referer that a spider's request made from *page* would have."""
-        referer = self._crawler.get_spider_middleware(RefererMiddleware)
-        if referer is not None and page is not None:
-            referer.get_processed_request(query, page)
-        return query
 
     def _inner(self, query: Request, request: Request) -> Request:
         headers = query.headers.copy()

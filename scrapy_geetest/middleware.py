@@ -23,7 +23,7 @@ from scrapy_geetest.assembly import assemble
 from scrapy_geetest.config import API_KEY_VARIABLE, Config
 from scrapy_geetest.exceptions import GeetestError, SubmissionError
 from scrapy_geetest.inner import is_left_alone
-from scrapy_geetest.outcome import flagged, stopped
+from scrapy_geetest.outcome import stopped
 from scrapy_geetest.parking import Stopping
 from scrapy_geetest.resending import once_more
 from scrapy_geetest.site import find_site
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from scrapy_geetest.challenge import Solution
+    from scrapy_geetest.site import GeetestSite
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ class GeetestMiddleware:
         self._bulletin = parts.bulletin
         self._client = parts.client
         self._gatekeeper = parts.gatekeeper
+        self._neighbours = parts.neighbours
         self._outcomes = parts.outcomes
         self._parking = parts.parking
         self._resender = parts.resender
@@ -64,7 +66,6 @@ class GeetestMiddleware:
         self._stats = parts.stats
         self._undeclared = parts.undeclared
         self._verdicts = parts.verdicts
-        self._retried_statuses = {int(status) for status in crawler.settings.getlist("RETRY_HTTP_CODES")}
         self._run = token_hex(4)  # tells this run from the one before, of whose queue a request may come
 
     @classmethod
@@ -142,16 +143,22 @@ class GeetestMiddleware:
             return None
         if state.foreign(request):
             state = clear(request)
-        if state.undelivered(request):
+        if state.undelivered(request) or state.site not in ("", *self._sites):
             return self._departing(request, state)
+        return None if state.submitted or state.unsolved else await self._before(request, state)
+
+    async def _before(self, request: Request, state: RequestState) -> Request | Response | None:
+        """Before a request is sent as the spider made it: does it need a solution, or an open gate, first?"""
         solve_first = request.meta.get("geetest") is True
-        if state.submitted or state.unsolved or not (solve_first or self._has_gates):
+        if not (solve_first or self._has_gates):
             return None
         site = await find_site(self._config.sites, request.url)
         if site is None:
             self._undeclared.asked_for(request, solve_first=solve_first)
             return None
-        visit = Visit(site, request, None, sent=request)
+        if state.site not in ("", site.name):  # a redirect from one declared site to another
+            state = clear(request)
+        visit = Visit(site, original(request), None, sent=request)
         if site.mode == "gate":
             return await self._outcome(visit, self._admit(visit, state))
         return await self._outcome(visit, self._solve(visit, state)) if solve_first else None
@@ -161,7 +168,7 @@ class GeetestMiddleware:
         state = RequestState.of(request)
         if is_left_alone(request) or not state.submitted or isinstance(exception, IgnoreRequest | Stopping):
             return
-        if self._resender.is_retried(request, exception):
+        if self._neighbours.is_retried(request, exception):
             return
         visit = Visit(self._sites[state.site], original(request), None, sent=request)
         error = SubmissionError(
@@ -178,7 +185,7 @@ class GeetestMiddleware:
         try:
             await self._resender.check_redirect(request)
         except IgnoreRequest as refusal:
-            if is_inner(request):
+            if is_inner(request) or state.site not in self._sites:
                 raise  # whoever asked for it tells why
             visit = Visit(self._sites[state.site], original(request), None, sent=request)
             error = SubmissionError(
@@ -191,14 +198,21 @@ class GeetestMiddleware:
         if is_left_alone(request):
             return response
         state = RequestState.of(request)
-        if state.unsolved:
-            return flagged(request, response)
-        site = self._sites.get(state.site) or await find_site(self._config.sites, request.url)
+        if state.settled:
+            return response
+        site = await self._site(request, state)
         if site is None:
             self._undeclared.look(request, response)
             return response
         visit = Visit(site, original(request), response, sent=request)
         return await self._outcome(visit, self._look(visit, state)) or response
+
+    async def _site(self, request: Request, state: RequestState) -> GeetestSite | None:
+        """Whose answer it is: a solution may go, and a redirect lead, to a URL that does not tell."""
+        marked = self._sites.get(state.site)
+        if marked is not None and state.submitted:
+            return marked
+        return await find_site(self._config.sites, request.url) or marked
 
     async def _look(self, visit: Visit, state: RequestState) -> Request | Response:
         """Is it a challenge page, or the site's answer to a solution, or what the spider asked for?"""
@@ -208,27 +222,37 @@ class GeetestMiddleware:
                 return await self._accepted(visit, state)
             return await self._solve(visit, state)
         if not await judge(visit.site.is_challenge, visit):
-            self._undeclared.let_through(visit)
-            clear(visit.sent)
-            return visit.response
+            return await self._let_through(visit, state)
+        if state.unsolved:
+            return self._outcomes.passed(visit)
         if "cached" in visit.response.flags:  # a replay tells nothing of the site as it is now
-            return once_more(visit.request, dont_cache=True)
+            return once_more(visit.request, cached=False)
         await self._outcomes.detected(visit)
         visit.slim()
         if visit.site.mode == "gate":
             with self._parking.place(visit.site.name):
                 again = await self._gatekeeper.readmit(visit, state)
-                return await self._resender.resend(
-                    once_more(again, priority_adjust=self._config.priority_adjust, dont_cache=True)
-                )
+                again = once_more(again, priority_adjust=self._config.priority_adjust, cached=False)
+                return await self._resender.resend(again, visit.sent)
         return await self._solve(visit, state)
+
+    async def _let_through(self, visit: Visit, state: RequestState) -> Response:
+        """What the spider asked for, or what leads there: a gate may send to its captcha page by the page's markup."""
+        assert visit.response is not None  # noqa: S101  # it was looked at
+        self._undeclared.let_through(visit)
+        if state.gates and self._neighbours.is_refreshed(visit.sent, visit.response):
+            return visit.response
+        await self._gatekeeper.let_through(visit, state)
+        clear(visit.sent)
+        return visit.response
 
     async def _admit(self, visit: Visit, state: RequestState) -> Request | Response | None:
         """Past a gate, before it is sent: at once, or when the gate has been opened."""
         instead = await self._gatekeeper.admit(visit, state)
         if instead is None:
             return None
-        return await self._resender.resend(once_more(instead, priority_adjust=self._config.priority_adjust))
+        instead = once_more(instead, priority_adjust=self._config.priority_adjust)
+        return await self._resender.resend(instead, visit.sent)
 
     async def _solve(self, visit: Visit, state: RequestState) -> Request | Response:
         """From a challenge page, or the knowledge that there would be one, to the request with a solution in it."""
@@ -238,7 +262,7 @@ class GeetestMiddleware:
             await self._resender.check(visit)
             visit.slim()
             solved = await self._solver.solve(visit, state.attempts)
-            return await self._resender.resend(await self._resender.submission(visit, solved))
+            return await self._resender.resend(await self._resender.submission(visit, solved), visit.sent)
 
     async def _outcome(self, visit: Visit, way: Awaitable[_T]) -> _T | Request | Response | None:
         """The one outcome that a request has, however its way ends."""
@@ -252,27 +276,27 @@ class GeetestMiddleware:
             if visit.request.callback is NO_CALLBACK or state.returned == self._run:
                 return await self._outcomes.gave_up(visit, stopped(visit))
             kept = RequestState(attempts=state.attempts, returned=self._run)
-            return with_state(once_more(visit.request, seen=visit.response is not None), kept)
+            return with_state(once_more(visit.request, seen=False), kept)  # the next run has another cookie jar
         except GeetestError as error:
-            if error.told:
-                raise
             return await self._outcomes.gave_up(visit, error)
 
     def _departing(self, request: Request, state: RequestState) -> Request | None:
-        """A solution is about to be sent, unless it has become too old on the way."""
-        if state.age(int(time.time() * 1000)) <= self._config.solution_max_age:
+        """A solution is about to be sent, unless it has become too old on the way, or its site has another name by now."""
+        if state.site in self._sites and state.age(int(time.time() * 1000)) <= self._config.solution_max_age:
             with_state(request, evolve(state, sent=state.sent + 1))
             return None
         logger.info("GeeTest: the solution for %s has become too old to be sent; a new one is due", request)
-        fresh = once_more(original(request))
+        fresh = once_more(original(request), seen=state.sent > 0)
         return with_state(fresh, RequestState(attempts=state.attempts))
 
     async def _accepted(self, visit: Visit, state: RequestState) -> Response:
         assert visit.response is not None  # noqa: S101  # it was judged
-        if visit.response.status in self._retried_statuses or visit.response.status >= 500:  # noqa: PLR2004  # HTTP's
-            self._verdicts.undecided(visit)
-            return visit.response  # no verdict: whoever retries it sends the same solution again
+        if self._neighbours.is_retried(visit.sent, visit.response):
+            return visit.response  # no verdict yet: the same solution is sent again
         clear(visit.sent)
+        if visit.response.status >= 500:  # noqa: PLR2004  # HTTP's errors of the server
+            self._verdicts.undecided(visit)
+            return visit.response
         visit.sent.meta.pop("geetest", None)  # spent: a follow-up that takes over this meta must not buy another
         await self._verdicts.accepted(visit, state)
         return visit.response

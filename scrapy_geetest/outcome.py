@@ -12,12 +12,12 @@ from scrapy_geetest.exceptions import SolveError, StoppedError
 from scrapy_geetest.state import RequestState, clear, with_state
 
 if TYPE_CHECKING:
-    from scrapy import Request
     from scrapy.crawler import Crawler
     from scrapy.http import Response
 
     from scrapy_geetest.config import Config
     from scrapy_geetest.exceptions import GeetestError
+    from scrapy_geetest.neighbours import Neighbours
     from scrapy_geetest.stats import Stats
     from scrapy_geetest.telling import Teller
     from scrapy_geetest.visit import Visit
@@ -30,9 +30,12 @@ UNSOLVED = "geetest-unsolved"
 class Outcomes:
     """Counts, logs and signals what was detected and what was given up."""
 
-    def __init__(self, crawler: Crawler, *, config: Config, stats: Stats, teller: Teller) -> None:
+    def __init__(
+        self, crawler: Crawler, *, config: Config, neighbours: Neighbours, stats: Stats, teller: Teller
+    ) -> None:
         self._crawler = crawler
         self._config = config
+        self._neighbours = neighbours
         self._stats = stats
         self._teller = teller
         self._cookies_enabled = crawler.settings.getbool("COOKIES_ENABLED")
@@ -57,18 +60,28 @@ class Outcomes:
         Raises:
             GeetestError: *error*, unless ``GEETEST_ON_FAILURE`` is ``"pass"``.
         """
-        await self.tell(visit, error)
+        if not error.told:  # by a download in place
+            await self.tell(visit, error)
         clear(visit.sent)
         if self._config.on_failure == "raise":
             raise error
         if visit.response is not None:
-            return flagged(visit.sent, visit.response)
+            return self.passed(visit)
         with_state(visit.sent, RequestState(unsolved=True))
         return None
+
+    def passed(self, visit: Visit) -> Response:
+        """The challenge page for the callback; where Scrapy sends the request again first, nothing more is bought."""
+        assert visit.response is not None  # noqa: S101  # it is passed on
+        clear(visit.sent)
+        if self._neighbours.is_retried(visit.sent, visit.response):
+            with_state(visit.sent, RequestState(unsolved=True))
+        return visit.response.replace(flags=[*visit.response.flags, UNSOLVED])
 
     async def tell(self, visit: Visit, error: GeetestError) -> None:
         """Count, log and signal a failure, once; close the spider where no further call could succeed."""
         error.told = True
+        clear(error.request)  # if it is sent once more, it starts anew
         self._stats.count_with("gave_up", error.reason)
         logger.error("GeeTest: gave up: %s", error)
         await self._teller.tell(signals.solve_failed, visit, error=error)
@@ -91,12 +104,6 @@ class Outcomes:
                 "sites tie challenge and answer together by a session cookie, and will refuse what is paid for.",
                 visit,
             )
-
-
-def flagged(request: Request, response: Response) -> Response:
-    """A challenge page that reaches the callback as it is."""
-    clear(request)
-    return response.replace(flags=[*response.flags, UNSOLVED])
 
 
 def stopped(visit: Visit) -> StoppedError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from attrs import evolve
@@ -11,7 +11,7 @@ from scrapy.exceptions import IgnoreRequest
 
 from scrapy_geetest.exceptions import SubmissionError
 from scrapy_geetest.site import GeetestSite, find_site, resolve
-from scrapy_geetest.state import RequestState, is_inner, mark_submitted, original, with_state
+from scrapy_geetest.state import NO_CACHE, RequestState, is_inner, mark_submitted, original, with_state
 from scrapy_geetest.submission import plan
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from scrapy_geetest.config import Config
     from scrapy_geetest.inner import InnerDownloader
+    from scrapy_geetest.neighbours import Neighbours
     from scrapy_geetest.solver import Solved
     from scrapy_geetest.visit import Visit
 
@@ -26,11 +27,12 @@ if TYPE_CHECKING:
 class Resender:
     """Makes the request that carries a solution, and sends requests again."""
 
-    def __init__(self, config: Config, inner: InnerDownloader) -> None:
+    def __init__(self, config: Config, inner: InnerDownloader, neighbours: Neighbours) -> None:
         self._sites = {site.name: site for site in config.sites}
         self._priority_adjust = config.priority_adjust
         self._inline = config.retry_mode == "inline"
         self._inner = inner
+        self._neighbours = neighbours
 
     async def check(self, visit: Visit) -> None:
         """Find out before anything is paid whether and where a solution could be sent.
@@ -45,7 +47,7 @@ class Resender:
         try:
             target = plan(visit.request, visit.response, visit.site.submit_as).url
             await _check_target(visit, target)
-            await self._inner.check_robots(visit.request.replace(url=target))
+            await self._neighbours.check_robots(visit.request.replace(url=target))
         except (IgnoreRequest, ValueError) as error:
             raise SubmissionError(f"Nothing was bought for {visit}: {error}", **visit.parts) from error
 
@@ -66,8 +68,8 @@ class Resender:
                 **visit.parts,
             ) from error
         seen = visit.response is not None
-        request = once_more(request, seen=seen, priority_adjust=self._priority_adjust, dont_cache=True)
-        self._inner.add_referer(_forget_slot(request, visit.request.url), visit.response)
+        request = once_more(request, seen=seen, priority_adjust=self._priority_adjust, cached=False)
+        self._neighbours.add_referer(_forget_slot(request, visit.request.url), visit.response)
         state = RequestState(
             attempts=solved.attempts, site=visit.site.name, task_id=solved.task_id, solved_ms=solved.solved_ms
         )
@@ -92,39 +94,42 @@ class Resender:
                 "its host to the site's urls"
             )
 
-    def is_retried(self, request: Request, exception: BaseException) -> bool:
-        """Whether Scrapy sends *request* again after *exception*."""
-        retry = self._inner.retry
-        if retry is None or request.meta.get("dont_retry", False):
-            return False
-        most = request.meta.get("max_retry_times", retry.max_retry_times)
-        return isinstance(exception, retry.exceptions_to_retry) and request.meta.get("retry_times", 0) < most
+    async def resend(self, request: Request, held: Request) -> Request | Response:
+        """Back to the scheduler or, in ``"inline"`` mode, downloaded at once, in place.
 
-    async def resend(self, request: Request) -> Request | Response:
-        """Back to the scheduler or, in ``"inline"`` mode, downloaded at once, in place."""
+        Args:
+            request: What is to go out.
+            held: The request whose place it takes. What comes of *request* in place has been judged, and retried where
+                need be, so nothing of that is to be done a second time on the way of *held*.
+        """
         if not self._inline:
             return request
         with_state(request, evolve(RequestState.of(request), in_place=True))
-        return await self._inner.engine.download_async(request)
+        response = await self._inner.engine.download_async(request)
+        with_state(held, RequestState(settled=True))
+        held.meta["dont_retry"] = True
+        return response
 
 
-def once_more(request: Request, *, seen: bool = True, priority_adjust: int = 0, **meta: Any) -> Request:
-    """*request*, ready to be handed to the scheduler a second time, with *meta* added.
+def once_more(request: Request, *, seen: bool = True, priority_adjust: int = 0, cached: bool = True) -> Request:
+    """*request*, ready to be handed to the scheduler a second time.
 
     The dupefilter would drop it without a word, its own cookies would overwrite a fresh session, and a start request
     would queue behind all the others.
 
     Args:
         request: What is to go out.
-        seen: Whether it has been sent before, so that the cookie jar holds its own cookies already.
+        seen: Whether this crawl has sent it before, so that the cookie jar holds its own cookies already.
         priority_adjust: Added to its priority.
-        meta: Added to its meta.
+        cached: Whether an answer may come from Scrapy's HTTP cache.
     """
-    kept = {key: value for key, value in request.meta.items() if key != "is_start_request"}
+    meta = {key: value for key, value in request.meta.items() if key != "is_start_request"}
+    if not cached:
+        meta.setdefault("dont_cache", NO_CACHE)
     return request.replace(
         dont_filter=True,
         cookies=None if seen else request.cookies,
-        meta={**kept, **meta},
+        meta=meta,
         priority=request.priority + priority_adjust,
     )
 

@@ -22,6 +22,7 @@ from scrapy_geetest.challenge import Challenge, Solution, V3Solution, V4Challeng
 from scrapy_geetest.detection import Rules, widgets_of
 from scrapy_geetest.identity import proxy_key
 from scrapy_geetest.register import RegisterError, parse_register
+from scrapy_geetest.state import RequestState
 from scrapy_geetest.submission import SUBMIT_AS, plan
 from scrapy_geetest.url_pattern import UrlPattern
 
@@ -132,7 +133,7 @@ class GeetestSite:
             request: The request that is held up.
             response: The challenge page, or ``None`` where nothing was downloaded before.
         """
-        page_url = self.website_url or (response.url if response is not None else request.url)
+        page_url = self.page_url(request, response)
         if self.challenge_url:
             url = self.challenge_url.replace("{timestamp}", str(int(time.time() * 1000)))
             return Request(urljoin(page_url, url))
@@ -185,6 +186,17 @@ class GeetestSite:
         """The solution as field name -> value, by ``field_names`` and, for the rest, GeeTest's own names."""
         names = {**(V3_FIELDS if isinstance(solution, V3Solution) else V4_FIELDS), **self.field_names}
         return {name: value for key, value in solution_values(solution).items() if (name := names.get(key))}
+
+    def page_url(self, request: Request, response: Response | None) -> str:
+        """Where the widget is initialised: the address of the page.
+
+        A page that answers a refused form has the address of that form, perhaps with the solution in it: nothing to ask
+        again, or to tell anybody. The page before it has that of the request.
+        """
+        if self.website_url:
+            return self.website_url
+        answers_form = RequestState.of(request).attempts > 0 and request.method == "GET"
+        return request.url if response is None or answers_form else response.url
 
     def page_version(self, response: Response | None) -> int | None:
         """The version of GeeTest: as declared, else as the attributes imply, else as the page's widget tells."""

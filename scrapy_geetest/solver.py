@@ -127,10 +127,10 @@ class Solver:
                 )
 
     def _note(self, visit: Visit, error: ServiceError) -> None:
-        """Tell the breaker, except of what says nothing about the site."""
+        """Tell the breaker, except of what says something about the service alone: no balance, no connection, no slot."""
         if error.reaction is Reaction.STOP_SITE:
             self._breaker.block(visit, f"the service solves nothing for it ({error.code})")
-        elif error.reaction is not Reaction.STOP_CRAWL:
+        elif error.reaction not in (Reaction.STOP_CRAWL, Reaction.SAME_CALL_LATER):
             self._breaker.failed(visit)
 
     async def _attempt(self, visit: Visit, attempts: int) -> Solved:
@@ -151,7 +151,10 @@ class Solver:
         self._parking.check()
         task = Task(challenge, visit.page_url, type=self._config.task_type, proxy=proxy, user_agent=user_agent)
         started = time.monotonic()
-        task_id = await self._client.create_task(task)
+        try:
+            task_id = await self._client.create_task(task)
+        except ValueError as error:
+            raise ChallengeError(f"No task can be made of the challenge for {visit}: {error}", **visit.parts) from error
         self._stats.count("tasks_created")
         result = await self._result(task_id, challenge)
         self._book(result)
@@ -169,9 +172,16 @@ class Solver:
         try:
             return await self._client.result(task_id, challenge)
         except Stopping:
-            self._stats.count("tasks_abandoned")
-            logger.warning("GeeTest: task %s was paid for and is abandoned, because the crawl is ending", task_id)
+            self._abandon(task_id, "the crawl is ending")
             raise
+        except ServiceError as error:
+            if not error.sent:
+                self._abandon(task_id, f"the service is asked nothing more ({error.code})")
+            raise
+
+    def _abandon(self, task_id: int | str, why: str) -> None:
+        self._stats.count("tasks_abandoned")
+        logger.warning("GeeTest: task %s was paid for and is abandoned, because %s", task_id, why)
 
     def _book(self, result: Result) -> None:
         self._stats.count("tasks_solved")
@@ -204,7 +214,9 @@ class Solver:
         if query is None:
             return visit.response
         try:
-            return await self._inner.download(query, visit.request, visit.response)
+            return await self._inner.download(
+                query, visit.request, visit.response, timeout=self._config.request_timeout
+            )
         except Stopping:
             raise
         except IgnoreRequest as error:

@@ -13,9 +13,14 @@ if TYPE_CHECKING:
     from scrapy import Request
 
 META_KEY = "_geetest"
+NO_CACHE = "geetest"  # as ``meta["dont_cache"]``: as good as True, but not the spider's own
 
-# RedirectMiddleware takes these headers off a request that it turns into a GET, and adds these keys to its meta.
-REDIRECT_DROPS = ("Content-Type", "Referer")
+# RedirectMiddleware takes these headers off a request that it turns into a GET, or sends to another origin, and adds these
+# keys to its meta.
+REDIRECT_DROPS = (
+    *("Content-Encoding", "Content-Language", "Content-Location", "Content-Type", "Referer"),
+    *("Authorization", "Cookie"),
+)
 REDIRECT_META = ("redirect_times", "redirect_ttl", "redirect_urls", "redirect_reasons")
 
 
@@ -29,6 +34,7 @@ class Undo:
     priority: int
     redirects: int = 0
     headers: Mapping[str, list[str]] = field(factory=dict)  # name -> the values before; none: it was not there
+    cookies: Any = None  # the request's own, as the spider wrote them
 
 
 @frozen(kw_only=True)
@@ -47,8 +53,11 @@ class RequestState:
         gates: Which process counted the following two; those of another one say nothing.
         gate: How often the gate of its session had been opened when the request was sent.
         gate_failures: How often opening that gate had failed by then.
-        bounces: How often it was withheld though its gate had been opened, and went again without a purchase.
+        opened: The opening of that gate that this request paid for; 0: none.
+        withheld: Whether it was withheld at that gate before, and goes again.
+        shared: Whether it waited for, or goes again after, an opening that another request paid for.
         in_place: Downloaded from inside the middleware, so that nobody could take it back to a queue.
+        settled: What became of it was downloaded in place: its response is neither judged nor retried again.
         returned: The run that returned it to the queue as it is, because the crawl was ending.
         unsolved: Given up with ``GEETEST_ON_FAILURE = "pass"``: whatever comes goes to the callback.
         undo: What the request was before.
@@ -65,8 +74,11 @@ class RequestState:
     gates: str = ""
     gate: int = 0
     gate_failures: int = 0
-    bounces: int = 0
+    opened: int = 0
+    withheld: bool = False
+    shared: bool = False
     in_place: bool = False
+    settled: bool = False
     returned: str = ""
     unsolved: bool = False
     undo: Undo | None = None
@@ -123,8 +135,10 @@ def with_state(request: Request, state: RequestState) -> Request:
 
 
 def clear(request: Request) -> RequestState:
-    """Forget the state, so that a spider that hands ``response.meta`` on does not hand it on, too."""
+    """Take out of the meta what is ours, so that a spider that hands ``response.meta`` on does not hand it on, too."""
     request.meta.pop(META_KEY, None)
+    if request.meta.get("dont_cache") == NO_CACHE:
+        del request.meta["dont_cache"]
     return START
 
 
@@ -152,13 +166,14 @@ def mark_departure(request: Request, state: RequestState) -> Request:
     """
     before, count = RequestState.of(request), redirects(request)
     now: dict[str, Any] = {"url": request.url, "redirects": count}
-    if before.undo is None:
+    if before.undo is None or before.site not in ("", state.site):
         return with_state(request, evolve(state, undo=_undo(request, request), **now))
     if count == before.redirects + 1 and request.meta["redirect_urls"][-1] == before.url:
         return with_state(request, evolve(before, **now))
     if count == before.redirects and request.url == before.url:
         return with_state(request, evolve(state, undo=before.undo, **now))
-    return with_state(request, evolve(state, attempts=0, bounces=0, undo=_undo(request, request), **now))
+    fresh = RequestState(site=state.site, gates=state.gates, gate=state.gate, gate_failures=state.gate_failures)
+    return with_state(request, evolve(fresh, undo=_undo(request, request), **now))
 
 
 def original(request: Request) -> Request:
@@ -176,6 +191,7 @@ def original(request: Request) -> Request:
         method=state.undo.method,
         body=state.undo.body.encode("latin-1"),
         headers=headers,
+        cookies=state.undo.cookies,
         priority=state.undo.priority,
     )
     if not state.undo.redirects:
@@ -199,6 +215,7 @@ def _undo(before: Request, after: Request) -> Undo:
         body=before.body.decode("latin-1"),
         priority=before.priority,
         redirects=redirects(before),
+        cookies=before.cookies or None,
         headers={name: had.get(name, []) for name in sorted({*changed, *REDIRECT_DROPS})},
     )
 

@@ -60,7 +60,8 @@ class Verdicts:
     async def accepted(self, visit: Visit, state: RequestState) -> None:
         """The site took the solution that *state* is about."""
         self._stats.count("accepted")
-        self._breaker.succeeded(visit)
+        if visit.site.mode != "gate":  # a gate that takes a solution may let nobody through all the same
+            self.decided(visit)
         logger.debug("GeeTest: the solution of task %s was accepted: %s", state.task_id, visit)
         await self._teller.tell(signals.solution_accepted, visit, task_id=state.task_id, attempt=state.attempts)
 
@@ -82,8 +83,12 @@ class Verdicts:
                 **visit.parts,
             )
 
+    def decided(self, visit: Visit) -> None:
+        """What was bought for the site was worth it."""
+        self._breaker.succeeded(visit)
+
     def undecided(self, visit: Visit) -> None:
-        """The solution was sent, and the site's answer tells nothing of it: something is wrong with the site."""
+        """The solution was sent, and was of no use, though nobody said that it was wrong: something is with the site."""
         self._breaker.failed(visit)
 
     async def _report(self, state: RequestState) -> None:

@@ -46,7 +46,7 @@ class Visit:
     @property
     def page_url(self) -> str:
         """Where the widget is initialised."""
-        return self.site.website_url or (self.response.url if self.response is not None else self.request.url)
+        return self.site.page_url(self.request, self.response)
 
     def __str__(self) -> str:
         return f"{self.request} (site {self.site.name})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from crawl import collected
 from scrapy import Request
 from scrapy.settings import Settings
+from scrapy.utils.defer import maybe_deferred_to_future
 
 from scrapy_geetest import BudgetExhausted, CircuitOpen, GeetestSite
 from scrapy_geetest.budget import Breaker, Budget
@@ -54,6 +56,37 @@ async def test_max_solves_is_for_the_crawl() -> None:
     with pytest.raises(BudgetExhausted, match="GEETEST_MAX_SOLVES = 2"):
         await _spend(budget)
     assert stats["geetest/budget_refused"] == 1
+
+
+async def test_max_solves_holds_while_a_storage_is_asked() -> None:
+    """A storage on another machine takes its time, in which others ask, too."""
+    budget, stats = _budget(GEETEST_MAX_SOLVES=2, GEETEST_BUDGET="3/hour")
+    budget._in_memory = False
+    budget._parking = SimpleNamespace(wait=maybe_deferred_to_future)  # type: ignore[assignment]
+    outcomes = await asyncio.gather(*(_spend(budget) for _ in range(5)), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes].count(BudgetExhausted) == 3
+    assert stats["geetest/budget_refused"] == 3
+
+
+async def test_a_refused_task_is_not_counted() -> None:
+    """Where a budget refuses, ``GEETEST_MAX_SOLVES`` has one left for later."""
+    budget, _ = _budget(GEETEST_MAX_SOLVES=2, GEETEST_SITE_BUDGET="1/hour")
+    await _spend(budget)
+    with pytest.raises(BudgetExhausted, match="GEETEST_SITE_BUDGET"):
+        await _spend(budget)
+    await _spend(budget, "b.test")
+
+
+def test_a_blocked_site_stays_blocked() -> None:
+    """Whatever becomes of tasks that were under way then."""
+    breaker, now = _breaker()
+    breaker.block(_visit(), "the service solves nothing for it")
+    breaker.failed(_visit())
+    breaker.failed(_visit())
+    breaker.succeeded(_visit())
+    now[0] = 1e6
+    with pytest.raises(CircuitOpen, match="no other try in this crawl"):
+        breaker.check(_visit())
 
 
 async def test_budgets_are_counted_together_and_for_each_site() -> None:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from crawl import Crawl, crawl
-from scrapy import FormRequest, Request
+from scrapy import FormRequest, Request, signals
+from scrapy.http import JsonRequest
 
-from scrapy_geetest import GeetestError, GeetestSite, SolutionRejected, SubmissionError
+from scrapy_geetest import GeetestError, GeetestSite, SolutionRejected, SolveError, SubmissionError
+from scrapy_geetest.state import RequestState, mark_submitted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from crawl import RecordingSpider
     from scrapy.http import Response
+    from twisted.python.failure import Failure
 
     from scrapy_geetest.sandbox import Sandbox
 
@@ -36,13 +41,8 @@ def _gate_site(sandbox: Sandbox, name: str = "gate", **attributes: Any) -> dict[
 
 
 async def _crawl(sandbox: Sandbox, wanted: Any, *sites: Any, **settings: Any) -> Crawl:
-    return await crawl(
-        wanted,
-        GEETEST_SITES=list(sites),
-        GEETEST_API_KEY=sandbox.api_key,
-        GEETEST_API_URL=sandbox.service_url,
-        **settings,
-    )
+    service = {"GEETEST_API_KEY": sandbox.api_key, "GEETEST_API_URL": sandbox.service_url}
+    return await crawl(wanted, GEETEST_SITES=list(sites), **{**service, **settings})
 
 
 async def test_solutions_that_always_become_too_old_are_bounded(sandbox: Sandbox) -> None:
@@ -109,8 +109,6 @@ async def test_cookies_of_a_request_that_was_not_sent_yet_are_kept(sandbox: Sand
     seen: list[Any] = []
 
     def prepare(crawler: Any) -> None:
-        from scrapy import signals
-
         def remember(request: Request) -> None:
             seen.append((request.method, request.headers.get("Cookie")))
 
@@ -208,3 +206,231 @@ async def test_stopping_does_not_wait_for_a_challenge_that_hangs(sandbox: Sandbo
     )
     assert (outcome.errors, outcome.reason) == ([], "closespider_timeout")
     assert outcome.all_stats["elapsed_time_seconds"] < 30
+
+
+class TooManyRequests:
+    """Serves challenge pages with a status that Scrapy retries."""
+
+    def process_response(self, request: Request, response: Response) -> Response:
+        del request
+        return response.replace(status=429) if b"captcha-holder" in response.body else response
+
+
+@pytest.mark.parametrize("mode", ["schedule", "inline"])
+async def test_a_page_that_was_given_up_is_not_bought_again_by_a_retry(sandbox: Sandbox, mode: str) -> None:
+    """``GEETEST_ON_FAILURE = "pass"``: Scrapy may ask again, but nothing more is spent, and one outcome is counted."""
+    sandbox.reset(solve_seconds=0.1, wrong="always")
+    outcome = await _crawl(
+        sandbox,
+        lambda _: [Request(f"{sandbox.url}/v3/search?q=rope", meta={"handle_httpstatus_list": [429]})],
+        _search_site(sandbox),
+        GEETEST_ON_FAILURE="pass",
+        GEETEST_MAX_ATTEMPTS=2,
+        GEETEST_RETRY_MODE=mode,
+        DOWNLOADER_MIDDLEWARES={TooManyRequests: 590},
+    )
+    [page] = outcome.pages
+    assert (page.status, page.flags) == (429, ["geetest-unsolved"])
+    assert (outcome.stats["tasks_created"], outcome.stats["gave_up"]) == (2, 1)
+    assert "_geetest" not in page.meta
+
+
+def _api_request(sandbox: Sandbox) -> JsonRequest:
+    meta = {"geetest": True, "handle_httpstatus_list": [403]}
+    return JsonRequest(f"{sandbox.url}/v4/api/items", data={"page": 1}, meta=meta)
+
+
+def _api_site(sandbox: Sandbox, **attributes: Any) -> dict[str, Any]:
+    names = ("captcha_id", "lot_number", "pass_token", "gen_time", "captcha_output")
+    return {
+        "urls": [f"{_host(sandbox)}/v4/api"],
+        "captcha_id": sandbox.captchas["v4-api"],
+        "field_names": {name: f"captcha.{name}" for name in names},
+        **attributes,
+    }
+
+
+@pytest.mark.parametrize("mode", ["schedule", "inline"])
+async def test_what_was_judged_in_place_is_not_judged_again(sandbox: Sandbox, mode: str) -> None:
+    """A site that tells its content by ``is_accepted`` alone: the request before takes no second look."""
+
+    class Api(GeetestSite):
+        urls = (f"{_host(sandbox)}/v4/api",)
+        captcha_id = sandbox.captchas["v4-api"]
+        field_names: Mapping[str, str | None] = _api_site(sandbox)["field_names"]
+        detect_re = "."  # whatever comes
+
+        def is_accepted(self, response: Response) -> bool:
+            return response.status == 200
+
+    outcome = await _crawl(sandbox, lambda _: [_api_request(sandbox)], Api, GEETEST_RETRY_MODE=mode)
+    assert [page.status for page in outcome.pages] == [200]
+    assert (outcome.stats["tasks_created"], outcome.stats["accepted"]) == (1, 1)
+
+
+@pytest.mark.parametrize("mode", ["schedule", "inline"])
+async def test_a_refusal_in_place_is_counted_once(sandbox: Sandbox, mode: str) -> None:
+    """Solved first, refused, passed on: no second round for the page that is handed back."""
+    sandbox.reset(solve_seconds=0.1, wrong="always")
+    site = _api_site(sandbox, detect_jmespath="need_captcha")
+    settings = {"GEETEST_ON_FAILURE": "pass", "GEETEST_MAX_ATTEMPTS": 2, "GEETEST_RETRY_MODE": mode}
+    outcome = await _crawl(sandbox, lambda _: [_api_request(sandbox)], site, **settings)
+    assert [page.flags for page in outcome.pages] == [["geetest-unsolved"]]
+    assert (outcome.stats["tasks_created"], outcome.stats["gave_up"]) == (2, 1)
+
+
+@pytest.mark.parametrize("mode", ["schedule", "inline"])
+async def test_a_form_that_breaks_down_is_sent_again_and_not_bought_again(sandbox: Sandbox, mode: str) -> None:
+    """Scrapy's retries are of the form with its solution; the page of the last one reaches the callback, meta clean."""
+    sandbox.reset(solve_seconds=0.1, faults={"submit": ["http-500", "..."]})
+    outcome = await _crawl(
+        sandbox,
+        lambda _: [Request(f"{sandbox.url}/v3/search?q=rope", meta={"handle_httpstatus_list": [500]})],
+        _search_site(sandbox),
+        GEETEST_RETRY_MODE=mode,
+        RETRY_TIMES=2,
+    )
+    [page] = outcome.pages
+    assert page.status == 500
+    assert not {"_geetest", "dont_cache", "dont_retry"} & page.meta.keys()
+    assert (outcome.stats["tasks_created"], outcome.all_stats["retry/count"]) == (1, 2)
+
+
+async def test_a_form_that_cannot_be_delivered_in_place_leaves_the_challenge_page(sandbox: Sandbox) -> None:
+    """``"pass"`` holds there, too, where the page is at hand; it is given up once."""
+    sandbox.reset(solve_seconds=0.1, faults={"submit": ["lost-before", "..."]})
+    outcome = await _crawl(
+        sandbox,
+        lambda _: [Request(f"{sandbox.url}/v3/search?q=rope", meta={"handle_httpstatus_list": [403]})],
+        _search_site(sandbox),
+        GEETEST_RETRY_MODE="inline",
+        GEETEST_ON_FAILURE="pass",
+        RETRY_TIMES=0,
+    )
+    assert [(page.status, page.flags) for page in outcome.pages] == [(403, ["geetest-unsolved"])]
+    assert outcome.stats["gave_up"] == 1
+
+
+async def test_only_a_page_that_is_withheld_is_flagged(sandbox: Sandbox) -> None:
+    """Nothing could be bought for it beforehand, and nothing was needed."""
+    outcome = await _crawl(
+        sandbox,
+        lambda _: [Request(f"{sandbox.url}/plain/1", meta={"geetest": True})],
+        {"urls": [_host(sandbox)], "captcha_id": "0" * 32},
+        GEETEST_ON_FAILURE="pass",
+        GEETEST_MAX_ATTEMPTS=1,
+        GEETEST_TASK_TYPE="NoSuchTask",
+        GEETEST_CLOSE_ON_FATAL=False,
+    )
+    [page] = outcome.pages
+    assert (page.flags, "_geetest" in page.meta, outcome.stats["gave_up"]) == ([], False, 1)
+
+
+async def test_the_request_of_an_error_starts_anew(sandbox: Sandbox) -> None:
+    """An errback that sends ``error.request`` once more gets new attempts."""
+    sandbox.reset(solve_seconds=0.1, wrong=1)
+
+    def wanted(spider: RecordingSpider) -> Iterable[Request]:
+        def again(failure: Failure) -> Request:
+            assert isinstance(failure.value, SolutionRejected)
+            return failure.value.request.replace(dont_filter=True)
+
+        yield Request(f"{sandbox.url}/v3/search?q=rope", spider.parse, errback=again)
+
+    outcome = await _crawl(sandbox, wanted, _search_site(sandbox), GEETEST_MAX_ATTEMPTS=1)
+    assert len(outcome.pages) == 1
+    assert (outcome.stats["tasks_created"], outcome.stats["gave_up"]) == (2, 1)
+
+
+async def test_own_cookies_outlive_the_crawl_that_was_stopped(sandbox: Sandbox, tmp_path: Path) -> None:
+    """The next run has another cookie jar, and needs them again."""
+    seen: list[Any] = []
+
+    def prepare(crawler: Any) -> None:
+        def remember(request: Request) -> None:
+            seen.append(request.headers.get("Cookie"))
+
+        crawler.signals.connect(remember, signals.request_reached_downloader, weak=False)
+
+    settings: dict[str, Any] = {
+        "GEETEST_SITES": [_search_site(sandbox)],
+        "GEETEST_API_KEY": sandbox.api_key,
+        "GEETEST_API_URL": sandbox.service_url,
+        "JOBDIR": str(tmp_path),
+    }
+    sandbox.reset(solve_seconds=60.0)
+    request = Request(f"{sandbox.url}/v3/search?q=rope", cookies={"account": "me"})
+    stopped = await crawl(lambda _: [request], CLOSESPIDER_TIMEOUT=1, **settings)
+    assert (stopped.pages, stopped.errors) == ([], [])
+    sandbox.reset(solve_seconds=0.1)
+    outcome = await crawl(lambda _: [], prepare, **settings)
+    assert len(outcome.pages) == 1
+    assert len(seen) == 3
+    assert all(b"account=me" in cookie for cookie in seen)
+
+
+async def test_a_solution_of_a_site_that_has_another_name_now(sandbox: Sandbox) -> None:
+    """A queue of yesterday: the request goes as the spider made it, and is solved anew."""
+    request = Request(f"{sandbox.url}/v3/search?q=rope")
+    state = RequestState(site="yesterday", task_id=7, solved_ms=1, attempts=1)
+    form = request.replace(url=f"{sandbox.url}/v3/search/verify", method="POST", body=b"q=rope&geetest_validate=old")
+    outcome = await _crawl(sandbox, lambda _: [mark_submitted(request, form, state)], _search_site(sandbox))
+    assert len(outcome.pages) == 1
+    assert (outcome.stats["tasks_created"], outcome.stats["accepted"], outcome.stats["rejected"]) == (1, 1, 0)
+
+
+async def test_a_service_that_is_down_is_no_fault_of_the_site(sandbox: Sandbox) -> None:
+    """The breaker counts what was wasted on a site, not what could not be asked of the service."""
+    outcome = await _crawl(
+        sandbox,
+        lambda _: [Request(f"{sandbox.url}/v3/search?q=w{number}") for number in range(3)],
+        _search_site(sandbox),
+        GEETEST_API_URL="http://127.0.0.1:1",
+        GEETEST_SOLVE_TIMEOUT=0.5,
+        GEETEST_BREAKER_FAILURES=1,
+        CONCURRENT_REQUESTS=1,
+        GEETEST_MAX_PARKED=0,
+    )
+    assert [type(error) for error in outcome.errors] == [SolveError] * 3
+
+
+async def test_tasks_that_are_asked_for_no_more_are_abandoned(sandbox: Sandbox) -> None:
+    """The account runs dry while others are being solved: the books have them."""
+    sandbox.reset(solve_seconds=3.0, balance=0.0006 * 2)
+    outcome = await _crawl(
+        sandbox,
+        lambda _: [Request(f"{sandbox.url}/v3/search?q=w{number}") for number in range(3)],
+        _search_site(sandbox),
+        GEETEST_FIRST_POLL=2.5,
+        GEETEST_CLOSE_ON_FATAL=False,
+    )
+    assert [type(error) for error in outcome.errors] == [SolveError] * 3
+    stats = outcome.stats
+    assert (stats["tasks_created"], stats["tasks_solved"]) == (2, 0)
+    assert stats["tasks_abandoned"] == 2
+
+
+@pytest.mark.parametrize("hook", ["parse_challenge", "challenge_request", "session_key"])
+async def test_a_hook_that_returns_nonsense_is_an_outcome(sandbox: Sandbox, hook: str) -> None:
+    """The error names the hook, and nothing is paid."""
+    site = type("Odd", (GeetestSite,), {**_gate_site(sandbox), hook: lambda *_: ["nonsense"]})
+    outcome = await _crawl(sandbox, lambda _: [Request(f"{sandbox.url}/gate/page/1")], site)
+    [error] = outcome.errors
+    assert isinstance(error, GeetestError)
+    assert hook in str(error)
+    assert "it returned list" in str(error)
+    assert (outcome.stats["tasks_created"], outcome.stats["gave_up"]) == (0, 1)
+
+
+async def test_a_register_endpoint_that_hangs_holds_its_permit_for_so_long_only(sandbox: Sandbox) -> None:
+    """Other sites wait for permits, too: ``GEETEST_REQUEST_TIMEOUT`` bounds it, unless the hook says otherwise."""
+    sandbox.reset(solve_seconds=0.1, faults={"register": ["hang"]})
+    outcome = await _crawl(
+        sandbox,
+        lambda _: [Request(f"{sandbox.url}/v3/search?q=rope")],
+        _search_site(sandbox),
+        GEETEST_REQUEST_TIMEOUT=1,
+        RETRY_TIMES=1,
+    )
+    assert len(outcome.pages) == 1
+    assert outcome.all_stats["elapsed_time_seconds"] < 20

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from crawl import Crawl, all_stats, crawl, without_times
 from scrapy import FormRequest, Request
+from scrapy.http import HtmlResponse
 
 from scrapy_geetest import GeetestError, GeetestSite, SolutionRejected, SubmissionError
+from scrapy_geetest.state import META_KEY, is_inner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
     from crawl import RecordingSpider
     from scrapy.http import Response
+    from twisted.python.failure import Failure
 
     from scrapy_geetest.sandbox import Sandbox
 
@@ -266,3 +270,145 @@ async def test_failure_can_pass_the_pages_on(sandbox: Sandbox) -> None:
     )
     assert [page.flags for page in outcome.pages] == [["geetest-unsolved"]] * 6
     assert outcome.stats["tasks_created"] == 3
+
+
+class Rotating:
+    """Loses the session of every page, as a proxy does that is another one each time."""
+
+    def process_request(self, request: Request) -> None:
+        if "/gate/page/" in request.url and not is_inner(request):
+            request.headers.pop("Cookie", None)
+
+
+async def test_a_gate_whose_session_never_holds_gets_a_pause(sandbox: Sandbox) -> None:
+    """Every solution is taken and lets nobody through: the breaker ends that, whatever the site accepts."""
+
+    def wanted(spider: RecordingSpider) -> Iterable[Request]:
+        def after(failure: Failure) -> Iterable[Request]:
+            spider.failed(failure)
+            if len(spider.crawl.errors) < 12:
+                yield page()
+
+        def page() -> Request:
+            return Request(f"{sandbox.url}/gate/page/{len(spider.crawl.errors)}", spider.parse, errback=after)
+
+        yield page()
+
+    outcome = await _crawl(sandbox, wanted, _site(sandbox), DOWNLOADER_MIDDLEWARES={Rotating: 710})
+    assert len(outcome.errors) == 12
+    assert outcome.stats["tasks_created"] == outcome.stats["accepted"] <= 5
+    assert outcome.stats["gave_up/breaker"] >= 8
+
+
+async def test_one_attempt_is_enough_for_a_session_that_ends(sandbox: Sandbox) -> None:
+    """What others bought, and what let pages through, does not count against a page that comes later."""
+    sandbox.reset(solve_seconds=0.1, gate_seconds=0.6)
+    outcome = await _crawl(
+        sandbox,
+        _pages(sandbox, range(10), meta={"download_slot": "slow"}),
+        _site(sandbox),
+        GEETEST_MAX_ATTEMPTS=1,
+        CONCURRENT_REQUESTS=1,
+        GEETEST_MAX_PARKED=0,
+        DOWNLOAD_SLOTS={"slow": {"concurrency": 1, "delay": 0.15, "jitter": 0}},
+    )
+    assert len(outcome.pages) == 10
+    assert sandbox.books()["gates_opened"]["gate"] >= 2
+
+
+class ByMarkup:
+    """Makes of a redirect to a captcha page one by ``<meta http-equiv="refresh">``."""
+
+    def process_response(self, request: Request, response: Response) -> Response:
+        if response.status != 302 or "/gater/page/" not in request.url:
+            return response
+        to = response.urljoin((response.headers["Location"] or b"").decode())
+        body = f'<html><head><meta http-equiv="refresh" content="0;url={to}"></head></html>'
+        return HtmlResponse(response.url, body=body.encode(), encoding="utf-8")
+
+
+@pytest.mark.parametrize("mode", ["schedule", "inline"])
+async def test_a_gate_that_leads_to_its_captcha_page_by_markup(sandbox: Sandbox, mode: str) -> None:
+    """The request before the refresh is the one that goes again."""
+    outcome = await _crawl(
+        sandbox,
+        _pages(sandbox, range(3), "gater"),
+        _site(sandbox, "gater"),
+        DOWNLOADER_MIDDLEWARES={ByMarkup: 610},
+        GEETEST_RETRY_MODE=mode,
+    )
+    assert sorted(outcome.texts("h1.title::text")) == ["Page 0", "Page 1", "Page 2"]
+    assert outcome.stats["tasks_created"] == 1
+    assert not any(META_KEY in page.meta for page in outcome.pages)
+
+
+@pytest.mark.parametrize("gate", ["gate", "gater"])
+async def test_a_crawl_that_ends_at_a_closed_gate_is_resumed(sandbox: Sandbox, tmp_path: Path, gate: str) -> None:
+    """Also a request that was redirected to the captcha page comes back as the spider made it."""
+    sandbox.reset(solve_seconds=60.0)
+    job = {"JOBDIR": str(tmp_path), "GEETEST_FIRST_POLL": 0.3}
+    stopped = await _crawl(sandbox, _pages(sandbox, range(6), gate), _site(sandbox, gate), CLOSESPIDER_TIMEOUT=1, **job)
+    assert (stopped.pages, stopped.errors, stopped.stats["tasks_abandoned"]) == ([], [], 1)
+    sandbox.reset(solve_seconds=0.1)
+    outcome = await _crawl(sandbox, lambda _: [], _site(sandbox, gate), **job)
+    assert sorted(outcome.texts("h1.title::text")) == [f"Page {number}" for number in range(6)]
+    assert outcome.stats["tasks_created"] == 1
+
+
+async def test_a_crawl_that_ends_while_the_gates_form_is_on_its_way_is_resumed(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """That is the end of the crawl, and no failure of the gate."""
+    sandbox.reset(solve_seconds=0.1, faults={"submit": ["hang"]})
+    job = {"JOBDIR": str(tmp_path)}
+    stopped = await _crawl(sandbox, _pages(sandbox, range(3)), _site(sandbox), CLOSESPIDER_TIMEOUT=2, **job)
+    assert (stopped.pages, stopped.errors, stopped.stats["gave_up"]) == ([], [], 0)
+    sandbox.reset(solve_seconds=0.1)
+    outcome = await _crawl(sandbox, lambda _: [], _site(sandbox), **job)
+    assert len(outcome.pages) == 3
+
+
+class ToElsewhere:
+    """Lets one site redirect to another."""
+
+    to: ClassVar[str]
+
+    def process_response(self, request: Request, response: Response) -> Response:
+        if "/plain/" not in request.url:
+            return response
+        return response.replace(status=302, headers={"Location": self.to})
+
+
+@pytest.mark.parametrize("path", ["/gate/page/1", "/v3/search?q=rope"])
+async def test_a_redirect_from_one_declared_site_to_another(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """What comes is judged and solved by the rules of the site that it is from."""
+    monkeypatch.setattr(ToElsewhere, "to", sandbox.url + path, raising=False)
+    host = sandbox.url.partition("://")[2]
+    sites = [
+        {"name": "first", "urls": [f"{host}/plain"], "mode": "gate"},
+        _site(sandbox),
+        {"name": "search", "urls": [f"{host}/v3"], "challenge_url": "/v3/gt/register-slide"},
+    ]
+    outcome = await crawl(
+        lambda _: [Request(f"{sandbox.url}/plain/1")],
+        GEETEST_SITES=sites,
+        GEETEST_API_KEY=sandbox.api_key,
+        GEETEST_API_URL=sandbox.service_url,
+        DOWNLOADER_MIDDLEWARES={ToElsewhere: 610},
+    )
+    assert [page.status for page in outcome.pages] == [200]
+    assert (outcome.errors, outcome.stats["tasks_created"], outcome.stats["accepted"]) == ([], 1, 1)
+
+
+async def test_a_refused_form_is_no_page_to_fetch_a_challenge_from(sandbox: Sandbox) -> None:
+    """A challenge that is rendered into the page comes from the page, not from the address of its form."""
+    sandbox.reset(solve_seconds=0.1, wrong=1)
+    url = f"{sandbox.url}/inline/article/1"
+    for mode in ("form", "gate"):
+        sandbox.reset(solve_seconds=0.1, wrong=1)
+        site = {"urls": [f"{sandbox.url.partition('://')[2]}/inline"], "mode": mode}
+        outcome = await _crawl(sandbox, lambda _: [Request(url)], site, GEETEST_MAX_ATTEMPTS=2)
+        assert (outcome.stats["rejected"], outcome.stats["accepted"]) == (1, 1)
+        assert [task["task"]["websiteURL"] for task in sandbox.books()["tasks"]] == [url, url]

@@ -134,9 +134,10 @@ def _resender() -> Resender:
     async def check_robots(_: Request) -> None:
         """All is allowed."""
 
-    inner: Any = SimpleNamespace(add_referer=lambda query, _: query, check_robots=check_robots)
+    neighbours: Any = SimpleNamespace(add_referer=lambda query, _: query, check_robots=check_robots)
     config: Any = SimpleNamespace(priority_adjust=100, retry_mode="schedule", sites=())
-    return Resender(config, inner)
+    inner: Any = None  # nothing is downloaded
+    return Resender(config, inner, neighbours)
 
 
 @settings(deadline=None)

@@ -7,7 +7,17 @@ import pickle
 from attrs import asdict
 from scrapy import FormRequest, Request
 
-from scrapy_geetest.state import META_KEY, RequestState, clear, is_inner, mark_inner, mark_submitted, original
+from scrapy_geetest.state import (
+    META_KEY,
+    NO_CACHE,
+    RequestState,
+    clear,
+    is_inner,
+    mark_departure,
+    mark_inner,
+    mark_submitted,
+    original,
+)
 
 CARRYING = RequestState(attempts=2, site="Shop", task_id=7, solved_ms=1_000)
 
@@ -100,3 +110,24 @@ def test_clear_forgets() -> None:
 def test_age_is_in_seconds() -> None:
     """Milliseconds in, seconds out."""
     assert CARRYING.age(3_500) == 2.5
+
+
+def test_what_a_redirect_to_another_origin_takes_off_comes_back() -> None:
+    """RedirectMiddleware drops a login and the request's own cookies, which the page behind the gate needs."""
+    request = Request("https://shop.test/1", headers={"Authorization": "Bearer me"}, cookies={"lang": "de"})
+    mark_departure(request, RequestState(site="Shop"))
+    meta = {**request.meta, "redirect_urls": ["https://shop.test/1"]}
+    restored = original(Request("https://verify.test/captcha", meta=meta))
+    assert (restored.url, restored.headers["Authorization"]) == ("https://shop.test/1", b"Bearer me")
+    assert restored.cookies == {"lang": "de"}
+
+
+def test_only_our_own_mark_against_the_cache_is_taken_out() -> None:
+    """A spider's ``dont_cache`` stays."""
+    ours, theirs = (
+        Request("https://a.test", meta={"dont_cache": NO_CACHE}),
+        Request("https://a.test", meta={"dont_cache": True}),
+    )
+    clear(ours)
+    clear(theirs)
+    assert (ours.meta, theirs.meta) == ({}, {"dont_cache": True})
