@@ -11,23 +11,29 @@ import shlex
 import subprocess
 import sys
 import textwrap
+from contextlib import contextmanager
+from inspect import CO_NEWLOCALS
 from pathlib import Path
+from types import CodeType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from attrs import frozen
+from scrapy import Request, Spider
 from scrapy.crawler import AsyncCrawlerRunner
-from scrapy.settings import Settings
+from scrapy.http import HtmlResponse
+from scrapy.settings import Settings, default_settings
 from scrapy.utils.misc import load_object
+from scrapy.utils.test import get_crawler
+from twisted.python.failure import Failure
 
 import scrapy_geetest
-from scrapy_geetest import GeetestSite
-from scrapy_geetest.config import Config
+from scrapy_geetest import BudgetExhausted, GeetestError, GeetestSite, SolveError, signals
+from scrapy_geetest.config import SETTINGS, Config
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from scrapy import Spider
+    from collections.abc import Callable, Iterator
+    from types import FrameType
 
     from scrapy_geetest.sandbox import Sandbox
 
@@ -35,6 +41,9 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = [*sorted(DOCS.rglob("*.rst")), ROOT / "README.md"]
 OWN_PROCESS = {"tutorial.rst"}  # its blocks are the files of a project
+CRAWLED = {"operations.rst"}  # its functions are those of a spider, and called in a crawl below
+OTHERS_SETTINGS = ("SPIDERMON_", "GEETEST_MONITOR_")
+_IMPORT_PATH = re.compile(r"[a-z_]\w*(?:\.\w+)*\.[A-Z]\w+")
 _BLOCK = re.compile(r"^(?P<indent> *)(?:\.\. code-block:: |```)(?P<language>\w+)$")
 _COMMAND_SECONDS = 60
 
@@ -77,19 +86,60 @@ def _assigned(text: str) -> set[str]:
     return {target.id for target in targets if isinstance(target, ast.Name) and target.id.isupper()}
 
 
-def _run(block: Block, page: Path, namespace: dict[str, Any]) -> None:
+def _run(block: Block, page: Path, namespace: dict[str, Any]) -> list[CodeType]:
+    """Run a block. Returns the functions that it defines, unless it is a file of its own."""
     if ">>>" in block.text:
         test = doctest.DocTestParser().get_doctest(block.text, namespace, page.name, str(page), 0)
         report: list[str] = []
         doctest.DocTestRunner(verbose=False).run(test, out=report.append, clear_globs=False)
         assert not report, "".join(report)
         namespace.update(test.globs)
-        return
-    exec(compile(block.text, f"{page.name}", "exec"), namespace)
+        return []
+    code = compile(block.text, f"{page.name}", "exec")
+    exec(code, namespace)
+    return [] if block.caption else list(_functions(code))
+
+
+def _functions(code: CodeType) -> Iterator[CodeType]:
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            # Neither the body of a class nor a comprehension.
+            if inner.co_flags & CO_NEWLOCALS and not inner.co_name.startswith("<"):
+                yield inner
+            yield from _functions(inner)
+
+
+@contextmanager
+def _calls() -> Iterator[dict[int, CodeType]]:
+    """What is called meanwhile, by its ``id``."""
+    called: dict[int, CodeType] = {}
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        if event == "call":
+            called[id(frame.f_code)] = frame.f_code
+
+    sys.setprofile(note)
+    try:
+        yield called
+    finally:
+        sys.setprofile(None)
+
+
+def _import_paths(value: Any) -> Iterator[str]:
+    if isinstance(value, dict | list):
+        for part in value:
+            yield from _import_paths(part)
+    elif isinstance(value, str) and _IMPORT_PATH.fullmatch(value):
+        yield value
 
 
 def _check_settings(block: Block, namespace: dict[str, Any]) -> None:
     settings = {name: namespace[name] for name in _assigned(block.text) if namespace[name] != "…"}
+    if any(name.startswith("GEETEST_") for name in settings) or settings.keys() & vars(default_settings).keys():
+        unknown = settings.keys() - vars(default_settings).keys() - set(SETTINGS)
+        assert [name for name in unknown if not name.startswith(OTHERS_SETTINGS)] == []
+    for path in _import_paths([value for name, value in settings.items() if name != "GEETEST_SITES"]):
+        assert load_object(path)
     if "GEETEST_SITES" in settings:  # import paths lead to the classes of the same page
         sites = [one.rpartition(".")[2] if isinstance(one, str) else one for one in settings["GEETEST_SITES"]]
         settings["GEETEST_SITES"] = [namespace[one] if isinstance(one, str) else one for one in sites]
@@ -101,12 +151,18 @@ def _check_settings(block: Block, namespace: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.name not in OWN_PROCESS], ids=lambda page: page.stem)
 def test_snippets(page: Path) -> None:
-    """Every Python block runs, settings are accepted, sites can be made, examples give what they show."""
+    """Every Python block runs and all its functions do, settings are accepted, sites can be made, examples are right."""
     namespace: dict[str, Any] = {"__name__": "snippet"}
-    for block in _python(page):
-        if "spidermon" in block.text:
-            pytest.importorskip("spidermon")
-        _run(block, page, namespace)
+    functions: list[CodeType] = []
+    with _calls() as called:
+        for block in _python(page):
+            if "spidermon" in block.text:
+                pytest.importorskip("spidermon")
+            functions += _run(block, page, namespace)
+        if page.stem in CALLS:
+            CALLS[page.stem](SimpleNamespace(**namespace))
+    if page.name not in CRAWLED:
+        assert [function.co_name for function in functions if id(function) not in called] == []
     for block in _python(page):
         if ">>>" not in block.text:
             _check_settings(block, namespace)
@@ -114,6 +170,78 @@ def test_snippets(page: Path) -> None:
     for site in made:
         if site is not GeetestSite:
             site()
+
+
+URL = "https://shop.example.com/login"
+
+
+def _call_register_request(page: Any) -> None:
+    query = page.Members().challenge_request(Request(URL, meta={"geetest": True}), None)
+    assert (query.method, query.url, query.body) == ("POST", "https://shop.example.com/captcha/prepare", b"scene=login")
+
+
+def _call_integrations(page: Any) -> None:
+    meta = {"playwright": True, "playwright_page": object()}
+    assert page.InTheBrowser().challenge_request(Request(URL, meta=meta), None).meta == {"playwright": True}
+    assert page.Allowed().challenge_request(Request(URL), None).meta == {"dont_obey_robotstxt": True}
+
+
+def _call_answers(page: Any) -> None:
+    form = '<form id="login" action="/in" method="post"><input name="user"><input name="password"></form>'
+    spider = SimpleNamespace(parse_account=print)
+    login = page.parse(spider, HtmlResponse(URL, body=form, encoding="utf-8"))
+    assert (login.url, login.callback, login.meta) == ("https://shop.example.com/in", print, {"geetest": True})
+
+
+def _call_testing(page: Any) -> None:
+    page.test_the_check_is_recognised()
+
+
+def _call_errors(page: Any) -> None:
+    about: dict[str, Any] = {"request": Request(URL), "response": None, "site": GeetestSite(urls=["shop.example.com"])}
+    told: list[str] = []
+
+    def tell(message: str, *parts: object) -> None:
+        told.append(message % parts)
+
+    spider = SimpleNamespace(logger=SimpleNamespace(warning=tell, error=tell))
+    for error in (
+        BudgetExhausted("used up", **about),
+        SolveError("no", code="ERROR_CAPTCHA_UNSOLVABLE", description="cannot", task_id=7, **about),
+        GeetestError("a hook failed", **about),
+        ValueError("no error of the plugin"),
+    ):
+        page.Careful.failed(spider, Failure(error))  # type: ignore[no-untyped-call]  # Twisted's
+    assert told == [
+        f"no budget left for {URL}",
+        "ERROR_CAPTCHA_UNSOLVABLE (cannot), task 7",
+        "error: a hook failed",
+        "something else: ValueError('no error of the plugin')",
+    ]
+
+
+def _call_signals(page: Any) -> None:
+    crawler = get_crawler()
+    extension = page.SolveTimes.from_crawler(crawler)
+    request = Request(URL)
+    site = GeetestSite(urls=["shop.example.com"])
+    about: dict[str, Any] = {"request": request, "response": None, "site": site, "spider": Spider("any")}
+    solved = {"task_id": 7, "seconds": 1.5, "challenge": None, "solution": None}
+    error = GeetestError("a hook failed", request=request, response=None, site=site)
+    outcomes = crawler.signals.send_catch_log(signals.challenge_solved, **about, **solved)
+    outcomes += crawler.signals.send_catch_log(signals.solve_failed, **about, error=error)
+    assert outcomes == [(extension.solved, None), (extension.failed, None)]
+
+
+# What calls the functions that the snippets of a page define, and that nothing on the page itself calls.
+CALLS: dict[str, Callable[[Any], None]] = {
+    "register-request": _call_register_request,
+    "integrations": _call_integrations,
+    "answers": _call_answers,
+    "testing": _call_testing,
+    "errors": _call_errors,
+    "signals": _call_signals,
+}
 
 
 def _environment() -> dict[str, str]:
@@ -196,7 +324,7 @@ def test_tutorial(sandbox: Sandbox, tmp_path: Path) -> None:
     reader = _Reader(sandbox, tmp_path)
     for block in _blocks(DOCS / "tutorial.rst"):
         reader.take(block)
-    assert (reader.folder / "before.json").read_text().split() in ([], ["[", "]"])
+    assert json.loads((reader.folder / "before.json").read_text()) == []
     assert "'geetest/tasks_created': 1," in reader.log
     assert [line for line in reader.commands if line.startswith("scrapy crawl")] == [
         "scrapy crawl search -O before.json",
