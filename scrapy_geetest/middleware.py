@@ -46,6 +46,8 @@ logger = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 
+NO_VERDICT = frozenset({408, 429, *range(500, 600)})  # statuses that tell nothing of a solution
+
 
 class GeetestMiddleware:
     """Downloader middleware (order 585): what a CAPTCHA withholds is solved and asked for again."""
@@ -294,7 +296,7 @@ class GeetestMiddleware:
         if self._neighbours.is_retried(visit.sent, visit.response):
             return visit.response  # no verdict yet: the same solution is sent again
         clear(visit.sent)
-        if visit.response.status >= 500:  # noqa: PLR2004  # HTTP's errors of the server
+        if visit.response.status in NO_VERDICT:
             self._verdicts.undecided(visit)
             return visit.response
         visit.sent.meta.pop("geetest", None)  # spent: a follow-up that takes over this meta must not buy another

@@ -296,6 +296,26 @@ async def test_a_form_that_breaks_down_is_sent_again_and_not_bought_again(sandbo
     assert (outcome.stats["tasks_created"], outcome.all_stats["retry/count"]) == (1, 2)
 
 
+class Slower:
+    """Answers forms with "too many requests"."""
+
+    def process_response(self, request: Request, response: Response) -> Response:
+        return response.replace(status=429) if request.url.endswith("/verify") else response
+
+
+async def test_too_many_requests_says_nothing_of_a_solution(sandbox: Sandbox) -> None:
+    """Not even when Scrapy has asked often enough."""
+    outcome = await _crawl(
+        sandbox,
+        lambda _: [Request(f"{sandbox.url}/v3/search?q=rope", meta={"handle_httpstatus_list": [429]})],
+        _search_site(sandbox),
+        RETRY_ENABLED=False,
+        DOWNLOADER_MIDDLEWARES={Slower: 590},
+    )
+    assert [page.status for page in outcome.pages] == [429]
+    assert (outcome.stats["accepted"], outcome.stats["rejected"]) == (0, 0)
+
+
 async def test_a_form_that_cannot_be_delivered_in_place_leaves_the_challenge_page(sandbox: Sandbox) -> None:
     """``"pass"`` holds there, too, where the page is at hand; it is given up once."""
     sandbox.reset(solve_seconds=0.1, faults={"submit": ["lost-before", "..."]})
