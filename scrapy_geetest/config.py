@@ -215,9 +215,20 @@ def _warn_of_slips(settings: BaseSettings) -> None:
             )
 
 
+def _several(selector: str) -> Any:
+    """Several selectors in JSON, as the command line has them; any other text is one selector."""
+    try:
+        selectors = json.loads(selector)
+    except ValueError:
+        return selector
+    is_list = isinstance(selectors, list) and all(isinstance(one, str) for one in selectors)
+    return selectors if is_list else selector
+
+
 def _default_rules(settings: BaseSettings) -> Rules:
     def of(kind: str) -> Any:
-        return settings.get(f"GEETEST_DETECT_{kind}") or ()
+        value = settings.get(f"GEETEST_DETECT_{kind}") or ()
+        return _several(value) if isinstance(value, str) else value
 
     return Rules.compile(
         css=of("CSS"), xpath=of("XPATH"), re=of("RE"), jmespath=of("JMESPATH"), status=(), source="GEETEST_DETECT_"

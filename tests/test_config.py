@@ -49,6 +49,17 @@ def test_sites_from_the_command_line(value: str) -> None:
         _config(GEETEST_SITES="[oops")
 
 
+def test_selectors_from_the_command_line() -> None:
+    """One is a text; several are JSON, which no selector is."""
+
+    def css(value: str) -> tuple[str, ...]:
+        return _config(GEETEST_SITES=[SITE], GEETEST_DETECT_CSS=value).sites[0].rules.css
+
+    assert css("#captcha") == ("#captcha",)
+    assert css("[data-captcha]") == ("[data-captcha]",)
+    assert css('["#captcha", ".gt"]') == ("#captcha", ".gt")
+
+
 def test_a_slip_in_a_name_is_told(caplog: pytest.LogCaptureFixture) -> None:
     """A limit that is not one limits nothing, so the log says so; the monitors' settings are known."""
     _config(GEETEST_MAX_SOLVE=5, GEETEST_WHATEVER=1, GEETEST_MONITOR_MAX_COST=1)
