@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from urllib.parse import urljoin
 
-import jmespath
-from jmespath.exceptions import JMESPathError
 from scrapy import Request
 from scrapy.utils.defer import maybe_deferred_to_future
 from scrapy.utils.misc import load_object
@@ -22,8 +20,9 @@ from scrapy_geetest.challenge import Challenge, Solution, V3Solution, V4Challeng
 from scrapy_geetest.detection import Rules, widgets_of
 from scrapy_geetest.identity import proxy_key
 from scrapy_geetest.register import RegisterError, parse_register
+from scrapy_geetest.site_rules import RULES
 from scrapy_geetest.state import RequestState
-from scrapy_geetest.submission import SUBMIT_AS, plan
+from scrapy_geetest.submission import plan
 from scrapy_geetest.url_pattern import UrlPattern
 
 if TYPE_CHECKING:
@@ -43,13 +42,6 @@ async def resolve(outcome: _T | Awaitable[_T]) -> _T:
     if isinstance(outcome, Deferred):
         outcome = maybe_deferred_to_future(outcome)
     return await outcome if isawaitable(outcome) else outcome
-
-
-def _is_jmespath(expression: str | None) -> bool:
-    try:
-        return expression is None or bool(jmespath.compile(expression))
-    except JMESPathError:
-        return False
 
 
 async def _negated(outcome: Hook[bool]) -> bool:
@@ -101,13 +93,9 @@ class GeetestSite:
     gate_max_age: float | None = None
     """Seconds after which a gate counts as closed again; ``None``: as long as the site lets requests through."""
 
-    _attributes: ClassVar[frozenset[str]]
-
     def __init__(self, **attributes: Any) -> None:
+        _refuse_unknown(attributes)
         for attribute, value in attributes.items():
-            if attribute not in ATTRIBUTES:
-                hint = "".join(f"; did you mean {close!r}?" for close in get_close_matches(attribute, ATTRIBUTES, 1))
-                raise ValueError(f"A GeetestSite has no attribute {attribute!r}{hint} It has: {', '.join(ATTRIBUTES)}.")
             setattr(self, attribute, value)
         self.name = self.name or type(self).__name__
         if isinstance(self.urls, str):
@@ -231,7 +219,7 @@ class GeetestSite:
 
     def get_lib_text(self) -> str | None:
         """``get_lib`` as the service wants it: JSON in a string."""
-        return json.dumps(self.get_lib) if isinstance(self.get_lib, Mapping) else self.get_lib
+        return json.dumps(dict(self.get_lib)) if isinstance(self.get_lib, Mapping) else self.get_lib
 
     def use_default_rules(self, rules: Rules) -> None:
         """Take the selectors of the ``GEETEST_DETECT_…`` settings, where the site names none of its own."""
@@ -256,44 +244,16 @@ class GeetestSite:
         )
 
     def _check(self) -> None:
-        self._demand("urls", bool(self.urls), 'name at least one, e.g. "example.com/login"')
-        self._demand("mode", self.mode in MODES, f"it must be one of {', '.join(MODES)}")
-        self._demand("version", self.version in {None, 3, 4}, "it must be 3, 4 or None")
-        self._demand("submit_as", self.submit_as in SUBMIT_AS, f"it must be one of {', '.join(SUBMIT_AS)}")
-        self._demand(
-            "field_names", isinstance(self.field_names, Mapping), "it must be a dict: solution key -> field name"
-        )
-        for attribute in (
-            "challenge_url",
-            "challenge_path",
-            "gt",
-            "captcha_id",
-            "risk_type",
-            "api_server",
-            "website_url",
-        ):
-            value = getattr(self, attribute)
-            self._demand(
-                attribute, value is None or (isinstance(value, str) and bool(value)), "it must be a text or None"
-            )
-        self._demand("challenge_path", _is_jmespath(self.challenge_path), "it must be a JMESPath expression")
-        age = self.gate_max_age
-        self._demand(
-            "gate_max_age", age is None or (isinstance(age, int | float) and age > 0), "seconds above 0, or None"
-        )
-        self._demand("get_lib", isinstance(self.get_lib, str | Mapping | None), "it must be a dict, JSON text or None")
-        self._demand(
-            "website_url",
-            self.website_url is None or self.website_url.startswith(("http://", "https://")),
-            "it must begin with http:// or https://",
-        )
+        for attribute, (is_allowed, rule) in RULES.items():
+            self._demand(attribute, is_allowed(getattr(self, attribute)), rule)
+        self._demand("captcha_id", not (self.version == 3 and self.captcha_id), "it is v4's, and version is 3")  # noqa: PLR2004  # the versions of GeeTest
+        self._demand("gt", not (self.version == 4 and self.gt), "it is v3's, and version is 4; v4's is captcha_id")  # noqa: PLR2004  # the versions of GeeTest
 
     def _demand(self, attribute: str, holds: object, rule: str) -> None:
         if not holds:
             raise ValueError(f"site {self.name}: {attribute} = {getattr(self, attribute)!r} is invalid: {rule}.")
 
 
-MODES = ("form", "gate")
 ATTRIBUTES = tuple(
     name
     for name, value in vars(GeetestSite).items()
@@ -318,10 +278,24 @@ def load_sites(declared: Any, default_rules: Rules) -> tuple[GeetestSite, ...]:
     return sites
 
 
+def _refuse_unknown(attributes: Iterable[Any]) -> None:
+    for attribute in attributes:
+        if attribute not in ATTRIBUTES:
+            close = get_close_matches(str(attribute), ATTRIBUTES, 1)
+            hint = f"; did you mean {close[0]!r}?" if close else "."
+            raise ValueError(f"A GeetestSite has no attribute {attribute!r}{hint} It has: {', '.join(ATTRIBUTES)}.")
+
+
+def _first_url(urls: Any) -> str:
+    """What a site that was declared as a dict is called without a name of its own."""
+    listed = [urls] if isinstance(urls, str) else urls if isinstance(urls, Iterable) else ()
+    return next((url for url in listed if isinstance(url, str)), "")
+
+
 def _load_site(entry: Any) -> GeetestSite:
     if isinstance(entry, Mapping):
-        urls = entry.get("urls") or ()
-        return GeetestSite(**{"name": urls if isinstance(urls, str) else next(iter(urls), ""), **entry})
+        _refuse_unknown(entry)
+        return GeetestSite(**{"name": _first_url(entry.get("urls")), **entry})
     if isinstance(entry, str):
         try:
             entry = load_object(entry)

@@ -20,6 +20,7 @@ from scrapy_geetest.sandbox import FAULTS, Options
 from scrapy_geetest.sandbox.faults import ERROR_CODES
 from scrapy_geetest.service.errors import CLOSE_REASONS, REACTIONS, Reaction
 from scrapy_geetest.site import ATTRIBUTES
+from scrapy_geetest.site_rules import RULES
 from scrapy_geetest.stats import NAMES, PREFIX
 
 if TYPE_CHECKING:
@@ -192,3 +193,11 @@ def test_every_message(module: str) -> None:
     for message in _messages(module, raised=module in MESSAGES):
         longest = max((part.strip(" :;,.") for part in _PLACEHOLDER.split(message)), key=len)
         assert len(longest) < _SHORTEST or " ".join(longest.split()) in page, message
+
+
+def test_every_rule_of_a_site() -> None:
+    """Word for word; of those that list what is allowed, the beginning."""
+    page = " ".join(_read("reference/messages.rst").split())
+    for attribute, (_, rule) in RULES.items():
+        assert f"``{attribute}``" in page
+        assert f"``{rule.partition('one of')[0]}" in page, attribute

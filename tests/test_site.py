@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +13,7 @@ from scrapy.http import HtmlResponse, TextResponse
 from scrapy_geetest import GeetestSite, V3Challenge, V3Solution, V4Challenge, V4Solution
 from scrapy_geetest.detection import Rules
 from scrapy_geetest.register import RegisterError
+from scrapy_geetest.sandbox.geetest import CAPTCHAS
 from scrapy_geetest.site import Hook, find_site, load_sites, resolve
 
 if TYPE_CHECKING:
@@ -92,12 +94,69 @@ def test_url_patterns(pattern: str, url: str, expected: bool) -> None:  # noqa: 
         ({"urls": ["a.test"], "challenge_path": "a["}, "challenge_path"),
         ({"urls": ["a.test"], "challange_url": "/x"}, "did you mean 'challenge_url'"),
         ({"urls": ["a.test"], "matches": None}, "no attribute 'matches'"),
+        ({"urls": 5}, "GeetestSite: urls = 5 .* name at least one"),
+        ({"urls": b"a.test"}, "urls = b'a.test' .* name at least one"),
+        ({"urls": [["a.test"]]}, "write a host"),
+        ({"urls": ["a.test"], "name": ["a"]}, r"name = \['a'\] .* a text"),
+        ({"urls": ["a.test"], "mode": ["gate"]}, "mode = .* one of"),
+        ({"urls": ["a.test"], "version": [3]}, r"version = \[3\] .* 3, 4 or None"),
+        ({"urls": ["a.test"], "version": 3, "captcha_id": GT}, "captcha_id = .* it is v4's, and version is 3"),
+        ({"urls": ["a.test"], "version": 4, "gt": GT}, "gt = .* it is v3's, and version is 4"),
+        ({"urls": ["a.test"], "field_names": {"validate": 5}}, "field_names = .* field name, both texts"),
+        ({"urls": ["a.test"], "field_names": {"validate": ["x"]}}, "field_names = .* field name, both texts"),
+        ({"urls": ["a.test"], "field_names": {"validate": ""}}, "field_names = .* not empty"),
+        ({"urls": ["a.test"], "field_names": {1: "x"}}, "field_names = .* field name, both texts"),
+        ({"urls": ["a.test"], "website_url": "https://"}, "website_url = 'https://' .* name a host"),
+        ({"urls": ["a.test"], "website_url": "https://a.test:port/"}, "website_url"),
+        ({"urls": ["a.test"], "captcha_id": "..."}, r"captcha_id = '\.\.\.' .* GeeTest id"),
+        ({"urls": ["a.test"], "gt": "your-gt-of-the-site-0123456789ab"}, "gt = .* GeeTest id"),
+        ({"urls": ["a.test"], "risk_type": {"a": 1}}, "risk_type = .* a word"),
+        ({"urls": ["a.test"], "api_server": "https://api-na.geetest.com/"}, "api_server = .* without a scheme"),
+        ({"urls": ["a.test"], "challenge_url": "http://[x"}, "challenge_url = .* an http or https URL"),
+        ({"urls": ["a.test"], "challenge_url": "ftp://a.test/x"}, "challenge_url = .* an http or https URL"),
+        ({"urls": ["a.test"], "challenge_url": {"a": 1}}, "challenge_url = .* an http or https URL"),
+        ({"urls": ["a.test"], "challenge_path": ["a"]}, "challenge_path = .* JMESPath"),
+        ({"urls": ["a.test"], "get_lib": "{bad"}, "get_lib = '{bad' .* as JSON"),
+        ({"urls": ["a.test"], "get_lib": "[]"}, "get_lib"),
+        ({"urls": ["a.test"], "get_lib": {"a": {1}}}, "get_lib"),
+        ({"urls": ["a.test"], "gate_max_age": True}, "gate_max_age = True .* seconds above 0"),
+        ({"urls": ["a.test"], "gate_max_age": "60"}, "gate_max_age = '60' .* seconds above 0"),
     ],
 )
 def test_a_bad_declaration_is_named_with_its_rule(attributes: dict[str, Any], words: str) -> None:
     """The message names the attribute, the value and the rule."""
     with pytest.raises(ValueError, match=words):
         GeetestSite(**attributes)
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"captcha_id": "shop-4711_Login-id"},
+        {"gt": GT, "version": 3},
+        {"gt": GT, "captcha_id": GT},
+        {"api_server": "API-na.geetest.com"},
+        {"challenge_url": "gt/register?t={timestamp}"},
+        {"challenge_url": "//cdn.a.test:8000/captcha/{timestamp}"},
+        {"website_url": "http://127.0.0.1:8000/login?next=/#top"},
+        {"get_lib": MappingProxyType({"slide": "/x.js"})},
+        {"get_lib": '{"slide": "/x.js"}'},
+        {"field_names": {"validate": "captcha.validate", "token": "token", "seccode": None}},
+        {"gate_max_age": 0.5},
+        {"urls": {"a.test", "b.test"}},
+    ],
+)
+def test_whatever_keeps_the_rules_is_taken(attributes: dict[str, Any]) -> None:
+    """Ids of other lengths, addresses relative to the page, every kind of list and dict."""
+    site = GeetestSite(**{"urls": "a.test", **attributes})
+    assert all(getattr(site, name) == value for name, value in attributes.items())
+    json.loads(site.get_lib_text() or "{}")
+
+
+def test_the_ids_of_the_sandbox_are_ids() -> None:
+    """A project can be developed with them."""
+    for captcha in CAPTCHAS.values():
+        assert GeetestSite(urls="a.test", gt=captcha.id).gt == captcha.id
 
 
 def test_sites_come_as_classes_paths_dicts_and_instances() -> None:
@@ -120,6 +179,8 @@ def test_sites_come_as_classes_paths_dicts_and_instances() -> None:
         ([5], "is not a site"),
         ([Shop, Shop], "several sites are called 'Shop'"),
         ([{}], "name at least one"),
+        ([{"urls": 5}], "urls = 5 .* name at least one"),
+        ([{"urls": ["a.test"], 1: "x"}], "no attribute 1. It has: name, urls"),
     ],
 )
 def test_what_is_no_site_is_refused(declared: Any, words: str) -> None:
