@@ -6,6 +6,7 @@ import json
 import logging
 import time
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from copy import copy
 from difflib import get_close_matches
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
@@ -304,7 +305,7 @@ def _load_site(entry: Any) -> GeetestSite:
     if isinstance(entry, type) and issubclass(entry, GeetestSite):
         return entry()
     if isinstance(entry, GeetestSite):
-        return entry
+        return copy(entry)  # which gets the selectors of this crawl's settings; another crawl may have others
     raise ValueError(
         f"GEETEST_SITES: {entry!r} is not a site: it takes GeetestSite subclasses, their import paths, "
         "or dicts of their attributes."

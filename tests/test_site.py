@@ -167,6 +167,14 @@ def test_sites_come_as_classes_paths_dicts_and_instances() -> None:
     assert "c.test/x" in repr(sites[2])
 
 
+def test_a_site_that_two_crawls_share_has_the_selectors_of_each() -> None:
+    """The second crawl's ``GEETEST_DETECT_…`` hold for it, and the instance stays as it was declared."""
+    shared = GeetestSite(urls="shop.test")
+    rules = [Rules.compile(css="#first"), Rules.compile(css="#second"), NO_RULES]
+    assert [load_sites([shared], default)[0].rules for default in rules] == rules
+    assert shared.rules == NO_RULES
+
+
 @pytest.mark.parametrize(
     ("declared", "words"),
     [
