@@ -138,11 +138,6 @@ class Rules:
             yield from (_query(expression, data) for expression in self.jmespath)
 
 
-def explain(rules: Rules, response: Response) -> tuple[Finding, ...]:
-    """Every rule of *rules* and what it says of *response*."""
-    return rules.explain(response)
-
-
 def widgets_of(response: Response) -> tuple[Widget, ...]:
     """The GeeTest widgets that a response carries; none if it is no page."""
     if not isinstance(response, TextResponse) or not may_carry(response.body) or not _is_markup(response):

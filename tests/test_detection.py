@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scrapy.http import HtmlResponse, JsonResponse, Response, TextResponse, XmlResponse
 
-from scrapy_geetest.detection import Finding, Rules, explain, widgets_of
+from scrapy_geetest.detection import Finding, Rules, widgets_of
 
 URL = "https://shop.test/login"
 ID = "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
@@ -123,7 +123,7 @@ def test_no_response_raises(response: Response) -> None:
     every = rules(css=["div#none", "p::text"], xpath="//none", re="never there", jmespath="a.b")
     assert every.match(response) is None
     assert rules().match(response) is None
-    assert explain(every, response)
+    assert every.explain(response)
 
 
 @settings(deadline=None)
@@ -139,7 +139,7 @@ def test_anything_may_be_a_response(body: bytes, kind: type[Response]) -> None:
 def test_explain() -> None:
     """Rule by rule: the outcome and what was seen, also where a rule does not apply."""
     every = rules(css=["#captcha", "#other"], xpath="//p", re=["robot", "android"], jmespath="a", status=[200])
-    assert explain(every, html()) == (
+    assert every.explain(html()) == (
         Finding("status 200", None, "the status is 200, which is among them"),
         Finding(
             "css '#captcha'",
@@ -154,19 +154,19 @@ def test_explain() -> None:
         Finding("re 'android'", matched=False, seen="not found in the text"),
         Finding("jmespath 'a'", None, "the response is no JSON"),
     )
-    assert explain(rules(jmespath="a", css="p"), JsonResponse(URL, body=b'{"a": [1]}')) == (
+    assert rules(jmespath="a", css="p").explain(JsonResponse(URL, body=b'{"a": [1]}')) == (
         Finding("css 'p'", None, "the response is neither HTML nor XML"),
         Finding("jmespath 'a'", matched=True, seen="it gives [1]"),
     )
-    assert explain(rules(status=[403]), html()) == (
+    assert rules(status=[403]).explain(html()) == (
         Finding("status 403", matched=False, seen="the status is 200, which is not among them"),
     )
-    assert explain(rules(), html()) == (
+    assert rules().explain(html()) == (
         Finding("built-in detection", matched=False, seen="no GeeTest widget in the page"),
     )
-    assert explain(rules(), html(WIDGET))[0].seen == "GeeTest v4: a call of initGeetest4 in a script"
-    assert explain(rules(), Response(URL))[0].seen == "the response is no text (Response)"
-    assert explain(rules(re="(?s)P.*"), html(b"P" + b"x" * 300))[0].seen == "found P" + "x" * 98 + "\u2026"
+    assert rules().explain(html(WIDGET))[0].seen == "GeeTest v4: a call of initGeetest4 in a script"
+    assert rules().explain(Response(URL))[0].seen == "the response is no text (Response)"
+    assert rules(re="(?s)P.*").explain(html(b"P" + b"x" * 300))[0].seen == "found P" + "x" * 98 + "\u2026"
 
 
 def test_selectors_on_a_page_without_a_type() -> None:
