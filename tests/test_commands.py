@@ -15,7 +15,7 @@ import pytest
 from reactor import settle
 from scrapy.settings import Settings
 
-from scrapy_geetest.commands import Command, balance, inspect_page
+from scrapy_geetest.commands import Command, balance, inspect_page, run_sandbox
 from scrapy_geetest.config import Config
 from scrapy_geetest.service.errors import ServiceError
 
@@ -252,12 +252,8 @@ async def test_asking_for_the_balance_on_a_running_reactor(sandbox: Sandbox) -> 
     assert sandbox.books()["calls"] == {"getBalance": 2}
 
 
-def test_the_sandbox_says_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without its extra: a usage error that names it."""
-    from scrapy.exceptions import UsageError
-
-    from scrapy_geetest.commands import run_sandbox
-
-    monkeypatch.setitem(sys.modules, "scrapy_geetest.sandbox", None)
-    with pytest.raises(UsageError, match=r"scrapy-geetest\[sandbox\]"):
-        run_sandbox.run([], Settings())
+def test_the_sandbox_says_what_it_lacks(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without its extra: exit code 1, and one line that says how to install it."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "geetest" else object())
+    assert run_sandbox.run([], Settings()) == 1
+    assert capsys.readouterr().err == "the sandbox needs geetest: pip install 'scrapy-geetest[sandbox]'\n"

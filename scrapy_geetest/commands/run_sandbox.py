@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scrapy.exceptions import UsageError
+from scrapy_geetest.sandbox import main
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,14 +13,6 @@ if TYPE_CHECKING:
 
 
 def run(arguments: Sequence[str], settings: Settings) -> int:
-    """Run the sandbox until it is told to end.
-
-    Raises:
-        UsageError: Its extra is not installed.
-    """
+    """Run the sandbox until it is told to end; it says itself what it lacks."""
     del settings
-    try:
-        from scrapy_geetest.sandbox import main
-    except ImportError as error:
-        raise UsageError(f"{error}. The sandbox needs its extra: pip install 'scrapy-geetest[sandbox]'") from error
     return main(arguments)
