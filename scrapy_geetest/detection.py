@@ -50,6 +50,8 @@ class Finding:
 class Rules:
     """What makes a response a challenge page: any of the selectors, or a GeeTest widget where none is named.
 
+    A widget is looked for in the first four million bytes of the page.
+
     Attributes:
         css: CSS selectors, for HTML and XML.
         xpath: XPath expressions, for HTML and XML; a ``false``, ``0`` or empty text is no match.

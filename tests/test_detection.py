@@ -96,9 +96,9 @@ def test_built_in_detection() -> None:
 
 
 def test_encodings_whose_bytes_look_like_ascii() -> None:
-    """In GBK, the second byte of a character may be a backslash; in UTF-16, every other byte is zero."""
+    """In GBK, the second byte of a character may be a backslash; in UTF-16, every other byte is zero, and a byte order mark may be missing."""
     page = f"<meta charset=gbk><script>var a = '\u8a98'; initGeetest4({{captchaId: '{ID}'}}, cb)</script>"
-    for encoding in ("gbk", "utf-16", "utf-8"):
+    for encoding in ("gbk", "utf-16", "utf-16-le", "utf-16-be", "utf-8"):
         (widget,) = widgets_of(HtmlResponse(URL, body=page.encode(encoding), encoding=encoding))
         assert widget.captcha_id == ID
 

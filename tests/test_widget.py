@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scrapy_geetest.page.calls import brand_of, linked_loader
+from scrapy_geetest.page.markup import MAX_READ
 from scrapy_geetest.page.values import host, is_challenge, is_site_id, word
 from scrapy_geetest.page.widget import Widget, find_widgets, may_carry, register_hints
 
@@ -42,6 +43,18 @@ def the_widget(page: str | bytes) -> Widget:
         'window["initGeetest4"]({captchaId: "%s"}, cb)',
         "window['initGeetest4']?.({captchaId: `%s`}, cb)",
         "(0, sdk.initGeetest4)({captchaId: '%s'})",
+        "(initGeetest4)({captchaId: '%s'}, cb)",
+        "var shown=(window.initGeetest4)({captchaId: '%s'}, cb)",
+        "initGeetest4.call(null, {captchaId: '%s'}, cb)",
+        "window.initGeetest4.apply(window, [{captchaId: '%s'}, cb])",
+        "self . initGeetest4({captchaId: '%s'}, cb)",
+        "frame.contentWindow?.initGeetest4({captchaId: '%s'}, cb)",
+        "!function(e){e.initGeetest4({captchaId: '%s'}, cb)}(window)",
+        "shown = [initGeetest4({captchaId: '%s'}, cb)]",
+        "if(e)/[\"/]'/i.test(f);initGeetest4({captchaId: '%s'}, cb)",
+        "while (more(e)) /`\\//.exec(f); initGeetest4({captchaId: '%s'}, cb)",
+        "var half = (a + b) / 2, path = '/a/b'.length; initGeetest4({captchaId: '%s'}, cb)",
+        "var part = (a)/b/c.test('d'); initGeetest4({captchaId: '%s'}, cb)",
         "if(window.initGeetest4){new Promise(r=>initGeetest4 ( {'captchaId':\"%s\"}, r))}",
         "async function init() { await load(); initGeetest4({ captchaId: '%s' }, h) }",
         "var captchaId = '%s';\n initGeetest4({captchaId: captchaId}, cb)",
@@ -81,9 +94,16 @@ def test_calls_that_are_one(call: str) -> None:
         script("function initGeetest(data) { return data }"),
         script("var page = {initGeetest: function (data) {}, methods: {initGeetest4(options) { return 1 }}}"),
         script("this.initGeetest(data)"),
+        script(
+            f"that.initGeetest({{gt: '{ID}'}}); _this . initGeetest4({{captchaId: '{ID}'}}); (that.initGeetest4)({{}})"
+        ),
+        script(f"that['initGeetest']({{gt: '{ID}'}}); shop.captcha?.initGeetest.call(shop, {{gt: '{ID}'}})"),
+        script("$('#captcha').initGeetest({gt: data.gt}); $.initGeetest({gt: data.gt}); all[0].initGeetest4({})"),
+        script("watch(initGeetest)({gt: data.gt}); initGeetest.call(window); initGeetest.apply(null, rest)"),
         script("start(initGeetest()); myinitGeetest({gt: 1}); initGeetest4x({}); $initGeetest({})"),
         script("if (typeof initGeetest === 'undefined') { report() }"),
         script(f"initGeetest4({{captchaId: '{ID}'}})", ' type="text/template"'),
+        script(f"initGeetest4({{captchaId: '{ID}'}})", ' type="text/plain"'),
         script(f'{{"html": "initGeetest4({{captchaId: {ID}}})"}}', ' type="application/json"'),
         script(f"initGeetest4({{captchaId: '{ID}'}})", ' src="/app.js"'),
         f"<pre>initGeetest4({{captchaId: '{ID}'}})</pre><code>initGeetest({{gt: data.gt}})</code>",
@@ -272,6 +292,30 @@ def test_limits_of_what_is_looked_at() -> None:
 def test_scripts_that_are_hard_to_read(code: str) -> None:
     """Escapes, line continuations, nested braces, and what is never closed."""
     assert the_widget(script(code.replace("%s", ID))).captcha_id == ID
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        "",
+        ' type="module"',
+        ' type="litespeed/javascript"',
+        ' type="a1b2c3-text/javascript"',
+        ' type="rocketlazyloadscript" data-rocket-type="text/javascript"',
+        ' type="text/plain" data-cookieconsent="statistics"',
+    ],
+)
+def test_scripts_that_are_run_late(attributes: str) -> None:
+    """Those that speed up a page, or ask for consent first, run them in the end."""
+    assert the_widget(script(f"initGeetest4({{captchaId: '{ID}'}})", attributes)).captcha_id == ID
+
+
+def test_a_page_is_read_up_to_a_limit() -> None:
+    """What stands behind the first four million bytes is not looked at."""
+    call = f"initGeetest4({{captchaId: '{ID}'}})"
+    before = "var geetest=1;" * (MAX_READ // 14 - 100)
+    assert the_widget(script(before + call)).captcha_id == ID
+    assert find_widgets(script(before + "var geetest=1;" * 100 + call)) == ()
 
 
 @pytest.mark.parametrize(
@@ -471,6 +515,8 @@ def test_the_number_of_widgets_is_bounded() -> None:
         b"<script>/(['\"`${/*initGeetest4({",
         b"a=b={a:",
         b"$.ajax({url:'/gt/register?t='+",
+        b")/[",
+        b"if(a)/b/.test(",
     ],
 )
 def test_hostile_markup_takes_linear_time(unit: bytes) -> None:

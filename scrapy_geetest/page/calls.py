@@ -16,14 +16,22 @@ if TYPE_CHECKING:
 MAX_CALLS = 16  # of one page: more are no page for a visitor
 _NAME = re.compile(rb"(?<![\w$])init(?:Geetest4?|Alicom4)(?![\w$])")
 _OPEN = re.compile(rb"\s{0,40}(?:\]\s{0,8})?(?:\?\.\s{0,8})?\(\s*")
-_OPEN_SEQUENCE = re.compile(rb"\)\s{0,8}(?:\?\.)?\(\s*")  # (0, sdk.initGeetest)(…
+# initGeetest.call(window, …; initGeetest.apply(window, […
+_OPEN_INDIRECT = re.compile(
+    rb"\s{0,40}(?:\]\s{0,8})?\.\s{0,8}(?:call\(\s{0,8}[\w$.]{1,40}\s{0,8},|apply\(\s{0,8}[\w$.]{1,40}\s{0,8},\s{0,8}\[)\s*"
+)
+_OPEN_IN_PARENTHESES = re.compile(rb"\)\s{0,8}(?:\?\.)?\(\s*")
+# Before a name: (0, sdk.initGeetest)(…, and (initGeetest)(…, but not f(initGeetest)(…
 _SEQUENCE = re.compile(rb"\(\s{0,8}0\s{0,8},\s{0,8}[\w$.]{0,40}$")
+_IN_PARENTHESES = re.compile(rb"(?:^|[^\w$)\]\s])\s{0,8}\((?:[\w$]{1,40}\??\.)?$")
+_OWNER = re.compile(rb"([\w$]*|[)\]])\s{0,8}(?:\?\.|\.|\[)$")
+_GLOBALS = frozenset({b"window", b"self", b"globalThis", b"top", b"parent", b"contentWindow", b"unsafeWindow"})
 _METHOD = re.compile(rb"\s{0,8}\([^(){}\"'`]{0,120}\)\s{0,40}\{")
 _DEFINITION = re.compile(
     rb"\s{0,8}(?:\]\s{0,8})?=\s{0,8}(?:async\s{1,8})?"
     rb"(?:function\b|\([^()]{0,120}\)\s{0,8}=>|[A-Za-z_$][\w$]{0,40}\s{0,8}=>)"
 )
-_NO_CALL_BEFORE = (b"function", b"function*", b"this.", b"new")
+_NO_CALL_BEFORE = (b"function", b"function*", b"new")
 _LOADER_URL = re.compile(rb"(?:https?:)?(?:\\?/){2}[\w.-]{1,80}(?:\\?/[\w.-]{0,60}){1,8}\.js")
 _SCRIPT_TAG = re.compile(rb"[\"'`]\s{0,8}<script[^<>]{0,80}src=\\?[\"']?$")
 _LOADER = re.compile(r"(gt4|gcaptcha4|ct4|gt|fullpage|geetest)(?:[._-][\w.-]{0,60})?\.js")
@@ -79,21 +87,46 @@ def brand_of(host: str | None) -> str | None:
 
 
 def find_calls(code: Code) -> Iterator[Call]:
-    """The calls in a script: neither definitions, nor calls of an object's own method, nor mere mentions."""
+    """The calls in a script: neither definitions, nor calls of an object's own method, nor mere mentions.
+
+    ``that.initGeetest(…)`` is such a method; ``w.initGeetest(…)`` is not, because one letter may stand for ``window``.
+    """
     for match in _NAME.finditer(code.masked):
         before = code.masked[max(0, match.start() - 60) : match.start()].rstrip()
-        opening = _OPEN.match(code.masked, match.end())
-        if opening is None and _SEQUENCE.search(before):
-            opening = _OPEN_SEQUENCE.match(code.masked, match.end())
+        opening, is_sequence = _opening(code, match.end(), before)
         if (
             opening is None
             or before.endswith(_NO_CALL_BEFORE)
             or code.masked[opening.end() : opening.end() + 1] == b")"
         ):
             continue
-        if not before.endswith((b".", b"[")) and _METHOD.match(code.masked, match.end()):
+        if _is_member(code, match.start(), before):
+            if not (is_sequence or _is_global(before)):
+                continue
+        elif _METHOD.match(code.masked, match.end()):
             continue
         yield Call(code, match.start(), match[0].decode(), _argument(code, opening.end()))
+
+
+def _opening(code: Code, end: int, before: bytes) -> tuple[re.Match[bytes] | None, bool]:
+    """What stands between a name and its first argument, if it is called; and whether it is the last of a sequence."""
+    if opening := _OPEN.match(code.masked, end) or _OPEN_INDIRECT.match(code.masked, end):
+        return opening, False
+    is_sequence = _SEQUENCE.search(before) is not None
+    if is_sequence or _IN_PARENTHESES.search(before):
+        return _OPEN_IN_PARENTHESES.match(code.masked, end), is_sequence
+    return None, False
+
+
+def _is_member(code: Code, start: int, before: bytes) -> bool:
+    """Whether a name is a member of an object: ``object.name``, or ``object["name"]``, whose quotes are masked."""
+    return before.endswith(b".") or (before.endswith(b"[") and code.text[start - 1 : start] in {b"'", b'"'})
+
+
+def _is_global(before: bytes) -> bool:
+    """Whether the object whose member a name is may be the global one."""
+    owner = _OWNER.search(before)
+    return owner is not None and (owner[1] in _GLOBALS or (len(owner[1]) == 1 and owner[1].isalpha()))
 
 
 def _argument(code: Code, start: int) -> Span:

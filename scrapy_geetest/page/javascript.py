@@ -26,6 +26,14 @@ _REGEX_STOP = re.compile(rb"[\\/\[\]\n\r]")
 _BEFORE_REGEX = re.compile(
     rb"(?:[(,=:\[!&|?{};+*%<>~^-]|\b(?:return|typeof|case|in|of|void|delete|throw|else|do))\s*$|^\s*$"
 )
+_BEHIND_CONDITION = re.compile(rb"\)\s*$")
+# What a division can hardly look like: / ["'] /.test(c)
+# What a division can hardly look like: / ["'] /.test(c)
+_TESTED_REGEX = re.compile(
+    rb"/((?:[^\\/\[\r\n]|\\[^\r\n]|\[(?:[^\\\]\r\n]|\\[^\r\n])*\])+)/[a-z]{0,4}\.(?:test|exec)\("
+)
+_TESTS = (b".test(", b".exec(")
+_LONGEST_TESTED_REGEX = 128
 _BY_NAME = re.compile(rb"\[[\"'](init(?:Geetest4?|Alicom4))[\"']\]")
 _PUNCTUATION = re.compile(rb"[{}\[\](),:;]")
 _KEY = re.compile(rb"\s*(?:([\w$]{1,64})|[\"']\x01{1,64}[\"'])\s*")
@@ -190,8 +198,9 @@ def _string_end(text: bytes, position: int, quote: int) -> int:
 
 def _regex_end(text: bytes, at: int) -> int:
     """Behind the regular expression that begins at *at*; negative: there is none, nor up to that position."""
-    if not _BEFORE_REGEX.search(text, max(0, at - 32), at):
-        return -at
+    before = max(0, at - 32)
+    if not _BEFORE_REGEX.search(text, before, at):
+        return _tested_regex_end(text, at) if _BEHIND_CONDITION.search(text, before, at) else -at
     position, in_class = at + 1, False
     while stop := _REGEX_STOP.search(text, position):
         token = stop[0]
@@ -203,3 +212,12 @@ def _regex_end(text: bytes, at: int) -> int:
         elif token == b"/" and not in_class:
             return position
     return -len(text)
+
+
+def _tested_regex_end(text: bytes, at: int) -> int:
+    """The same behind a ``)``, which is mostly a division: ``if (a) /b/.test(c)`` is what tells the one from the other."""
+    end = at + _LONGEST_TESTED_REGEX
+    if text.find(_TESTS[0], at, end) < 0 and text.find(_TESTS[1], at, end) < 0:
+        return -at
+    tested = _TESTED_REGEX.match(text, at, end)
+    return tested.end(1) + 1 if tested else -at

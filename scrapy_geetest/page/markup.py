@@ -25,7 +25,10 @@ _NAME = re.compile(rb"[^\s/>]{1,32}")
 _STOP = re.compile(rb">|=\s*[\"']")
 _ATTRIBUTE = re.compile(rb"(?<![^\s\"'/])([^\s\"'<>/=]{1,64})\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+))")
 _COMMENT_END = re.compile(rb"--!?>")
-_RUNNABLE = re.compile(r"(?:.*(?:java|ecma|live)script(?:;.*)?|module|text/babel|.*/jsx|.*/typescript)?")
+_RUNNABLE = re.compile(
+    r"(?:.*(?:java|ecma|live)script(?:;.*)?|module|text/babel|.*/jsx|.*/typescript|rocketlazyloadscript)?"
+)
+_CONSENT = re.compile(r"data-.*(?:cookie|consent).*")  # a script with such an attribute is run once cookies are allowed
 _INERT = (
     "style",
     "pre",
@@ -46,6 +49,7 @@ _ENDS = {
 _ALWAYS_READ = frozenset({b"script", b"link", b"base", b"input", b"meta"})
 _MARKS = (b"eetest", b"aptcha", b"data-gt", b"initAlicom4")
 _NAMING = frozenset({"id", "class", "name", "src", "for", "action"})  # attributes that hold names, not prose
+MAX_READ = 4_194_304  # bytes of a page: it takes about a second, in which the crawl stands still
 _MAX_TAGS_READ = 20_000  # whose attributes are looked at in one page
 _MAX_SCRIPTS = 10_000  # that are read in one page: more are no page for a visitor
 _MAX_ATTRIBUTES = 64  # of one tag
@@ -131,7 +135,7 @@ class _Reading:
         kind = values.get("type", "").strip().lower()
         if "json" in kind:
             self.scripts.append(Script(content, is_json=True))
-        elif _RUNNABLE.fullmatch(kind):
+        elif _RUNNABLE.fullmatch(kind) or (kind == "text/plain" and any(map(_CONSENT.fullmatch, values))):
             self.scripts.append(Script(b"" if values.get("src") else content, src=values.get("src", "").strip()))
         self.attributes.extend(item for item in values.items() if item[0].startswith("data-"))
 
@@ -142,7 +146,8 @@ class _Reading:
 
 
 def read_markup(body: bytes) -> Markup:
-    """Read *body* in time linear in its length; it may be anything."""
+    """Read the first :data:`MAX_READ` bytes of *body* in time linear in their number; it may be anything."""
+    body = body[:MAX_READ]
     reading = _Reading()
     left = {True: _MAX_SCRIPTS, False: _MAX_TAGS_READ}
     for tag, content in _tags(body):

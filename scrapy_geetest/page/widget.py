@@ -34,6 +34,7 @@ NEEDLES = (b"eetest", b"initAlicom4", b".com/v4/")
 """A page that carries a widget holds one of these (the last: a v4 loader of another brand); hardly any other does."""
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_UTF16_MARKUP = (*_UTF16, b"<\x00", b"\x00<")
 _LIST = re.compile(rb"\s*\[(\s*[\"'`]\x01*[\"'`]\s*)(?:,[^\[\]()]*)?\]\s*")
 _LONGEST_EXCERPT = 60
 _NAME = re.compile(rb"geetest", re.IGNORECASE)
@@ -99,7 +100,7 @@ class Signs:
 def may_carry(body: bytes) -> bool:
     """Whether it is worth looking for a widget in *body*: a few searches for fixed bytes, no more."""
     # Backwards: CPython's search from the end takes about half the time of the one from the start.
-    return any(body.rfind(needle) >= 0 for needle in NEEDLES) or body.startswith(_UTF16)
+    return any(body.rfind(needle) >= 0 for needle in NEEDLES) or body.startswith(_UTF16_MARKUP)
 
 
 def find_widgets(body: bytes | str) -> tuple[Widget, ...]:
@@ -107,7 +108,8 @@ def find_widgets(body: bytes | str) -> tuple[Widget, ...]:
 
     A call of ``initGeetest(…)``, ``initGeetest4(…)`` or ``initAlicom4(…)`` in a script is a widget each; comments,
     strings, ``pre`` and the like do not count. A page without such a call has one widget for each version whose loader
-    it links, loads or contains. The time is linear in the length of *body*, which may be anything.
+    it links, loads or contains. The time is linear in the length of *body*, which may be anything; no more than its first
+    four million bytes are read.
 
     Args:
         body: The page. Bytes are read as an extension of ASCII, or by their UTF-16 byte order mark.
