@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from scrapy.http import HtmlResponse, TextResponse
 
 from scrapy_geetest.page import loosejson
+from scrapy_geetest.register import V3_KEYS
 
 if TYPE_CHECKING:
     from scrapy.http import Response
@@ -38,7 +39,10 @@ def _is_telling(name: str) -> bool:
 
 
 def jmespath_candidate(response: Response) -> str | None:
-    """The path of the first true value in a JSON answer whose key speaks of a captcha; ``None``: no such key."""
+    """The path of the first true value in a JSON answer whose key speaks of a captcha; ``None``: no such key.
+
+    Keys of a register answer do not count: ``new_captcha`` says nothing of what the site withholds.
+    """
     text = response.text if isinstance(response, TextResponse) else ""
     return _telling_key(loosejson.load(text)) if text.lstrip()[:1] == "{" else None
 
@@ -48,13 +52,17 @@ def _telling_key(data: Any, depth: int = 2) -> str | None:
     if not isinstance(data, Mapping):
         return None
     for key, value in data.items():
-        if value and isinstance(value, bool | int | str) and any(word in key.lower() for word in _WORDS):
+        if value and isinstance(value, bool | int | str) and _speaks_of_a_captcha(key):
             return _quoted(key)
     if depth:
         for key, value in data.items():
             if inner := _telling_key(value, depth - 1):
                 return f"{_quoted(key)}.{inner}"
     return None
+
+
+def _speaks_of_a_captcha(key: str) -> bool:
+    return key not in V3_KEYS and any(word in key.lower() for word in _WORDS)
 
 
 def _quoted(key: str) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 from keyword import iskeyword
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import urldefrag, urlsplit
 
 from attrs import frozen
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from scrapy_geetest.page.widget import Widget
 
 _LONGEST_COMMENT = 300
+_WIDTH = 105  # of what to mind, so that its lines fit into 120 characters
 _OK = 200
 
 
@@ -33,6 +35,8 @@ class Seen:
         css: A selector of the element that the widget is put into, if one is named after it.
         jmespath: The key by which a JSON answer says that it withholds something, if there is one.
         captcha_id: What such an answer tells of v4.
+        sent_to: Where the page's script sends the answer, if it is elsewhere than a GET of the page would take it.
+        remarks: What to mind, in sentences.
     """
 
     url: str
@@ -42,6 +46,8 @@ class Seen:
     css: str | None = None
     jmespath: str | None = None
     captcha_id: str | None = None
+    sent_to: str | None = None
+    remarks: Sequence[str] = ()
 
 
 def declare(seen: Seen) -> str:
@@ -61,7 +67,9 @@ def class_name(url: str) -> str:
 
 
 def _attributes(seen: Seen) -> Iterator[str]:
-    yield f"urls = ({literal(_pattern(seen.url))},)"
+    for remark in seen.remarks:
+        yield from map(comment, textwrap.wrap(remark, _WIDTH))
+    yield from _addresses(seen)
     yield from _detection(seen)
     if not seen.widgets:
         if seen.captcha_id:
@@ -73,6 +81,20 @@ def _attributes(seen: Seen) -> Iterator[str]:
         yield f"api_server = {literal(widget.api_server)}"
     for other in seen.widgets[1:]:
         yield comment(f"another widget of the page: v{other.version}, {describe(other)}")
+
+
+def _addresses(seen: Seen) -> Iterator[str]:
+    urls = [_pattern(seen.url)]
+    if seen.sent_to and _is_another_page_of(seen.url, seen.sent_to):
+        urls.append(_pattern(seen.sent_to))
+    yield f"urls = ({', '.join(map(literal, urls))}{',' * (len(urls) == 1)})"
+    if seen.sent_to:  # so that the service is told of the page with the widget, whatever the spider sends
+        yield f"website_url = {literal(urldefrag(seen.url).url)}"
+
+
+def _is_another_page_of(page_url: str, url: str) -> bool:
+    """Whether *url* is of the page's host, but not of what is declared for the page."""
+    return relative(url, page_url) != url and not UrlPattern.parse(_pattern(page_url), "inspected").matches(url)
 
 
 def _detection(seen: Seen) -> Iterator[str]:

@@ -10,9 +10,10 @@ from scrapy import Request
 from scrapy.http import TextResponse
 
 from scrapy_geetest.candidates import css_candidate, jmespath_candidate
-from scrapy_geetest.challenge import Challenge, V4Challenge
-from scrapy_geetest.declaration import Seen, declare
+from scrapy_geetest.challenge import Challenge, V3Challenge, V4Challenge
+from scrapy_geetest.declaration import Seen, declare, relative
 from scrapy_geetest.detection import Finding, Rules, widgets_of
+from scrapy_geetest.page import loosejson
 from scrapy_geetest.page.widget import Signs, Widget, find_signs, register_hints, submit_hints
 from scrapy_geetest.register import RegisterError, parse_register
 from scrapy_geetest.site import V3_FIELDS, V4_FIELDS, GeetestSite
@@ -39,6 +40,7 @@ _WAYS = {
 }
 NOTHING = "nothing"
 """There is nothing to buy a solution for."""
+_REGISTER_ANSWER = "This looks like a register answer: use its URL as challenge_url."
 
 _MAX_KEPT = 40  # names of a form's fields that are told
 
@@ -66,6 +68,9 @@ class Sending:
     script_urls: tuple[str, ...] = ()
 
 
+_REGISTER_SENDING = Sending(problem="this is where a challenge comes from, not where a solution goes")
+
+
 @frozen(kw_only=True)
 class Inspection:
     """What was found out.
@@ -85,6 +90,7 @@ class Inspection:
         register_urls: Candidates for the register endpoint, the likeliest first.
         purchase: What a solution would be bought for, or why none could be.
         sending: How it would be sent.
+        remarks: What to mind, in sentences; the declaration has them, too.
         declaration: What a site class for it would look like, as Python text.
     """
 
@@ -102,6 +108,7 @@ class Inspection:
     register_urls: tuple[str, ...]
     purchase: str
     sending: Sending
+    remarks: tuple[str, ...]
     declaration: str
 
     def to_json(self) -> dict[str, Any]:
@@ -122,6 +129,7 @@ def inspect(
     *,
     verdict: Finding | None = None,
     declared: Sequence[str] = (),
+    remarks: Sequence[str] = (),
 ) -> Inspection:
     """Find out all that there is to know of *response* without asking anybody.
 
@@ -130,14 +138,20 @@ def inspect(
         site: A declared site whose rules are to be tried; ``None``: the built-in detection.
         verdict: What the site's own ``is_challenge`` said, where it overrides that hook; it decides.
         declared: Names of declared sites that the URL belongs to.
+        remarks: What else is to be minded.
     """
     findings = (site.rules if site else Rules()).explain(response)
     matched = any(finding.matched for finding in findings)
+    url = public(response.url)
     widgets = widgets_of(response)
     page = _page(response)
-    register_urls = register_hints(page, response.url) if widgets else ()
+    is_register_answer = site is None and not widgets and _is_register_answer(response)
+    register_urls = (url,) if is_register_answer else register_hints(page, url) if widgets else ()
+    sending = _REGISTER_SENDING if is_register_answer else _sending(response, site, widgets, register_urls)
+    sent_to = _sent_to(sending, site)
+    remarks = (*remarks, *_remarks(url, sent_to, is_register_answer=is_register_answer))
     return Inspection(
-        url=public(response.url),
+        url=url,
         status=response.status,
         kind=type(response).__name__,
         size=len(response.body),
@@ -150,8 +164,9 @@ def inspect(
         widgets=widgets,
         register_urls=register_urls,
         purchase=_purchase(response, site, widgets, register_urls),
-        sending=_sending(response, site, widgets, register_urls),
-        declaration=_declaration(response, widgets, register_urls, matched=matched),
+        sending=sending,
+        remarks=remarks,
+        declaration=_declaration(response, widgets, register_urls, sent_to, remarks, matched=matched),
     )
 
 
@@ -164,6 +179,40 @@ def public(url: str) -> str:
 def _page(response: Response) -> bytes | str:
     """What the page's scripts are read from; of a response that is no text, nothing."""
     return response.text if isinstance(response, TextResponse) else b""
+
+
+def _is_register_answer(response: Response) -> bool:
+    """Whether it is nothing but what a register endpoint answers: a v3 challenge in JSON, or GeeTest's refusal of one."""
+    if loosejson.load(_text(response)) is loosejson.ABSENT or jmespath_candidate(response):
+        return False
+    try:
+        return isinstance(_challenge(response, None), V3Challenge)
+    except RegisterError as error:
+        return error.transient
+
+
+def _text(response: Response) -> str:
+    return response.text if isinstance(response, TextResponse) else ""
+
+
+def _sent_to(sending: Sending, site: GeetestSite | None) -> str | None:
+    """Where the page's script sends the answer, if that is elsewhere than it would be sent."""
+    if site and "submit_request" in _overridden(site):
+        return None
+    places = {url.partition("?")[0] for url in sending.script_urls}
+    return None if sending.url.partition("?")[0] in places else next(iter(sending.script_urls), None)
+
+
+def _remarks(url: str, sent_to: str | None, *, is_register_answer: bool) -> Iterator[str]:
+    if is_register_answer:
+        yield _REGISTER_ANSWER
+    if sent_to:
+        place = relative(sent_to, url)
+        known = " (add it to urls if you know that it is the site's)" if place == sent_to else ""
+        yield (
+            f"The page's script sends the answer to {place}{known}: let the spider get the page with geetest=False in its "
+            "meta and send that request with geetest=True, or override submit_request (docs: recipes/answers)."
+        )
 
 
 def _overridden(site: GeetestSite) -> tuple[str, ...]:
@@ -192,18 +241,21 @@ def _purchase(
     if site and site.challenge_url:
         return f"what {site.challenge_url} answers, asked for anew for each solution"
     try:
-        return _described(_challenge(response, site))
+        challenge = _challenge(response, site)
     except RegisterError as error:
         if not site and not widgets:
-            return NOTHING
-        if not site and register_urls:
-            return f"what {register_urls[0]} answers, asked for anew for each solution"
-        return f"{NOTHING}: {error}"
+            return f"{NOTHING}: {error}" if error.transient else NOTHING
+        if site or not register_urls:
+            return f"{NOTHING}: {error}"
+    else:
+        if site or widgets or not register_urls:
+            return _described(challenge)
+    return f"what {register_urls[0]} answers, asked for anew for each solution"
 
 
 def _challenge(response: Response, site: GeetestSite | None) -> Challenge:
     """The challenge that the response itself tells."""
-    text = response.text if isinstance(response, TextResponse) else ""
+    text = _text(response)
     if site is None:
         return parse_register(text)
     return parse_register(
@@ -229,7 +281,7 @@ def _sending(
     response: Response, site: GeetestSite | None, widgets: Sequence[Widget], register_urls: Sequence[str]
 ) -> Sending:
     request, submit_as = Request(response.url), site.submit_as if site else "auto"
-    hints = submit_hints(_page(response), response.url) if widgets else ()
+    hints = submit_hints(_page(response), public(response.url)) if widgets else ()
     told: dict[str, Any] = {
         "fields": _field_names(response, site, widgets),
         "script_urls": tuple(url for url in hints if url not in register_urls),
@@ -258,7 +310,15 @@ def _field_names(response: Response, site: GeetestSite | None, widgets: Sequence
     return tuple(name for name in named.values() if name)
 
 
-def _declaration(response: Response, widgets: Sequence[Widget], register_urls: Sequence[str], *, matched: bool) -> str:
+def _declaration(
+    response: Response,
+    widgets: Sequence[Widget],
+    register_urls: Sequence[str],
+    sent_to: str | None,
+    remarks: Sequence[str],
+    *,
+    matched: bool,
+) -> str:
     key = None if widgets else jmespath_candidate(response)
     captcha_id = None if widgets else _json_id(response)
     if not (widgets or key or captcha_id or matched):
@@ -272,6 +332,8 @@ def _declaration(response: Response, widgets: Sequence[Widget], register_urls: S
             css=css_candidate(response) if widgets else None,
             jmespath=key,
             captcha_id=captcha_id,
+            sent_to=sent_to,
+            remarks=remarks,
         )
     )
 
@@ -298,6 +360,8 @@ def _lines(inspection: Inspection) -> Iterator[str]:
     if inspection.purchase != NOTHING or inspection.is_challenge:
         yield from ("", "A solution", f"  {'bought for':<{_WIDTH}}{inspection.purchase}")
         yield from (f"  {name:<{_WIDTH}}{value}" for name, value in _sending_values(inspection.sending))
+    if inspection.remarks:
+        yield from ("", "Mind this", *(f"  {remark}" for remark in inspection.remarks))
     if inspection.declaration:
         yield from ("", "A site class for it, to start from", "")
         yield from (f"    {line}".rstrip() for line in inspection.declaration.splitlines())

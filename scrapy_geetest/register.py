@@ -30,7 +30,9 @@ _ID_KEYS = (
 _CHALLENGE_KEYS = ("challenge", "geetest_challenge", "gt_challenge")
 _RISK_KEYS = ("risk_type", "riskType")
 _HOST_KEYS = ("api_server", "apiServer")
-_NO_EXTRA = frozenset({*_GT_KEYS, *_ID_KEYS, *_CHALLENGE_KEYS, "success", "new_captcha"})
+V3_KEYS = frozenset({"gt", "geetest_gt", "gt_id", *_CHALLENGE_KEYS, "success", "new_captcha"})
+"""What a register answer calls the values that GeeTest's own SDK puts into it."""
+_NO_EXTRA = frozenset({*_GT_KEYS, *_ID_KEYS, *V3_KEYS})
 _CALLS = ("initGeetest", "initAlicom4")
 _NO = (0, "0", False, "false", "False", "fail", "error")
 _OLD_CHALLENGE = re.compile(r"(?:old|used|expired|illegal) challenge", re.IGNORECASE)

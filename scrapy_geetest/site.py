@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from copy import copy
 from difflib import get_close_matches
 from inspect import isawaitable
@@ -315,9 +315,21 @@ def _load_site(entry: Any) -> GeetestSite:
 async def find_site(sites: Sequence[GeetestSite], url: str) -> GeetestSite | None:
     """The first of *sites* that *url* belongs to."""
     for site in sites:
-        try:
-            if await resolve(site.matches(url)):
-                return site
-        except Exception:
-            logger.exception("GeeTest: matches of site %s failed on %s; it is taken for no", site.name, url[:200])
+        if await belongs(url, site):
+            return site
     return None
+
+
+async def belongs(url: str, site: GeetestSite, settle: Callable[[Any], Awaitable[Any]] = resolve) -> bool:
+    """Whether *url* belongs to *site*; where its ``matches`` fails, it does not.
+
+    Args:
+        url: Of a request or response.
+        site: A declared one.
+        settle: Awaits what the hook returned.
+    """
+    try:
+        return bool(await settle(site.matches(url)))
+    except Exception:
+        logger.exception("GeeTest: matches of site %s failed on %s; it is taken for no", site.name, url[:200])
+        return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import io
 import json
 import os
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 from reactor import settle
 from scrapy.settings import Settings
 
+from scrapy_geetest import GeetestSite
 from scrapy_geetest.commands import Command, balance, inspect_page, run_sandbox
 from scrapy_geetest.config import Config
 from scrapy_geetest.service.errors import ServiceError
@@ -115,6 +117,61 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert found["widgets"][0]["gt"] == "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
 
 
+def test_a_file_without_an_address(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is declared for it is made up, and said to be, in the class as well."""
+    assert _inspect(V4_PAGE) == 0
+    text = capsys.readouterr().out
+    assert "\n  The address https://example.com/ is made up: give --url.\n" in text
+    assert "\n        # The address https://example.com/ is made up: give --url.\n        urls = (" in text
+    assert _inspect(V4_PAGE, "--url", "https://example.com/") == 0
+    assert "made up" not in capsys.readouterr().out
+
+
+def test_an_output_that_lacks_characters(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """They are escaped; the exit code is that of the page."""
+    path = tmp_path / "page.html"
+    path.write_text("<script>initGeetest({gt: data.gt, challenge: 中}, f)</script>", encoding="utf-8")
+    output = io.TextIOWrapper(io.BytesIO(), encoding="latin-1")
+    monkeypatch.setattr("sys.stdout", output)
+    assert _inspect(str(path)) == 0
+    output.flush()
+    assert b"challenge: \\u4e2d" in output.buffer.getvalue()
+
+
+def test_a_site_whose_matches_fails_is_passed_over(
+    capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """As in a crawl: logged, and taken for no."""
+
+    class Failing(GeetestSite):
+        urls = ("club.example",)
+
+        def matches(self, url: str) -> bool:
+            raise KeyError(url)
+
+    sites = [Failing, {"name": "club", "urls": "club.example"}]
+    assert _inspect(V4_PAGE, "--url", "https://club.example/join", GEETEST_SITES=sites) == 0
+    assert "try --site club." in capsys.readouterr().out
+    assert "matches of site Failing failed on https://club.example/join; it is taken for no" in caplog.text
+
+
+def test_any_other_failure_is_told_in_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code 2, whatever a project's code raises, and without the credentials of the address."""
+
+    def fail(*_: Any) -> None:
+        raise KeyError("of\nthe project")
+
+    monkeypatch.setattr(Config, "from_settings", fail)
+    assert _inspect("https://bob:hunter2@club.example/") == 2
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == (
+        "",
+        "scrapy geetest inspect: https://club.example/: KeyError: 'of\\nthe project'\n",
+    )
+
+
 def test_a_site_that_is_declared(capsys: pytest.CaptureFixture[str]) -> None:
     """``--site`` tries its own selectors; without it, it is mentioned where the address is its."""
     sites = [{"name": "club", "urls": "club.example", "detect_css": "#nothing"}]
@@ -182,6 +239,30 @@ def test_a_host_that_is_down(project: Project) -> None:
     code, text, messages = project.run("inspect", "http://127.0.0.1:1/")
     assert (code, text, messages.count("\n")) == (2, "", 1)
     assert "Connection was refused" in messages
+
+
+@pytest.mark.parametrize("reactor", ["asyncioreactor.AsyncioSelectorReactor", "selectreactor.SelectReactor"])
+def test_a_project_that_cannot_be_started(project: Project, reactor: str) -> None:
+    """A middleware that is not there: exit code 2 and one line."""
+    project.set(DOWNLOADER_MIDDLEWARES={"shop.nowhere.Middleware": 5}, TWISTED_REACTOR=f"twisted.internet.{reactor}")
+    project.set(REMOTE_CONTROL_ENABLED=False)
+    code, text, messages = project.run("inspect", "http://127.0.0.1:1/")
+    assert (code, text) == (2, "")
+    assert (
+        messages == "scrapy geetest inspect: http://127.0.0.1:1/: ModuleNotFoundError: No module named 'shop.nowhere'\n"
+    )
+
+
+def test_a_page_that_cannot_be_looked_at(project: Project, sandbox: Sandbox) -> None:
+    """What the site's rules raise on a page that was downloaded is told in the same way."""
+    (project.root / "shop" / "sites.py").write_text(
+        "from scrapy_geetest import GeetestSite\n\n"
+        "class Odd(GeetestSite):\n    urls = ('127.0.0.1',)\n    rules = property(lambda self: {}['rules'])\n"
+    )
+    project.set(GEETEST_SITES=["shop.sites.Odd"])
+    code, text, messages = project.run("inspect", f"{sandbox.url}/v3/search?q=rope", "--site", "Odd")
+    assert (code, text, messages.count("\n")) == (2, "", 1)
+    assert "KeyError: 'rules'" in messages
 
 
 def test_a_sites_own_is_challenge_decides(project: Project) -> None:

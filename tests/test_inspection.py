@@ -26,6 +26,9 @@ V3_FORM = """<html><body><form action="/login?next=1" method="post"><input name=
 <script>$.get("/gt/register?t=" + Date.now(), function (data) {
   initGeetest({gt: data.gt, challenge: data.challenge, offline: !data.success}, show);
 });</script></body></html>"""
+REGISTER_ANSWER = json.dumps(
+    {"success": 1, "gt": ID, "challenge": "5e9f3c1d7a2b4e6f8091a2b3c4d5e6f7", "new_captcha": True}
+)
 
 
 def page(body: str, url: str = URL, **kwargs: Any) -> HtmlResponse:
@@ -226,6 +229,33 @@ def test_a_json_answer_that_tells_nothing_but_need() -> None:
     assert declared(found.declaration).detect_jmespath == "need_captcha"
 
 
+@pytest.mark.parametrize(
+    ("body", "purchase"),
+    [
+        (REGISTER_ANSWER, "what https://shop.example.com/login answers, asked for anew for each solution"),
+        (f"cb({REGISTER_ANSWER})", "what https://shop.example.com/login answers, asked for anew for each solution"),
+        (REGISTER_ANSWER.replace('"success": 1', '"success": 0'), "nothing: the site could not reach GeeTest"),
+        ('{"status": "error", "error": "old challenge"}', "nothing: GeeTest says 'old challenge'"),
+    ],
+)
+def test_a_register_answer_is_called_one(body: str, purchase: str) -> None:
+    """It is where a challenge comes from, not what a site withholds: its URL is what to take from it."""
+    found = inspect(TextResponse(URL, body=body.encode(), encoding="utf-8"))
+    assert found.remarks == ("This looks like a register answer: use its URL as challenge_url.",)
+    assert found.purchase.startswith(purchase)
+    assert (found.is_challenge, found.register_urls, found.sending.way) == (False, (URL,), None)
+    assert found.declaration == ""
+    assert "  This looks like a register answer" in found.to_text()
+
+
+def test_an_answer_that_withholds_and_registers() -> None:
+    """A key that speaks of a captcha makes it one that can be declared; why nothing could be bought is told."""
+    body = REGISTER_ANSWER.replace('"success": 1', '"success": 0, "need_captcha": true')
+    found = inspect(JsonResponse(URL, body=body.encode()))
+    assert found.purchase.startswith("nothing: the site could not reach GeeTest")
+    assert (found.remarks, declared(found.declaration).detect_jmespath) == ((), "need_captcha")
+
+
 def test_a_declared_site_is_tried_by_its_own_rules() -> None:
     """Each selector is told of; the site's attributes decide what is bought and how it is sent."""
     site = GeetestSite(
@@ -311,6 +341,64 @@ def test_a_page_cannot_steer_the_terminal_or_the_declaration() -> None:
     assert "os" not in vars(declared(found.declaration))
 
 
+def test_no_credentials_of_the_page_url_are_told() -> None:
+    """They are left out before any address of the page is made absolute, so that the declaration is none the longer."""
+    sends = '<script>function send(c) { $.post("gt/check", c.getValidate()) }</script>'
+    found = inspect(page(V3_FORM + sends, url="https://bob:hunter2@shop.example.com/login"))
+    assert "hunter2" not in found.to_text() + json.dumps(found.to_json())
+    assert found == inspect(page(V3_FORM + sends))
+    assert declared(found.declaration).challenge_url == "/gt/register?t={timestamp}"
+
+
+def test_a_script_that_sends_the_answer_elsewhere() -> None:
+    """It is said, and the declaration covers both addresses, and tells the service of the page with the widget."""
+    sends = "<script>function send(c) { $.post('%s', c.getValidate()) }</script>"
+    response = page(V3_FORM + sends % "/gt/check?v=1")
+    found = inspect(response)
+    [remark] = found.remarks
+    assert remark == (
+        "The page's script sends the answer to /gt/check?v=1: let the spider get the page with geetest=False in its meta "
+        "and send that request with geetest=True, or override submit_request (docs: recipes/answers)."
+    )
+    assert "    # The page's script sends the answer to /gt/check?v=1: let the spider" in found.declaration
+    assert f"Mind this\n  {remark}\n" in found.to_text()
+    assert max(map(len, found.declaration.splitlines())) <= 120
+    site = declared(found.declaration)
+    assert site.matches(URL)
+    assert site.matches("https://shop.example.com/gt/check")
+    assert site.website_url == URL
+    query = site.challenge_request(Request("https://shop.example.com/gt/check", method="POST"), None)
+    assert isinstance(query, Request)
+    assert query.url.startswith("https://shop.example.com/gt/register?t=1")
+
+
+def test_scripts_whose_address_needs_no_remark_or_another() -> None:
+    """The form goes there, too; the site sends it itself; an address of another host is not added to the declaration."""
+    sends = "<script>function send(c) { $.post('%s', c.getValidate()) }</script>"
+
+    class Own(GeetestSite):
+        urls = ("example.com",)
+
+        def submit_request(self, request: Request, response: Any, solution: Any) -> Request:
+            del response, solution
+            return request
+
+    assert inspect(page(V3_FORM + sends % "/login")).remarks == ()
+    assert inspect(page(V3_FORM + sends % "/gt/check"), Own()).remarks == ()
+    found = inspect(page(V3_FORM + sends % "https://other.example/check"))
+    assert "to https://other.example/check (add it to urls if you know that it is the site's): let" in found.remarks[0]
+    assert declared(found.declaration).urls == ("shop.example.com/login",)
+    beneath = inspect(page(V3_FORM + sends % "/login/check"))
+    assert declared(beneath.declaration).urls == ("shop.example.com/login",)
+
+
+def test_further_remarks_are_told() -> None:
+    """In the text and in the declaration."""
+    found = inspect(page(V3_FORM), remarks=["The address is made up."])
+    assert "Mind this\n  The address is made up.\n" in found.to_text()
+    assert "    # The address is made up.\n    urls" in found.declaration
+
+
 def test_public_urls() -> None:
     """User and password are left out, all else stays."""
     assert public("http://u:p@h.example:80/a?b#c") == "http://h.example:80/a?b#c"
@@ -360,6 +448,8 @@ def test_selectors_offered_for_pages(body: str, selector: str | None) -> None:
     [
         ({"need_captcha": True}, "need_captcha"),
         ({"need_captcha": False}, None),
+        ({"new_captcha": True, "geetest_challenge": "x", "geetest_gt": "x"}, None),
+        ({"new_captcha": True, "data": {"need_captcha": 1}}, "data.need_captcha"),
         ({"a": {"b": {"captcha": "x"}}}, "a.b.captcha"),
         ({"a": {"b": {"c": {"captcha": "x"}}}}, None),
         ({"the captcha": 1}, '"the captcha"'),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import re
 import sys
 from inspect import isawaitable
 from pathlib import Path
@@ -20,7 +21,7 @@ from twisted.internet.defer import Deferred
 from scrapy_geetest.config import Config
 from scrapy_geetest.detection import Finding
 from scrapy_geetest.inspection import Inspection, inspect
-from scrapy_geetest.site import GeetestSite, resolve
+from scrapy_geetest.site import GeetestSite, belongs, resolve
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -39,7 +40,9 @@ CHALLENGE, NO_CHALLENGE, UNREADABLE = 0, 1, 2
 
 FILE_URL = "https://example.com/"
 """Where a file is taken to be from, unless ``--url`` says."""
+_MADE_UP = f"The address {FILE_URL} is made up: give --url."
 
+_CREDENTIALS = re.compile(r"(?<=//)[^/?#\s]*@")
 _ASYNCIO = "twisted.internet.asyncioreactor.AsyncioSelectorReactor"
 _OVERRIDES: Mapping[str, Any] = {
     "GEETEST_ENABLED": False,
@@ -64,6 +67,10 @@ class Outcome:
     inspection: Inspection | None = None
     problem: str = "the crawl ended without a response"
 
+    def failed(self, error: BaseException | None) -> None:
+        """Keep what *error* says."""
+        self.problem = f"{type(error).__name__}: {error}"
+
 
 def run(arguments: Sequence[str], settings: Settings) -> int:
     """Inspect an address or a file, and print what was found out.
@@ -76,25 +83,33 @@ def run(arguments: Sequence[str], settings: Settings) -> int:
         The exit code: 0 for a challenge page, 1 for none, 2 if it could not be read.
     """
     options = _parser().parse_args(arguments)
+    outcome = Outcome()
     try:
         sites = Config.from_settings(settings).sites
-        site = _named(sites, options.site)
-        outcome = _inspect(options, sites, site, settings)
+        _inspect(options, sites, _named(sites, options.site), settings, outcome)
     except (OSError, ValueError) as error:
-        outcome = Outcome(problem=str(error))
+        outcome.problem = str(error)
+    except Exception as error:  # noqa: BLE001  # whatever it is: the page could not be read, as the exit code has to say
+        outcome.failed(error)
     if outcome.inspection is None:
-        sys.stderr.write(f"scrapy geetest inspect: {options.target}: {outcome.problem}\n")
+        line = _CREDENTIALS.sub("", f"scrapy geetest inspect: {options.target}: {outcome.problem}")
+        sys.stderr.write(" ".join(line.split()) + "\n")
         return UNREADABLE
-    as_json = json.dumps(outcome.inspection.to_json(), indent=2) + "\n" if options.json else ""
-    sys.stdout.write(as_json or outcome.inspection.to_text())
+    _print(json.dumps(outcome.inspection.to_json(), indent=2) + "\n" if options.json else outcome.inspection.to_text())
     return CHALLENGE if outcome.inspection.is_challenge else NO_CHALLENGE
+
+
+def _print(text: str) -> None:
+    """Write *text* to standard output, whose encoding may lack some of its characters."""
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="scrapy geetest inspect", description=DESCRIPTION, epilog=EXIT_CODES)
     parser.add_argument("target", metavar="URL-or-file", help="an http(s) address, or a file with a saved page")
     parser.add_argument("--site", metavar="NAME", help="try the rules of this site of GEETEST_SITES")
-    parser.add_argument("--url", default=FILE_URL, help="where a file is from (default: %(default)s)")
+    parser.add_argument("--url", help=f"where a file is from (default: {FILE_URL}, which is made up)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser
 
@@ -110,11 +125,18 @@ def _named(sites: Sequence[GeetestSite], name: str | None) -> GeetestSite | None
 
 
 def _inspect(
-    options: argparse.Namespace, sites: Sequence[GeetestSite], site: GeetestSite | None, settings: Settings
-) -> Outcome:
+    options: argparse.Namespace,
+    sites: Sequence[GeetestSite],
+    site: GeetestSite | None,
+    settings: Settings,
+    outcome: Outcome,
+) -> None:
     if options.target.lower().startswith(("http://", "https://")):
-        return _download(options.target, sites, site, settings)
-    return Outcome(asyncio.run(_examine(_read(options.target, options.url), sites, site, _settled_by_asyncio)))
+        _download(options.target, sites, site, settings, outcome)
+        return
+    response = _read(options.target, options.url or FILE_URL)
+    remarks = () if options.url else (_MADE_UP,)
+    outcome.inspection = asyncio.run(_examine(response, sites, site, _settled_by_asyncio, remarks))
 
 
 def _read(target: str, url: str) -> Response:
@@ -139,10 +161,11 @@ async def _examine(
     sites: Sequence[GeetestSite],
     site: GeetestSite | None,
     settle: Callable[[Any], Awaitable[Any]] = resolve,
+    remarks: Sequence[str] = (),
 ) -> Inspection:
-    declared = [one.name for one in sites if await settle(one.matches(response.url))]
+    declared = [one.name for one in sites if await belongs(response.url, one, settle)]
     verdict = await _verdict(response, site, settle) if site else None
-    return inspect(response, site, verdict=verdict, declared=declared)
+    return inspect(response, site, verdict=verdict, declared=declared, remarks=remarks)
 
 
 async def _verdict(response: Response, site: GeetestSite, settle: Callable[[Any], Awaitable[Any]]) -> Finding | None:
@@ -173,20 +196,31 @@ class InspectSpider(Spider):
 
     async def parse(self, response: Response) -> None:
         """Look at what came."""
-        self.outcome.inspection = await _examine(response, self.sites, self.site)
+        try:
+            self.outcome.inspection = await _examine(response, self.sites, self.site)
+        except Exception as error:  # noqa: BLE001  # it is told where the command ends
+            self.outcome.failed(error)
 
     def failed(self, failure: Failure) -> None:
         """Nothing came."""
-        self.outcome.problem = f"{type(failure.value).__name__}: {failure.value}"
+        self.outcome.failed(failure.value)
 
 
-def _download(url: str, sites: Sequence[GeetestSite], site: GeetestSite | None, settings: Settings) -> Outcome:
+def _download(
+    url: str, sites: Sequence[GeetestSite], site: GeetestSite | None, settings: Settings, outcome: Outcome
+) -> None:
     Request(url)  # raises ValueError
-    outcome = Outcome()
     own = settings.copy()
     own.setdict(_OVERRIDES, priority="cmdline")
     is_asyncio = own["TWISTED_REACTOR"] == _ASYNCIO or not own.getbool("TWISTED_REACTOR_ENABLED", default=True)
     process = (AsyncCrawlerProcess if is_asyncio else CrawlerProcess)(own)
-    process.crawl(InspectSpider, url=url, sites=sites, site=site, outcome=outcome)
+
+    def failed(failure: Failure) -> None:
+        outcome.failed(failure.value)
+
+    crawl = process.crawl(InspectSpider, url=url, sites=sites, site=site, outcome=outcome)
+    if isinstance(crawl, Deferred):
+        crawl.addErrback(failed)
     process.start()
-    return outcome
+    if isinstance(crawl, asyncio.Task) and crawl.done() and not crawl.cancelled() and (error := crawl.exception()):
+        outcome.failed(error)
