@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from scrapy import Request
+from crawl import crawl
+from scrapy import FormRequest, Request
 from scrapy.http import HtmlResponse, JsonResponse, Response, TextResponse
+from table_site import Case, TableSite
 
 from scrapy_geetest import GeetestSite
 from scrapy_geetest.candidates import css_candidate, jmespath_candidate
@@ -17,6 +19,9 @@ from scrapy_geetest.detection import Finding
 from scrapy_geetest.inspection import inspect, public
 from scrapy_geetest.page.widget import Widget, find_signs, find_widgets, submit_hints
 from scrapy_geetest.site import V3_FIELDS, V4_FIELDS
+
+if TYPE_CHECKING:
+    from scrapy_geetest.sandbox import Sandbox
 
 PAGES = Path(__file__).parent / "pages"
 URL = "https://shop.example.com/login"
@@ -370,6 +375,32 @@ def test_a_script_that_sends_the_answer_elsewhere() -> None:
     query = site.challenge_request(Request("https://shop.example.com/gt/check", method="POST"), None)
     assert isinstance(query, Request)
     assert query.url.startswith("https://shop.example.com/gt/register?t=1")
+
+
+async def test_what_is_declared_and_advised_for_such_a_script_works(sandbox: Sandbox) -> None:
+    """The class as it is pasted, the requests as they are advised: one task, accepted."""
+    case = Case(
+        name="ticket",
+        version=3,
+        page="ticket-v3-global.html",
+        answer=lambda sent: {key: sent.form[name] for key, name in V3_FIELDS.items()},
+    )
+    with TableSite.of(sandbox, [case]) as site:
+        url = f"{site.url}/ticket/buy"
+        found = inspect(HtmlResponse(url, body=(PAGES / case.page).read_bytes(), status=403))
+        assert "sends the answer to /ticket/order: let the spider get the page with geetest=False" in found.to_text()
+        outcome = await crawl(
+            lambda _: [
+                Request(url, meta={"geetest": False, "handle_httpstatus_list": [403]}),
+                FormRequest(f"{site.url}/ticket/order", formdata={"seats": "2"}, meta={"geetest": True}),
+            ],
+            GEETEST_SITES=[declared(found.declaration)],
+            GEETEST_API_KEY=sandbox.api_key,
+            GEETEST_API_URL=sandbox.service_url,
+        )
+    assert (outcome.errors, outcome.texts(".content::text")) == ([], ["ticket"])
+    assert (outcome.stats["tasks_created"], outcome.stats["accepted"], outcome.stats["rejected"]) == (1, 1, 0)
+    assert [task["task"]["websiteURL"] for task in sandbox.books()["tasks"]] == [url]
 
 
 def test_scripts_whose_address_needs_no_remark_or_another() -> None:
