@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 from urllib.parse import urljoin, urlsplit
@@ -10,19 +11,24 @@ from urllib.parse import urljoin, urlsplit
 import jmespath
 from jmespath.exceptions import JMESPathError
 
-from scrapy_geetest.page.values import host, is_site_id, word
+from scrapy_geetest.page.values import host, word
 from scrapy_geetest.submission import SUBMIT_AS
 
 MODES = ("form", "gate")
 
 Check: TypeAlias = Callable[[Any], bool]
 
-_ID_RULE = "it must be a GeeTest id (32 hexadecimal digits, as a rule) or None"
+_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
+_ID_RULE = "it must be a GeeTest id (letters, digits, - and _; 32 hexadecimal digits, as a rule) or None"
 _ANY_PAGE = "https://site.invalid/page"
 
 
 def _is_text(value: Any) -> bool:
     return isinstance(value, str) and bool(value)
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, str) and bool(_ID.fullmatch(value))
 
 
 def _is_list_of_urls(value: Any) -> bool:  # each of which is looked at where it is parsed
@@ -97,8 +103,8 @@ RULES: Mapping[str, tuple[Check, str]] = {
         'it must be an http or https URL, as it stands or relative to the page, like "/gt/register?t={timestamp}", or None',
     ),
     "challenge_path": (_or_none(_is_jmespath), 'it must be a JMESPath expression like "data.geetest", or None'),
-    "gt": (_or_none(is_site_id), _ID_RULE),
-    "captcha_id": (_or_none(is_site_id), _ID_RULE),
+    "gt": (_or_none(_is_id), _ID_RULE),
+    "captcha_id": (_or_none(_is_id), _ID_RULE),
     "risk_type": (_or_none(_is_word), 'it must be a word like "slide", or None'),
     "api_server": (
         _or_none(_is_host),

@@ -28,7 +28,6 @@ _BEFORE_REGEX = re.compile(
 )
 _BEHIND_CONDITION = re.compile(rb"\)\s*$")
 # What a division can hardly look like: / ["'] /.test(c)
-# What a division can hardly look like: / ["'] /.test(c)
 _TESTED_REGEX = re.compile(
     rb"/((?:[^\\/\[\r\n]|\\[^\r\n]|\[(?:[^\\\]\r\n]|\\[^\r\n])*\])+)/[a-z]{0,4}\.(?:test|exec)\("
 )
