@@ -270,7 +270,10 @@ def load_sites(declared: Any, default_rules: Rules) -> tuple[GeetestSite, ...]:
     """
     if isinstance(declared, str | Mapping) or not isinstance(declared, Sequence):
         raise ValueError(f"GEETEST_SITES must be a list of sites, not {declared!r}.")
-    sites = tuple(_load_site(entry) for entry in declared)
+    try:
+        sites = tuple(_load_site(entry) for entry in declared)
+    except ValueError as error:
+        raise ValueError(f"GEETEST_SITES: {error}") from error
     for site in sites:
         site.use_default_rules(default_rules)
     names = [site.name for site in sites]
@@ -301,14 +304,13 @@ def _load_site(entry: Any) -> GeetestSite:
         try:
             entry = load_object(entry)
         except (ImportError, NameError, ValueError) as error:
-            raise ValueError(f"GEETEST_SITES: {entry!r} cannot be imported: {error}") from error
+            raise ValueError(f"{entry!r} cannot be imported: {error}") from error
     if isinstance(entry, type) and issubclass(entry, GeetestSite):
         return entry()
     if isinstance(entry, GeetestSite):
         return copy(entry)  # which gets the selectors of this crawl's settings; another crawl may have others
     raise ValueError(
-        f"GEETEST_SITES: {entry!r} is not a site: it takes GeetestSite subclasses, their import paths, "
-        "or dicts of their attributes."
+        f"{entry!r} is not a site: it takes GeetestSite subclasses, their import paths, or dicts of their attributes."
     )
 
 
