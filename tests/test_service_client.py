@@ -146,6 +146,9 @@ ENDED = [
     (error("no code at all"), "UNKNOWN", Reaction.FAILED),
     ({"errorId": 16}, "UNKNOWN", Reaction.FAILED),
     ({"errorCode": "ERROR_X"}, "ERROR_X", Reaction.FAILED),
+    ((403, error("", "Your IP is temporarily blocked")), "UNKNOWN", Reaction.FAILED),
+    ((401, {"errorId": 1}), "UNKNOWN", Reaction.FAILED),
+    ({"errorId": 0, "status": "failed"}, "UNKNOWN", Reaction.FAILED),
     ((404, b""), "HTTP_404", Reaction.FAILED),
     ((302, b""), "HTTP_302", Reaction.FAILED),
     ((200, {"errorId": 0, "status": "ready"}), "BAD_ANSWER", Reaction.FAILED),
@@ -162,6 +165,43 @@ def test_a_task_ends_with_what_the_service_says(answer: Any, code: str, reaction
     failure = failing(service.client.result(9, V3))
     assert (failure.code, failure.reaction, failure.task_id, failure.sent) == (code, reaction, 9, True)
     assert service.polls == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "told"),
+    [
+        (403, {"errorCode": None}, "UNKNOWN: HTTP 403: Your IP is temporarily blocked"),
+        (401, {"errorCode": ""}, "UNKNOWN: HTTP 401: Your IP is temporarily blocked"),
+        (400, {"errorCode": "invalid-task"}, "UNKNOWN: HTTP 400: invalid-task Your IP is temporarily blocked"),
+        (200, {"errorCode": None}, "UNKNOWN: Your IP is temporarily blocked"),
+        (402, {"errorCode": "No_Money"}, "ERROR_ZERO_BALANCE: No_Money Your IP is temporarily blocked"),
+        (429, {"errorCode": None}, "HTTP_429: Your IP is temporarily blocked"),
+        (503, {"errorCode": 7}, "HTTP_503: Your IP is temporarily blocked"),
+        (503, {"errorCode": None, "errorDescription": None}, "HTTP_503: without a code"),
+        (400, {"errorCode": [], "errorDescription": []}, "UNKNOWN: HTTP 400: without a code"),
+    ],
+)
+def test_the_services_own_words_are_kept(status: int, answer: dict[str, Any], told: str) -> None:
+    """An error without a usable code loses no text, and is no bad key for a 401 or 403 alone."""
+    body = {"errorId": 1, "errorDescription": "Your IP is temporarily blocked", **answer}
+    assert str(failing(Service([(status, body)]).client.balance())) == told
+
+
+@pytest.mark.parametrize("status", ["failed", "error", f"gone for {KEY}"])
+def test_a_task_that_came_to_another_end_is_not_waited_for(status: str) -> None:
+    """A status that is none of those documented: one poll, and the service's words without the key."""
+    service = Service([{"errorId": 0, "status": status, "errorDescription": "no worker"}])
+    failure = failing(service.client.result(9, V3))
+    assert str(failure) == f"UNKNOWN: the task's status is {status.replace(KEY, '***')}. no worker (task 9)"
+    assert service.polls == 1
+
+
+def test_a_ready_task_without_a_solution_keeps_its_cost_and_hides_the_key() -> None:
+    """It is paid for all the same; what the service made of it may repeat the key."""
+    solution = {f"{KEY}!": "x" * 20_000}
+    failure = failing(Service([{**READY, "solution": solution, "cost": "0.002"}]).client.result(9, V3))
+    assert (failure.code, failure.cost_millionths) == ("BAD_ANSWER", 2000)
+    assert failure.description == "the task is ready, but the solution's '***!' is 20000 characters long"
 
 
 def test_a_v3_task_answered_with_v4_keys_is_a_v4_solution() -> None:

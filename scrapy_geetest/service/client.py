@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from scrapy_geetest.service.answers import read_answer, read_balance, read_cost, read_solution, read_task_id
+from scrapy_geetest.service.answers import (
+    is_ready,
+    read_answer,
+    read_balance,
+    read_cost,
+    read_solution,
+    read_task_id,
+)
 from scrapy_geetest.service.errors import (
     ANSWER_LOST,
     NO_SUCH_METHOD,
@@ -216,10 +223,11 @@ class ServiceClient:
                 other = _other_form(task_id) if error.code in NO_SUCH_TASK else None
                 data, trouble = {}, f"; last trouble: {error if other else self._survive(error)}"
                 task_id = other or task_id
-            if data.get("status") == "ready":
+            if is_ready(data, self._api_key):
                 waited = self._clock() - started
                 self._pacing.learn(challenge.version, waited, at_first=polls == 1)
-                return Result(read_solution(data, challenge), read_cost(data), round(waited * 1000))
+                solution = read_solution(data, challenge, self._api_key)
+                return Result(solution, read_cost(data), round(waited * 1000))
             delay = self._pacing.next(challenge.version, self._clock() - started)
         raise ServiceError(SOLVE_TIMEOUT, f"not solved within {self._solve_timeout:g} s{trouble}")
 

@@ -144,10 +144,17 @@ class ServiceError(Exception):
         task_id: The task it is about, where there is one.
         reaction: What the crawl does about it.
         sent: ``False``: the service never got this call.
+        cost_millionths: What the task cost all the same, as far as the service says so.
     """
 
     def __init__(
-        self, code: str, description: str = "", *, task_id: int | str | None = None, sent: bool = True
+        self,
+        code: str,
+        description: str = "",
+        *,
+        task_id: int | str | None = None,
+        sent: bool = True,
+        cost_millionths: int = 0,
     ) -> None:
         super().__init__(code, description)
         self.code = code
@@ -155,6 +162,7 @@ class ServiceError(Exception):
         self.task_id = task_id
         self.reaction = REACTIONS.get(code, Reaction.FAILED)
         self.sent = sent
+        self.cost_millionths = cost_millionths
 
     @property
     def close_reason(self) -> str | None:
