@@ -7,14 +7,14 @@ import logging
 import math
 import os
 from difflib import get_close_matches
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
 
 from attrs import field, fields, frozen
 from limits import parse_many
 
 from scrapy_geetest.detection import Rules
+from scrapy_geetest.service.pacing import FLOOR
+from scrapy_geetest.service.transport import check_base_url
 from scrapy_geetest.site import load_sites
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 DEFAULT_API_URL = "https://api.capmonster.cloud"
 API_KEY_VARIABLE = "CAPMONSTER_API_KEY"
-MIN_POLL_INTERVAL = 2.0  # seconds; the service's documented floor, below which it locks accounts
+
+_LONGEST_SHOWN = 200
 
 _T = TypeVar("_T", int, float)
 
@@ -85,14 +86,14 @@ class Config:
             enabled=read.flag("GEETEST_ENABLED", default=True),
             sites=load_sites(read.entries("GEETEST_SITES"), _default_rules(settings)),
             api_key=_api_key(settings, environ),
-            api_url=_api_url(read.text("GEETEST_API_URL") or DEFAULT_API_URL),
+            api_url=_api_url(settings),
             task_type=read.text("GEETEST_TASK_TYPE"),
             pass_proxy=read.flag("GEETEST_PASS_PROXY", default=False),
             user_agent=read.text("GEETEST_USER_AGENT"),
             request_timeout=read.number("GEETEST_REQUEST_TIMEOUT", 20.0, above=0),
             solve_timeout=read.number("GEETEST_SOLVE_TIMEOUT", 120.0, above=0),
             first_poll=read.optional_number("GEETEST_FIRST_POLL", at_least=0),
-            poll_interval=read.number("GEETEST_POLL_INTERVAL", MIN_POLL_INTERVAL, at_least=MIN_POLL_INTERVAL),
+            poll_interval=read.number("GEETEST_POLL_INTERVAL", FLOOR, at_least=FLOOR),
             max_attempts=read.number("GEETEST_MAX_ATTEMPTS", 3, at_least=1),
             max_concurrent_solves=read.number("GEETEST_MAX_CONCURRENT_SOLVES", 32, at_least=1),
             max_parked=read.number("GEETEST_MAX_PARKED", 512, at_least=0),
@@ -120,7 +121,15 @@ SETTINGS = (
 
 def invalid(setting: str, value: Any, rule: str) -> ValueError:
     """The error of a setting whose value breaks a rule."""
-    return ValueError(f"The setting {setting} = {value!r} is invalid: {rule}.")
+    return ValueError(f"The setting {setting} = {_shown(value)} is invalid: {rule}.")
+
+
+def _shown(value: Any) -> str:
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes out no number of thousands of digits
+        text = f"a very large {type(value).__name__}"
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
 
 
 class _Reader:
@@ -152,7 +161,7 @@ class _Reader:
     def flag(self, name: str, *, default: bool) -> bool:
         try:
             return self._settings.getbool(name, default)
-        except ValueError:
+        except (TypeError, ValueError):
             raise invalid(name, self._settings.get(name), "it must be True or False") from None
 
     def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
@@ -166,13 +175,11 @@ class _Reader:
         kind = type(default)
         try:
             number = kind(value)
+            # A whole number that no float can hold is beyond anything that is counted here.
+            readable = math.isfinite(number) and not isinstance(value, bool)
+            readable = readable and (number == value or isinstance(value, str))
         except (TypeError, ValueError, OverflowError):
-            number = kind(0)
-            readable = False
-        else:
-            readable = (
-                not isinstance(value, bool) and math.isfinite(number) and (number == value or isinstance(value, str))
-            )
+            number, readable = kind(0), False
         if not readable or number < at_least or number <= above:
             what = "a whole number" if kind is int else "a number of seconds"
             bound = (
@@ -253,22 +260,16 @@ def _api_key(settings: BaseSettings, environ: Mapping[str, str]) -> str:
     return key
 
 
-def _api_url(url: str) -> str:
-    parts = urlsplit(url)
+def _api_url(settings: BaseSettings) -> str:
     name = "GEETEST_API_URL"
-    if parts.username is not None or parts.query or parts.fragment:
-        raise ValueError(f"The setting {name} is invalid: it takes a scheme, a host, a port and a path, nothing else.")
-    if parts.scheme not in {"https", "http"} or not parts.hostname:
-        raise invalid(name, url, f"it must be a URL like {DEFAULT_API_URL}")
-    if parts.scheme == "http" and not _is_loopback(parts.hostname):
-        raise invalid(name, url, "the key is only sent over https, except to this machine")
-    return url.rstrip("/")
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
+    url = settings.get(name)
+    if url in (None, "", "None"):
+        return DEFAULT_API_URL
+    if not isinstance(url, str):
+        raise invalid(name, url, "it must be a text, or None")
     try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+        return check_base_url(url)
+    except ValueError as error:
+        if any(sign in url for sign in "@?#"):  # it may hold credentials
+            raise ValueError(f"The setting {name} is invalid: {error}.") from None
+        raise invalid(name, url, str(error)) from None

@@ -162,7 +162,7 @@ async def _run(cell: Cell, sandbox: Sandbox) -> Run:
 def quick() -> Iterator[None]:
     """The waits that the service's documentation asks for, shortened: the sandbox's service is told as much."""
     names = {
-        "config.MIN_POLL_INTERVAL": 0.2,
+        "config.FLOOR": 0.2,
         "service.pacing.FLOOR": 0.2,
         "service.client._UNSENT_BACKOFF": 0.05,
         "service.client._BUSY_BACKOFF": 0.05,

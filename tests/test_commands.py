@@ -309,6 +309,7 @@ def test_no_balance_with_a_wrong_key(project: Project, sandbox: Sandbox) -> None
     [
         ({}, "there is no key: set GEETEST_API_KEY, or CAPMONSTER_API_KEY in the environment"),
         ({"GEETEST_API_KEY": "a b"}, "visible ASCII characters"),
+        ({"GEETEST_API_KEY": "k", "GEETEST_API_URL": "https://h:99999"}, "GEETEST_API_URL = 'https://h:99999'"),
     ],
 )
 def test_no_balance_without_a_key(

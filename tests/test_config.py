@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -96,6 +97,16 @@ def test_a_slip_in_a_name_is_told(caplog: pytest.LogCaptureFixture) -> None:
         ("GEETEST_TASK_TYPE", 5, "a text"),
         ("GEETEST_API_URL", "http://api.capmonster.cloud", "only sent over https"),
         ("GEETEST_API_URL", "api.capmonster.cloud", "a URL like"),
+        ("GEETEST_API_URL", "https://[::1", "a URL like"),
+        ("GEETEST_API_URL", "https://h:99999", "a URL like"),
+        ("GEETEST_API_URL", "https://h:0", "a URL like"),
+        ("GEETEST_API_URL", "https://h:x", "a URL like"),
+        ("GEETEST_API_URL", "https://a b", "a URL like"),
+        ("GEETEST_API_URL", "https://a\tb", "a URL like"),
+        ("GEETEST_API_URL", " ", "a URL like"),
+        ("GEETEST_API_URL", 5, "a text"),
+        ("GEETEST_PASS_PROXY", [], "True or False"),
+        ("GEETEST_PASS_PROXY", {"a": 1}, "True or False"),
     ],
 )
 def test_a_bad_value_is_named_with_its_rule(setting: str, value: Any, rule: str) -> None:
@@ -106,16 +117,43 @@ def test_a_bad_value_is_named_with_its_rule(setting: str, value: Any, rule: str)
     assert repr(value) in str(caught.value)
 
 
+@pytest.mark.parametrize("value", [10**400, 10**5000, "9" * 5000, Decimal("1e400"), float("nan")], ids=type)
+@pytest.mark.parametrize("setting", ["GEETEST_MAX_ATTEMPTS", "GEETEST_SOLVE_TIMEOUT"])
+def test_a_number_beyond_all_measure_is_named_in_short(setting: str, value: Any) -> None:
+    """Not even one that Python itself cannot convert or write out ends in another error, or in pages of digits."""
+    with pytest.raises(ValueError, match=f"The setting {setting} = .* is invalid: it must be a") as caught:
+        _config(**{setting: value})
+    assert len(str(caught.value)) < 350
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8000/", "http://localhost:1", "http://[::1]:5", "https://a.test/x"])
 def test_the_key_goes_over_https_or_stays_on_this_machine(url: str) -> None:
     """A loopback address needs no TLS."""
     assert _config(GEETEST_API_URL=url).api_url == url.rstrip("/")
 
 
-def test_a_url_with_credentials_is_refused_without_repeating_them() -> None:
+def test_blanks_around_the_url_do_not_count() -> None:
+    """They come along when it is pasted."""
+    assert _config(GEETEST_API_URL=" https://a.test/x/ \n").api_url == "https://a.test/x"
+    assert _config(GEETEST_API_URL="None").api_url == "https://api.capmonster.cloud"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://me:secret@a.test",
+        "https://a.test?key=secret",
+        "https://a.test/#secret",
+        "https://me:secret@[::1",
+        "me:secret@a.test",
+        "https://me:secret@a.test:x",
+        "https://me:secret\x00@a.test",
+    ],
+)
+def test_a_url_with_credentials_is_refused_without_repeating_them(url: str) -> None:
     """Secrets stay out of messages."""
     with pytest.raises(ValueError, match="GEETEST_API_URL") as caught:
-        _config(GEETEST_API_URL="https://me:secret@a.test")
+        _config(GEETEST_API_URL=url)
     assert "secret" not in str(caught.value)
 
 

@@ -501,6 +501,10 @@ def test_a_base_url_is_https_or_loopback(url: str) -> None:
         "https://api.example:99999",
         "https://[::1",
         "https://",
+        "https://api.example:0",
+        "https://api.example/?",
+        "https://api example",
+        "https://api.example/\n/x",
     ],
 )
 def test_any_other_base_url_is_refused(url: str) -> None:

@@ -217,21 +217,29 @@ def _pool(reactor: Any, most: int) -> Any:
 
 
 def check_base_url(base_url: str) -> str:
-    """The base URL without its trailing slash.
+    """The base URL without blanks around it, and without the slash at its end.
 
     Raises:
-        ValueError: It is not https (plain http is for loopback only), or is more than scheme, host, port and path.
+        ValueError: It is not https (plain http is for loopback only), or is more than scheme, host, port and path. It may
+            hold credentials, and is not in the message.
     """
+    url = base_url.strip()
     try:
-        parts = urlsplit(base_url)
-        host, _ = parts.hostname or "", parts.port
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
     except ValueError:
-        raise ValueError("the service's URL is malformed") from None
-    if parts.username is not None or parts.query or parts.fragment or not host:
-        raise ValueError("the service's URL must be of the form https://host[:port][/path]")
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
-        raise ValueError("the service's URL must be https (http only for a loopback host): the key is sent there")
-    return base_url.rstrip("/")
+        host, port = None, None
+    if "@" in url or "?" in url or "#" in url:
+        raise ValueError("the service's URL takes a scheme, a host, a port and a path, nothing else")
+    if not host or port == 0 or parts.scheme not in {"http", "https"} or not _is_visible(url):
+        raise ValueError("the service's URL must be a URL like https://api.capmonster.cloud")
+    if parts.scheme == "http" and not _is_loopback(host):
+        raise ValueError("the service's URL must be https: the key is only sent over https, except to this machine")
+    return url.rstrip("/")
+
+
+def _is_visible(text: str) -> bool:
+    return text.isprintable() and not any(letter.isspace() for letter in text)
 
 
 def _is_loopback(host: str) -> bool:
