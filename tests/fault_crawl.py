@@ -163,6 +163,7 @@ def quick() -> Iterator[None]:
     """The waits that the service's documentation asks for, shortened: the sandbox's service is told as much."""
     names = {
         "config.FLOOR": 0.2,
+        "service.client.FLOOR": 0.2,
         "service.pacing.FLOOR": 0.2,
         "service.client._UNSENT_BACKOFF": 0.05,
         "service.client._BUSY_BACKOFF": 0.05,

@@ -69,6 +69,36 @@ def test_the_solve_timeout_ends_the_wait() -> None:
     assert 26 <= service.clock.seconds() <= 30
 
 
+@pytest.mark.parametrize("seconds", [10.0, 20.0, 30.0, 120.0, 240.0, 600.0, 3000.0])
+@pytest.mark.parametrize("answer", [PROCESSING, error("ERROR_TOO_MUCH_REQUESTS"), (503, b"")], ids=repr)
+def test_the_polls_last_until_shortly_before_the_timeout(seconds: float, answer: Any) -> None:
+    """However long it is, and however slowly it had to go: a task that is ready by then is not lost."""
+    service = Service([answer], solve_timeout=seconds, first_poll=None)
+    assert f"not solved within {seconds:g} s" in str(failing(service.client.result(1, V3)))
+    times = [call.at for call in service.calls]
+    assert seconds - 2.0 <= times[-1] <= seconds - 1.0
+    assert min(later - earlier for earlier, later in pairwise(times)) >= 2.0
+    assert len(times) <= MAX_POLLS
+
+
+@pytest.mark.parametrize("seconds", [120.0, 600.0])
+def test_a_long_timeout_makes_no_solution_late(seconds: float) -> None:
+    """Solutions take 10 to 30 s, for which the pace is the one that was chosen."""
+    service = Service([PROCESSING], solve_timeout=seconds)
+    failing(service.client.result(1, V3))
+    times = [call.at for call in service.calls if call.at <= 100.0]
+    assert max(later - earlier for earlier, later in pairwise(times)) <= 2.1
+
+
+@pytest.mark.parametrize("interval", [45.0, 60.0, 90.0, 130.0, 1e300])
+def test_a_long_interval_loses_no_task(interval: float) -> None:
+    """One that is ready after the first poll is found, though the interval is longer than what is left."""
+    service = Service([PROCESSING, READY])
+    service.client._pacing = Pacing(first_poll=None, interval=interval, clock=service.clock.seconds)
+    now(service.client.result(1, V3))
+    assert service.clock.seconds() <= 118.5
+
+
 def test_a_short_timeout_still_allows_one_poll() -> None:
     """A first wait that is longer than the time-out does not make every task fail."""
     service = Service([READY], solve_timeout=1.0, first_poll=60.0)
@@ -84,6 +114,38 @@ def test_solve_times_are_learnt() -> None:
     before = service.clock.seconds()
     now(service.client.result(1, V3))
     assert service.clock.seconds() - before > 12
+
+
+def learnt(answers: list[Any]) -> list[tuple[float, bool]]:
+    """What the pacing is told of a task that was answered so: seconds, and whether it was the first poll."""
+    service = Service([*answers, READY])
+    told: list[tuple[float, bool]] = []
+
+    def learn(version: int, seconds: float, *, at_first: bool = False) -> None:
+        assert version == 3
+        told.append((round(seconds), at_first))
+
+    service.pacing.learn = learn  # type: ignore[method-assign]  # it listens only
+    now(service.client.result(1, V3))
+    return told
+
+
+def test_lost_polls_teach_nothing() -> None:
+    """A task that is ready after an outage may have been ready since its beginning."""
+    lost = [ConnectionLost(), (503, b""), error("ERROR_TOO_MUCH_REQUESTS")]
+    assert learnt([]) == [(2, True)]
+    assert learnt([PROCESSING] * 9) == learnt([error("CAPTCHA_NOT_READY")] * 9) == [(20, False)]
+    assert learnt(lost) == learnt([PROCESSING, *lost]) == []
+    assert learnt([ConnectionLost(), *[PROCESSING] * 8]) == [(20, False)]
+
+
+def test_a_long_gap_between_polls_is_not_taken_for_the_solving() -> None:
+    """What is learnt lies near the poll that found the task unsolved, not where the next one happened to come."""
+    service = Service([PROCESSING, READY])
+    service.client._pacing = pacing = Pacing(first_poll=None, interval=60.0, clock=service.clock.seconds)
+    now(service.client.result(1, V3))
+    [seconds] = pacing._seen[3]
+    assert service.calls[0].at < seconds <= service.calls[0].at + 4.0 < service.calls[1].at
 
 
 SURVIVED = [
@@ -308,6 +370,25 @@ def test_repeating_ends_with_the_solve_timeout() -> None:
     failure = failing(service.client.create_task(TASK))
     assert (failure.code, failure.sent) == ("NOT_SENT", False)
     assert service.slept == [1.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("answer", "seconds", "slept"),
+    [
+        (error("ERROR_NO_SLOT_AVAILABLE"), 35.2, [5.0, 10.0]),
+        (error("ERROR_NO_SLOT_AVAILABLE"), 40.0, [5.0, 10.0, 20.0]),
+        (error("ERROR_NO_SLOT_AVAILABLE"), 6.0, []),
+        (REFUSED, 12.0, [1.0, 2.0, 4.0]),
+    ],
+    ids=repr,
+)
+def test_a_create_task_is_repeated_only_with_time_for_its_answer(
+    answer: Any, seconds: float, slept: list[float]
+) -> None:
+    """A task whose id comes too late is paid for and lost."""
+    service = Service([answer], solve_timeout=seconds)
+    failing(service.client.create_task(TASK))
+    assert service.slept == slept
 
 
 def test_a_task_that_cannot_be_sent_costs_nothing() -> None:

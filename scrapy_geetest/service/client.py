@@ -6,7 +6,7 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
+from attrs import define, frozen
 
 from scrapy_geetest.service.answers import (
     is_ready,
@@ -20,6 +20,7 @@ from scrapy_geetest.service.errors import (
     ANSWER_LOST,
     NO_SUCH_METHOD,
     NO_SUCH_TASK,
+    NOT_READY,
     NOT_SENT,
     PROXY_BANNED,
     SLOW_DOWN,
@@ -28,6 +29,7 @@ from scrapy_geetest.service.errors import (
     ServiceError,
     clean_text,
 )
+from scrapy_geetest.service.pacing import FLOOR
 from scrapy_geetest.service.transport import NotSentError, TransportError
 
 if TYPE_CHECKING:
@@ -47,6 +49,8 @@ MAX_POLLS = 120
 _MAX_CREATE_CALLS = 5
 _UNSENT_BACKOFF = 1.0
 _BUSY_BACKOFF = 5.0
+_CREATE_ROOM = 5.0  # seconds that a repeated createTask needs for its answer: a task whose id comes too late is lost
+_LAST_ANSWER = 1.5  # seconds for the answer of the last poll
 
 
 @frozen
@@ -62,6 +66,27 @@ class Result:
     solution: Solution
     cost_millionths: int
     waited_ms: int
+
+
+@define
+class _Waiting:
+    """A task that is waited for.
+
+    Attributes:
+        task_id: As the service knows it.
+        challenge: What was sent.
+        since: When the wait began.
+        unsolved_at: When a poll was last answered that it is not solved yet.
+        was_lost: Whether the latest poll told nothing of it, so that it may have been ready since any time.
+        trouble: What the latest poll that failed came to, for the error.
+    """
+
+    task_id: int | str
+    challenge: Challenge
+    since: float
+    unsolved_at: float | None = None
+    was_lost: bool = False
+    trouble: str = ""
 
 
 class ServiceClient:
@@ -192,6 +217,7 @@ class ServiceClient:
 
     async def _create(self, body: dict[str, Any]) -> dict[str, Any]:
         deadline = self._clock() + self._solve_timeout
+        room = min(self._transport.timeout, _CREATE_ROOM, 0.4 * self._solve_timeout)
         calls = 0
         while True:
             calls += 1
@@ -200,7 +226,7 @@ class ServiceClient:
             except ServiceError as error:
                 refusal = _as_create_error(error)
             backoff = (_UNSENT_BACKOFF if refusal.code == NOT_SENT else _BUSY_BACKOFF) * 2 ** (calls - 1)
-            too_late = calls == _MAX_CREATE_CALLS or self._clock() + backoff >= deadline
+            too_late = calls == _MAX_CREATE_CALLS or self._clock() + backoff + room > deadline
             if refusal.reaction is not Reaction.SAME_CALL_LATER or too_late or self._closed:
                 raise refusal
             self._heed(refusal)
@@ -208,28 +234,67 @@ class ServiceClient:
             await self._sleep(backoff)
 
     async def _wait(self, task_id: int | str, challenge: Challenge) -> Result:
-        started = self._clock()
-        deadline = started + self._solve_timeout
-        trouble = ""
-        # However short the time-out, and however long the first wait that was learnt or set: one poll is always made.
+        waiting = _Waiting(task_id, challenge, self._clock())
+        deadline = waiting.since + self._solve_timeout
+        # When the last poll is due: the time after it is for its answer.
+        last = deadline - min(_LAST_ANSWER, 0.2 * self._solve_timeout)
+        # However long the first wait that was learnt or set: it leaves time for another poll, unless there is hardly any.
         delay = min(self._pacing.first(challenge.version), 0.8 * self._solve_timeout)
-        for polls in range(1, MAX_POLLS + 1):
-            if self._clock() + delay >= deadline:
+        for polls in range(MAX_POLLS):
+            await self._sleep(_fitted(delay, last - self._clock(), MAX_POLLS - polls))
+            data = await self._ask(waiting, deadline - self._clock())
+            if data is not None:
+                return self._solved(waiting, data)
+            if last - self._clock() < FLOOR:
                 break
-            await self._sleep(delay)
-            try:
-                data = await self._poll(task_id, deadline - self._clock())
-            except ServiceError as error:
-                other = _other_form(task_id) if error.code in NO_SUCH_TASK else None
-                data, trouble = {}, f"; last trouble: {error if other else self._survive(error)}"
-                task_id = other or task_id
-            if is_ready(data, self._api_key):
-                waited = self._clock() - started
-                self._pacing.learn(challenge.version, waited, at_first=polls == 1)
-                solution = read_solution(data, challenge, self._api_key)
-                return Result(solution, read_cost(data), round(waited * 1000))
-            delay = self._pacing.next(challenge.version, self._clock() - started)
-        raise ServiceError(SOLVE_TIMEOUT, f"not solved within {self._solve_timeout:g} s{trouble}")
+            delay = self._pacing.next(challenge.version, self._clock() - waiting.since)
+        raise ServiceError(SOLVE_TIMEOUT, f"not solved within {self._solve_timeout:g} s{waiting.trouble}")
+
+    async def _ask(self, waiting: _Waiting, within: float) -> dict[str, Any] | None:
+        """Poll once.
+
+        Returns:
+            The answer of a task that is ready; ``None``: to be asked again.
+        """
+        try:
+            data = await self._poll(waiting.task_id, within)
+        except ServiceError as error:
+            if error.code != NOT_READY:
+                self._note_trouble(waiting, error)
+                return None
+            data = {}
+        if is_ready(data, self._api_key):
+            return data
+        waiting.was_lost, waiting.unsolved_at = False, self._clock()
+        return None
+
+    def _note_trouble(self, waiting: _Waiting, error: ServiceError) -> None:
+        """Go on after a poll that failed, unless it tells of the task's own end."""
+        other = _other_form(waiting.task_id) if error.code in NO_SUCH_TASK else None
+        if not other:
+            is_lost = error.code == ANSWER_LOST or error.reaction is Reaction.SAME_CALL_LATER
+            if self._closed or not is_lost:
+                raise error
+            self._heed(error)
+            waiting.was_lost = True
+        waiting.task_id = other or waiting.task_id
+        waiting.trouble = f"; last trouble: {error}"
+
+    def _solved(self, waiting: _Waiting, data: dict[str, Any]) -> Result:
+        waited = self._clock() - waiting.since
+        self._learn(waiting, waited)
+        solution = read_solution(data, waiting.challenge, self._api_key)
+        return Result(solution, read_cost(data), round(waited * 1000))
+
+    def _learn(self, waiting: _Waiting, waited: float) -> None:
+        """Take the wait for the time of the solving as far as an answered poll before it says that it was unsolved then."""
+        version = waiting.challenge.version
+        if waiting.was_lost:
+            return
+        if waiting.unsolved_at is None:
+            self._pacing.learn(version, waited, at_first=True)
+        else:
+            self._pacing.learn(version, min(waited, waiting.unsolved_at - waiting.since + 2 * FLOOR))
 
     async def _poll(self, task_id: int | str, within: float) -> dict[str, Any]:
         try:
@@ -240,14 +305,6 @@ class ServiceClient:
             raise
         self._on_poll()
         return data
-
-    def _survive(self, error: ServiceError) -> ServiceError:
-        """Go on polling after this error, unless it tells of the task's own end."""
-        lost = error.code == ANSWER_LOST or error.reaction is Reaction.SAME_CALL_LATER
-        if self._closed or not lost:
-            raise error
-        self._heed(error)
-        return error
 
     def _heed(self, error: ServiceError) -> None:
         if error.code in SLOW_DOWN:
@@ -286,6 +343,22 @@ class ServiceClient:
     def _note_banned(self, error: ServiceError, proxy: Proxy | None) -> None:
         if proxy is not None and error.code == PROXY_BANNED:
             self._banned_proxies.add(proxy)
+
+
+def _fitted(delay: float, left: float, polls_left: int) -> float:
+    """The wait before a poll, made to fit.
+
+    Half of the polls are made at the pace that was chosen; the other half lasts until the last one is due, however far
+    that is. None is made that would leave the last one no room: its task may be ready by then, and is paid for.
+
+    Args:
+        delay: Seconds that were chosen.
+        left: Seconds until the last poll is due.
+        polls_left: How many may still be made, this one included.
+    """
+    if polls_left <= MAX_POLLS // 2:
+        delay = max(delay, left / polls_left)
+    return left if left < delay + FLOOR else delay
 
 
 def _other_form(task_id: int | str) -> int | None:

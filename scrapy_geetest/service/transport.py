@@ -101,7 +101,7 @@ class Transport:
         if reactor is None:
             from twisted.internet import reactor
         self.base_url = check_base_url(base_url)
-        self._timeout = timeout
+        self.timeout = timeout
         self._settle = settle
         self._max_bytes = max_bytes
         self._reactor: Any = reactor
@@ -132,7 +132,7 @@ class Transport:
         """
         if self._refusal is not None:
             raise NotSentError(self._refusal)
-        seconds = self._timeout if within is None else max(0.0, min(self._timeout, within))
+        seconds = self.timeout if within is None else max(0.0, min(self.timeout, within))
         exchange = Exchange(self._max_bytes, self._discarded)
         payload = json.dumps(body).encode()
         running = Deferred.fromCoroutine(self._exchange(exchange, f"{self.base_url}/{method}", payload, read))
