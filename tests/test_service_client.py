@@ -336,6 +336,32 @@ def test_a_create_task_whose_answer_is_lost_is_sent_once(answer: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("answer", "advice"),
+    [
+        (b"<html>welcome", "Check GEETEST_API_URL and the network"),
+        (ConnectionLost(), "Check GEETEST_API_URL and the network"),
+        ((404, b"<html>"), "Check GEETEST_API_URL: what answers there does not speak"),
+        ((301, b""), "Check GEETEST_API_URL: what answers there does not speak"),
+        ((405, b""), "Check GEETEST_API_URL: what answers there does not speak"),
+        ((429, b""), "Lower GEETEST_MAX_CONCURRENT_SOLVES"),
+        (error("ERROR_OF_TOMORROW"), "Look the code up"),
+    ],
+    ids=repr,
+)
+def test_a_wrong_url_is_what_the_advice_is_about(answer: Any, advice: str) -> None:
+    """No call but createTask costs anything, so that no other points to the bill."""
+    assert failing(Service([answer]).client.balance()).advice.startswith(advice)
+
+
+@pytest.mark.parametrize("answer", [b"<html>welcome", ConnectionLost(), (503, b"")], ids=repr)
+def test_a_lost_create_task_points_to_the_bill(answer: Any) -> None:
+    """And to the URL, since a server that speaks something else answers like that as well."""
+    advice = failing(Service([answer]).client.create_task(TASK)).advice
+    assert advice.startswith("Compare the tasks with the bill")
+    assert "GEETEST_API_URL" in advice
+
+
+@pytest.mark.parametrize(
     "answer",
     [
         REFUSED,
@@ -439,6 +465,24 @@ def test_a_fatal_answer_reaches_a_call_that_waits_to_repeat() -> None:
     assert (failure.code, failure.sent) == ("ERROR_ZERO_BALANCE", False)
     assert service.methods == ["createTask", "getBalance"]
     assert len(service.slept) == 1
+
+
+@pytest.mark.parametrize("description", ["no money", None])
+def test_a_task_that_is_not_asked_for_any_more_is_named(description: str | None) -> None:
+    """After another call's fatal answer: it was paid for, and nobody will fetch its solution."""
+    service = Service([PROCESSING, error("ERROR_ZERO_BALANCE", description)])
+
+    async def sleep(seconds: float) -> None:
+        service.clock.advance(seconds)
+        if len(service.calls) == 1:
+            with pytest.raises(ServiceError):
+                await service.client.create_task(TASK)
+
+    service.client._sleep = sleep
+    failure = failing(service.client.result(5, V3))
+    words = "; ".join(filter(None, (description, "its task was paid for and is abandoned")))
+    assert str(failure) == f"ERROR_ZERO_BALANCE: {words} (task 5)"
+    assert (failure.sent, failure.reaction) == (False, Reaction.STOP_CRAWL)
 
 
 @pytest.mark.parametrize("call", ["create_task", "result"])

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scrapy_geetest.service.errors import (
     ADVICE,
     CLOSE_REASONS,
+    CREATE_LOST_ADVICE,
     REACTIONS,
     Reaction,
     ServiceError,
@@ -57,8 +58,8 @@ def test_every_code_that_stops_the_crawl_has_a_close_reason() -> None:
 
 def test_every_code_comes_with_advice() -> None:
     """One sentence, for unknown codes and statuses as well."""
-    for code in (*REACTIONS, "ERROR_OF_TOMORROW"):
-        advice = ServiceError(code).advice
+    codes = (*REACTIONS, "ERROR_OF_TOMORROW", "HTTP_302", "HTTP_404")
+    for advice in (CREATE_LOST_ADVICE, *(ServiceError(code).advice for code in codes)):
         assert advice.endswith(".")
         assert len(advice) < 120
         assert "\n" not in advice

@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 
 from scrapy_geetest.config import API_KEY_VARIABLE, Config
 from scrapy_geetest.service.client import ServiceClient
-from scrapy_geetest.service.errors import ADVICE, ServiceError
+from scrapy_geetest.service.errors import ServiceError
 from scrapy_geetest.service.pacing import Pacing
 from scrapy_geetest.service.transport import Transport
 
@@ -46,7 +46,7 @@ def run(arguments: Sequence[str], settings: Settings) -> int:
     try:
         balance = _on_reactor(config)
     except ServiceError as error:
-        return _fail(". ".join(filter(None, (str(error).rstrip("."), ADVICE.get(error.code)))))
+        return _fail(f"{str(error).rstrip('.')}. {error.advice}")
     sys.stdout.write(f"{balance}\n")
     return 0
 

@@ -18,6 +18,7 @@ from scrapy_geetest.service.answers import (
 )
 from scrapy_geetest.service.errors import (
     ANSWER_LOST,
+    CREATE_LOST_ADVICE,
     NO_SUCH_METHOD,
     NO_SUCH_TASK,
     NOT_READY,
@@ -177,15 +178,16 @@ class ServiceClient:
             challenge: What was sent.
 
         Raises:
-            ServiceError: It has failed, or ``SOLVE_TIMEOUT``.
+            ServiceError: It has failed, or ``SOLVE_TIMEOUT``; or, not ``sent``, it is abandoned, since no call may be made.
         """
         proxy = self._proxies.pop(task_id, None)
         try:
             return await self._wait(task_id, challenge)
         except ServiceError as error:
-            error.task_id = task_id
             self._note_banned(error, proxy)
-            raise
+            failure = error if error.sent else _abandoned(error)
+            failure.task_id = task_id
+            raise failure from None
 
     async def balance(self) -> Decimal:
         """The account's balance, in the service's currency.
@@ -369,5 +371,14 @@ def _other_form(task_id: int | str) -> int | None:
 def _as_create_error(error: ServiceError) -> ServiceError:
     """A server that broke down over a createTask may have created the task: its answer counts as lost."""
     if error.code.startswith("HTTP_5"):
-        return ServiceError(ANSWER_LOST, f"{error.code.replace('_', ' ')}, {error.description}")
+        description = f"{error.code.replace('_', ' ')}, {error.description}"
+        return ServiceError(ANSWER_LOST, description, advice=CREATE_LOST_ADVICE)
+    if error.code == ANSWER_LOST:
+        error.advice = CREATE_LOST_ADVICE
     return error
+
+
+def _abandoned(error: ServiceError) -> ServiceError:
+    """The error of a call that was not made any more for a task that was created: it says so, for whoever reads the bill."""
+    told = "; ".join(filter(None, (error.description, "its task was paid for and is abandoned")))
+    return ServiceError(error.code, told, sent=False)

@@ -123,12 +123,19 @@ ADVICE: Mapping[str, str] = MappingProxyType(
         TOO_MUCH_REQUESTS: "Lower GEETEST_MAX_CONCURRENT_SOLVES, or raise GEETEST_POLL_INTERVAL.",
         "HTTP_429": "Lower GEETEST_MAX_CONCURRENT_SOLVES, or raise GEETEST_POLL_INTERVAL.",
         NOT_SENT: "Check GEETEST_API_URL and the network: the service could not be reached, and nothing was sent.",
-        ANSWER_LOST: "Compare the task count with the bill: the service may have charged for a task it never confirmed.",
+        ANSWER_LOST: "Check GEETEST_API_URL and the network: the service's answer was lost, or is none.",
         BAD_ANSWER: "Check that GEETEST_API_URL speaks CapMonster Cloud's protocol.",
         SOLVE_TIMEOUT: "Raise GEETEST_SOLVE_TIMEOUT if the service is merely slow.",
     }
 )
-"""What a person should do about a code: one sentence, for log lines."""
+"""What a person should do about a code, for log lines."""
+CREATE_LOST_ADVICE = (
+    "Compare the tasks with the bill: one may be charged and unknown here. If it recurs, check GEETEST_API_URL."
+)
+"""For an ``ANSWER_LOST`` of createTask, the only call that costs money."""
+
+_WRONG_URL = re.compile(r"HTTP_[34]\d\d")
+_WRONG_URL_ADVICE = "Check GEETEST_API_URL: what answers there does not speak CapMonster Cloud's protocol."
 _DEFAULT_ADVICE = "Look the code up in the service's documentation."
 
 _CODE = re.compile(r"[A-Z0-9_]{1,64}")
@@ -146,6 +153,7 @@ class ServiceError(Exception):
         reaction: What the crawl does about it.
         sent: ``False``: the service never got this call.
         cost_millionths: What the task cost all the same, as far as the service says so.
+        advice: What a person should do about it.
     """
 
     def __init__(
@@ -156,6 +164,7 @@ class ServiceError(Exception):
         task_id: int | str | None = None,
         sent: bool = True,
         cost_millionths: int = 0,
+        advice: str | None = None,
     ) -> None:
         super().__init__(code, description)
         self.code = code
@@ -164,6 +173,7 @@ class ServiceError(Exception):
         self.reaction = REACTIONS.get(code, Reaction.FAILED)
         self.sent = sent
         self.cost_millionths = cost_millionths
+        self.advice = advice or _advice(code)
 
     @property
     def close_reason(self) -> str | None:
@@ -175,14 +185,14 @@ class ServiceError(Exception):
         """Whether the service documents that it bills this error like a solved task."""
         return self.code == "ERROR_TOKEN_EXPIRED"
 
-    @property
-    def advice(self) -> str:
-        """What a person should do about it."""
-        return ADVICE.get(self.code, _DEFAULT_ADVICE)
-
     def __str__(self) -> str:
         text = f"{self.code}: {self.description}" if self.description else self.code
         return text if self.task_id is None else f"{text} (task {self.task_id})"
+
+
+def _advice(code: str) -> str:
+    # A status is a code of its own only where the body holds no error: any other server answers like that.
+    return ADVICE.get(code) or (_WRONG_URL_ADVICE if _WRONG_URL.fullmatch(code) else _DEFAULT_ADVICE)
 
 
 def clean_code(code: object, secret: str) -> str:
