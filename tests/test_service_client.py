@@ -559,6 +559,46 @@ def test_a_service_that_takes_no_reports_is_told_none_and_goes_on() -> None:
     assert service.methods == ["reportIncorrectTokenCaptcha", "createTask"]
 
 
+async def test_over_sockets_another_report_does_not_undo_that_none_is_taken() -> None:
+    """Two are under way when the first is told that there is no such call; the other one's failure changes nothing."""
+    held: list[Any] = []
+    async with serving(lambda transport, _: held.append(transport)) as server:
+        client = client_of(server.url)
+        first, second = (asyncio.ensure_future(client.report_incorrect(number)) for number in (1, 2))
+        await server.until(lambda server: len(server.received) == 2)
+        reply(held[0], error("ERROR_NO_SUCH_METHOD"))
+        with pytest.raises(ServiceError, match="ERROR_NO_SUCH_METHOD"):
+            await first
+        reply(held[1], b"", 503)
+        with pytest.raises(ServiceError, match="HTTP_503"):
+            await second
+        with pytest.raises(ServiceError, match="takes no reports"):
+            await client.report_incorrect(3)
+        await client.close()
+        assert len(server.received) == 2
+
+
+@pytest.mark.parametrize("call", ["balance", "report"])
+@pytest.mark.parametrize(
+    "answer", [(403, b"<html>CDN"), (401, b""), (402, b""), error("ERROR_NO_SUCH_METHOD")], ids=repr
+)
+def test_a_call_that_solving_does_without_stops_nothing(call: str, answer: Any) -> None:
+    """A service may lack it, and what stands before the service may withhold it."""
+    service = Service([answer, CREATED])
+    failing(service.client.balance() if call == "balance" else service.client.report_incorrect(7))
+    assert now(service.client.create_task(TASK)) == 407533072
+
+
+@pytest.mark.parametrize("call", ["balance", "report"])
+@pytest.mark.parametrize("answer", [error("ERROR_KEY_DOES_NOT_EXIST"), (402, {"errorId": 1})], ids=repr)
+def test_the_services_own_word_stops_all_calls_whichever_it_answers(call: str, answer: Any) -> None:
+    """It is about the account."""
+    service = Service([answer, CREATED])
+    failing(service.client.balance() if call == "balance" else service.client.report_incorrect(7))
+    assert not failing(service.client.create_task(TASK)).sent
+    assert len(service.calls) == 1
+
+
 def test_a_failed_report_is_one_call() -> None:
     """It is not worth another."""
     service = Service([(503, b"")])

@@ -15,6 +15,7 @@ from scrapy_geetest.service.answers import (
     read_cost,
     read_solution,
     read_task_id,
+    tells_error,
 )
 from scrapy_geetest.service.errors import (
     ANSWER_LOST,
@@ -193,9 +194,9 @@ class ServiceClient:
         """The account's balance, in the service's currency.
 
         Raises:
-            ServiceError: The call failed.
+            ServiceError: The call failed. That a service knows no such call stops no other call.
         """
-        return read_balance(await self._call("getBalance", {}))
+        return read_balance(await self._call("getBalance", {}, optional=True))
 
     async def report_incorrect(self, task_id: int | str) -> None:
         """Tell the service that a site refused a solution. No refund is promised.
@@ -209,7 +210,9 @@ class ServiceClient:
             await self._call("reportIncorrectTokenCaptcha", {"taskId": task_id}, optional=True)
         except ServiceError as error:
             error.task_id = task_id
-            self._can_report = error.code != NO_SUCH_METHOD
+            # Only ever turned off: another report that is under way at the same time may end otherwise.
+            if error.code == NO_SUCH_METHOD:
+                self._can_report = False
             raise
 
     async def close(self) -> None:
@@ -330,7 +333,10 @@ class ServiceClient:
         try:
             return read_answer(answer, self._api_key)
         except ServiceError as error:
-            if error.reaction is Reaction.STOP_CRAWL and not (optional and error.code == NO_SUCH_METHOD):
+            # A call that solving does without stops the others by the service's own word about the account only: the call
+            # may be unknown, or withheld by something before the service.
+            is_own_word = tells_error(answer) and error.code != NO_SUCH_METHOD
+            if error.reaction is Reaction.STOP_CRAWL and (is_own_word or not optional):
                 self._stop(error)
             raise
 
