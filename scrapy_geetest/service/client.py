@@ -17,6 +17,7 @@ from scrapy_geetest.service.answers import (
     read_task_id,
     tells_error,
 )
+from scrapy_geetest.service.discretion import discreet
 from scrapy_geetest.service.errors import (
     ANSWER_LOST,
     CREATE_LOST_ADVICE,
@@ -98,7 +99,7 @@ class ServiceClient:
     also one that waits for its turn at that moment, ends with that error.
 
     Args:
-        api_key: The client key. It is in the bodies of the calls and nowhere else.
+        api_key: The client key. It is in the bodies of the calls, and in nothing that an exception leads to.
         transport: Makes one call.
         pacing: Tells when to poll.
         sleep: Waits for some seconds. What it raises ends the call that waits.
@@ -147,6 +148,7 @@ class ServiceClient:
         """
         self._refuse_after_fatal()
 
+    @discreet
     async def create_task(self, task: Task) -> int | str:
         """Have a task solved; from here on it may cost money.
 
@@ -171,6 +173,7 @@ class ServiceClient:
             self._proxies[task_id] = task.proxy
         return task_id
 
+    @discreet
     async def result(self, task_id: int | str, challenge: Challenge) -> Result:
         """Wait until a task is solved.
 
@@ -190,6 +193,7 @@ class ServiceClient:
             failure.task_id = task_id
             raise failure from None
 
+    @discreet
     async def balance(self) -> Decimal:
         """The account's balance, in the service's currency.
 
@@ -198,6 +202,7 @@ class ServiceClient:
         """
         return read_balance(await self._call("getBalance", {}, optional=True))
 
+    @discreet
     async def report_incorrect(self, task_id: int | str) -> None:
         """Tell the service that a site refused a solution. No refund is promised.
 
