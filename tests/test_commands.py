@@ -6,9 +6,11 @@ import ast
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,7 @@ from scrapy.settings import Settings
 from scrapy_geetest import GeetestSite
 from scrapy_geetest.commands import Command, balance, inspect_page, run_sandbox
 from scrapy_geetest.config import Config
+from scrapy_geetest.service.answers import read_balance
 from scrapy_geetest.service.errors import ServiceError
 
 if TYPE_CHECKING:
@@ -70,17 +73,20 @@ class Project:
 
     def run(self, *arguments: str) -> tuple[int, str, str]:
         """Exit code, output, messages."""
-        environment = {name: value for name, value in os.environ.items() if name != "CAPMONSTER_API_KEY"}
-        done = subprocess.run(
+        with self.start(*arguments) as running:
+            text, messages = running.communicate(timeout=100)
+        return running.returncode, text, messages
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """The command, running."""
+        return subprocess.Popen(
             [sys.executable, "-m", "scrapy", "geetest", *arguments],
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
             cwd=self.root,
-            env=environment,
-            check=False,
-            timeout=100,
+            env={name: value for name, value in os.environ.items() if name != "CAPMONSTER_API_KEY"},
         )
-        return done.returncode, done.stdout, done.stderr
 
 
 @pytest.fixture
@@ -292,6 +298,30 @@ def test_the_balance(project: Project, sandbox: Sandbox) -> None:
     sandbox.reset(balance=12.25)
     project.set(GEETEST_API_KEY=sandbox.api_key, GEETEST_API_URL=sandbox.service_url)
     assert project.run("balance") == (0, "12.25\n", "")
+
+
+@pytest.mark.parametrize(("told", "printed"), [(0.0000001, "0.0000001\n"), (1e17, "100000000000000000\n")])
+def test_a_balance_is_printed_in_digits(
+    told: float, printed: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However small or large: scripts read it."""
+    monkeypatch.setattr(balance, "_on_reactor", lambda _: read_balance({"balance": told}))
+    assert balance.run([], Settings({"GEETEST_API_KEY": "k"})) == 0
+    assert capsys.readouterr().out == printed
+
+
+def test_an_interrupted_balance(project: Project, sandbox: Sandbox) -> None:
+    """Ctrl-C while the service does not answer: one line, no traceback."""
+    sandbox.reset(faults={"getBalance": ["hang"]})
+    project.set(GEETEST_API_KEY=sandbox.api_key, GEETEST_API_URL=sandbox.service_url)
+    with project.start("balance") as running:
+        deadline = time.monotonic() + 60.0
+        while sandbox.books()["calls"].get("getBalance") is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        running.send_signal(signal.SIGINT)
+        assert running.communicate(timeout=60.0) == ("", "scrapy geetest balance: interrupted\n")
+    assert running.returncode == 1
 
 
 def test_no_balance_with_a_wrong_key(project: Project, sandbox: Sandbox) -> None:

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
     from scrapy.settings import Settings
 
-EXIT_CODES = "Exit codes: 0 the balance was printed, 1 there is no key, or the service gave no balance."
+EXIT_CODES = (
+    "Exit codes: 0 the balance was printed, 1 there is no key, the service gave no balance, or Ctrl-C came first."
+)
 
 
 def run(arguments: Sequence[str], settings: Settings) -> int:
@@ -47,7 +49,9 @@ def run(arguments: Sequence[str], settings: Settings) -> int:
         balance = _on_reactor(config)
     except ServiceError as error:
         return _fail(f"{str(error).rstrip('.')}. {error.advice}")
-    sys.stdout.write(f"{balance}\n")
+    except KeyboardInterrupt:
+        return _fail("interrupted")
+    sys.stdout.write(f"{balance:f}\n")
     return 0
 
 
@@ -57,7 +61,12 @@ def _fail(message: str) -> int:
 
 
 def _on_reactor(config: Config) -> Decimal:
-    """Run the reactor for one call."""
+    """Run the reactor for one call.
+
+    Raises:
+        KeyboardInterrupt: A signal has stopped the reactor before the answer came.
+        ServiceError: The call failed.
+    """
     from twisted.internet import reactor
 
     running: Any = reactor
@@ -69,6 +78,8 @@ def _on_reactor(config: Config) -> Decimal:
 
     running.callWhenRunning(start)
     running.run()
+    if not outcomes:
+        raise KeyboardInterrupt
     [outcome] = outcomes
     if isinstance(outcome, Failure):
         outcome.raiseException()
