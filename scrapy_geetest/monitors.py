@@ -17,14 +17,18 @@ import logging
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from scrapy import signals
+from scrapy.exceptions import DontCloseSpider
+from scrapy.utils.defer import deferred_from_coro, maybe_deferred_to_future
 from spidermon import Monitor, MonitorSuite, monitors
 from spidermon.contrib.monitors.mixins.spider import SpiderMonitorMixin
+from twisted.internet.defer import succeed
 
 from scrapy_geetest.middleware import GeetestMiddleware
 from scrapy_geetest.service.errors import ServiceError
 
 if TYPE_CHECKING:
     from scrapy.crawler import Crawler
+    from twisted.internet.defer import Deferred
     from typing_extensions import Self
 
 logger = logging.getLogger(__name__)
@@ -33,18 +37,40 @@ MILLION = 1_000_000
 
 
 class BalanceStat:
-    """An extension that asks for the account's balance when the spider opens: ``geetest/balance_millionths``."""
+    """An extension that asks for the account's balance when the spider opens: ``geetest/balance_millionths``.
+
+    The crawl does not wait for the answer, except at its end: the monitors read the figure when the spider is closed.
+    """
 
     def __init__(self, crawler: Crawler) -> None:
         self._crawler = crawler
+        self._asking: Deferred[None] = succeed(None)
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         extension = cls(crawler)
         crawler.signals.connect(extension.spider_opened, signals.spider_opened)
+        crawler.signals.connect(extension.spider_idle, signals.spider_idle)
+        crawler.signals.connect(extension.spider_closed, signals.spider_closed)
         return extension
 
-    async def spider_opened(self) -> None:
+    def spider_opened(self) -> None:
+        self._asking = deferred_from_coro(self._ask())
+
+    def spider_idle(self) -> None:
+        """Keep a crawl that is done sooner than the service answers; the call's time-out bounds that.
+
+        Raises:
+            DontCloseSpider: There is no answer yet.
+        """
+        if not self._asking.called:
+            raise DontCloseSpider
+
+    async def spider_closed(self) -> None:
+        """Leave nothing running: of a crawl that is closed before the answer came, the middleware ends the call."""
+        await maybe_deferred_to_future(self._asking)
+
+    async def _ask(self) -> None:
         """Ask once; a service that does not answer is logged, and its monitor will say that the figure is missing."""
         middleware = self._crawler.get_downloader_middleware(GeetestMiddleware)
         if middleware is None or self._crawler.stats is None:
@@ -69,9 +95,11 @@ class _GeetestMonitor(Monitor, SpiderMonitorMixin):  # type: ignore[misc]  # Spi
             self.skipTest(f"{self.setting} is not set")
         return float(limit)
 
-    def stat(self, name: str) -> int:
-        """One of the ``geetest/…`` statistics."""
-        return int(self.data.stats.get(f"geetest/{name}", 0))
+    def stat(self, name: str, reason: str = "the plugin was not active in this crawl; is there a key?") -> int:
+        """One of the ``geetest/…`` statistics; without it, the monitor fails for that reason."""
+        if f"geetest/{name}" not in self.data.stats:
+            self.fail(f"geetest/{name} is missing: {reason}")
+        return int(self.data.stats[f"geetest/{name}"])
 
 
 @monitors.name("GeeTest: refused solutions")
@@ -115,11 +143,9 @@ class BalanceMonitor(_GeetestMonitor):
     setting = "GEETEST_MONITOR_MIN_BALANCE"
 
     def test_balance(self) -> None:
-        limit = self.limit()
-        self.assertIn(
-            "geetest/balance_millionths", self.data.stats, "the balance is not known: enable the extension BalanceStat"
-        )
-        left = (self.stat("balance_millionths") - self.stat("cost_millionths")) / MILLION
+        limit, cost = self.limit(), self.stat("cost_millionths")
+        unknown = "enable the extension BalanceStat, or see in the log why the balance could not be had"
+        left = (self.stat("balance_millionths", unknown) - cost) / MILLION
         self.assertGreaterEqual(left, limit, f"{left:.4f} is left on the account ({self.setting} = {limit:g})")
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import time
 from collections import Counter
+from importlib.util import find_spec
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +19,21 @@ from scrapy_geetest.bulletin import Bulletin
 from scrapy_geetest.stats import Stats
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+    from decimal import Decimal
 
     from scrapy.http import Response
 
     from scrapy_geetest.sandbox import Sandbox
+
+SEARCH = "/v3/search?q=rope"
+
+
+def spidermon(test: Callable[..., Any]) -> Any:
+    """A test of the monitors."""
+    missing = pytest.mark.skipif(find_spec("spidermon") is None, reason="the extra [spidermon] is not installed")
+    own = "ignore:Spider.log:scrapy.exceptions.ScrapyDeprecationWarning"
+    return missing(pytest.mark.filterwarnings(own)(test))
 
 
 def _sites(sandbox: Sandbox) -> list[dict[str, Any]]:
@@ -114,7 +127,7 @@ async def test_a_spider_that_waits_is_told_that_the_crawl_ends(sandbox: Sandbox)
     assert stats["tasks_abandoned"] == 1
 
 
-@pytest.mark.filterwarnings("ignore:Spider.log:scrapy.exceptions.ScrapyDeprecationWarning")  # Spidermon's own
+@spidermon
 @pytest.mark.parametrize(
     ("limits", "failed"),
     [
@@ -127,24 +140,85 @@ async def test_monitors(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture, limits: dict[str, Any], failed: list[str]
 ) -> None:
     """Each compares a figure with its setting, and is skipped without one."""
-    pytest.importorskip("spidermon", reason="the extra [spidermon] is not installed")
-    caplog.set_level(logging.INFO)
     sandbox.reset(solve_seconds=0.1, wrong=1)
-    await crawl(
-        lambda _: [Request(f"{sandbox.url}/v3/search?q=rope")],
-        **_settings(sandbox),
+    told = await _monitored(sandbox, caplog, **{f"GEETEST_MONITOR_{name}": value for name, value in limits.items()})
+    assert told.count("... FAIL") == len(failed)
+    assert told.count("... SKIPPED") == (0 if limits else 4)
+    for words in failed:
+        assert words in told
+
+
+async def _monitored(sandbox: Sandbox, caplog: pytest.LogCaptureFixture, path: str = SEARCH, **settings: Any) -> str:
+    """What the monitors say of a crawl."""
+    caplog.set_level(logging.INFO)
+    outcome = await crawl(
+        lambda _: [Request(f"{sandbox.url}{path}")],
+        **{**_settings(sandbox), **settings},
         SPIDERMON_ENABLED=True,
         SPIDERMON_SPIDER_CLOSE_MONITORS=["scrapy_geetest.monitors.GeetestMonitorSuite"],
         EXTENSIONS={
             "spidermon.contrib.scrapy.extensions.Spidermon": 500,
             "scrapy_geetest.monitors.BalanceStat": 500,
         },
-        **{f"GEETEST_MONITOR_{name}": value for name, value in limits.items()},
     )
+    assert len(outcome.pages) == 1
     told = [record.getMessage() for record in caplog.records if "[Spidermon]" in record.getMessage()]
     assert sum("4 monitors in" in line for line in told) == 1
-    text = "\n".join(told)
-    assert text.count("... FAIL") == len(failed)
-    assert text.count("... SKIPPED") == (0 if limits else 4)
-    for words in failed:
-        assert words in text
+    return "\n".join(told)
+
+
+LIMITS = {f"GEETEST_MONITOR_{name}": 5 for name in ("MAX_REJECTED_SHARE", "MAX_GAVE_UP", "MAX_COST", "MIN_BALANCE")}
+
+
+@spidermon
+async def test_monitors_of_a_crawl_without_the_plugin(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+    """A deployment that lost its key fails its monitors, in words, not in a dump of all statistics."""
+    told = await _monitored(sandbox, caplog, "/plain/1", GEETEST_API_KEY="", **LIMITS)
+    assert told.count("... FAIL") == 4
+    assert "geetest/cost_millionths is missing: the plugin was not active in this crawl; is there a key?" in told
+    assert "downloader/request_count" not in told
+
+
+@spidermon
+async def test_the_balance_holds_up_no_crawl(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pages come before the service answers; the figure is there for the monitors all the same."""
+    came = asyncio.Event()
+    balance, received = GeetestMiddleware.balance, RecordingSpider.parse
+
+    async def late(middleware: GeetestMiddleware) -> Decimal:
+        await asyncio.wait_for(came.wait(), 30.0)
+        await asyncio.sleep(0.5)  # longer than the crawl still takes
+        return await balance(middleware)
+
+    def parse(spider: RecordingSpider, response: Response) -> None:
+        came.set()
+        received(spider, response)
+
+    monkeypatch.setattr(GeetestMiddleware, "balance", late)
+    monkeypatch.setattr(RecordingSpider, "parse", parse)
+    assert "... FAIL" not in await _monitored(sandbox, caplog, "/plain/1", **LIMITS)
+
+
+@spidermon
+async def test_a_balance_that_is_not_had_is_told_of(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+    """Its monitor fails, in words; the others judge as ever."""
+    sandbox.reset(faults={"getBalance": ["http-503"]})
+    told = await _monitored(sandbox, caplog, "/plain/1", **LIMITS)
+    assert told.count("... FAIL") == 1
+    assert "geetest/balance_millionths is missing: enable the extension BalanceStat, or see in the log" in told
+    assert "downloader/request_count" not in told
+
+
+@spidermon
+async def test_a_crawl_that_is_closed_leaves_the_balance(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+    """Its call ends with the client: the crawl does not wait for the time-out."""
+    sandbox.reset(faults={"getBalance": ["hang"]})
+    started = time.monotonic()
+    told = await _monitored(
+        sandbox, caplog, "/plain/1", GEETEST_REQUEST_TIMEOUT=60.0, CLOSESPIDER_PAGECOUNT=1, **LIMITS
+    )
+    assert time.monotonic() - started < 30
+    assert told.count("... FAIL") == 1
+    assert "the balance could not be had: ANSWER_LOST: the client is closed" in caplog.text
