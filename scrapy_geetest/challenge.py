@@ -131,7 +131,7 @@ def _texts(answer: Mapping[Any, Any]) -> Iterator[tuple[str, str]]:
         if not isinstance(text, str) or not text:
             continue
         if len(text) > _MAX_VALUE:
-            raise ValueError(f"the solution's {str(key)[:40]!r} is {len(text)} characters long")
+            raise ValueError(f"a value of the solution is {len(text)} characters long")
         yield str(key), text
 
 

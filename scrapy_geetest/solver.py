@@ -115,6 +115,7 @@ class Solver:
             except ServiceError as error:
                 if error.sent:  # what was refused before it was sent says nothing new
                     self._stats.count_with("tasks_failed", error.code)
+                    self._stats.count("cost_millionths", error.cost_millionths)
                 self._note(visit, error)
                 failures.append(error)
                 if error.reaction is not Reaction.FRESH_CHALLENGE or attempts >= self._config.max_attempts:
@@ -144,7 +145,7 @@ class Solver:
     async def _buy(self, visit: Visit, attempts: int) -> Solved:
         proxy, user_agent = self._proxy(visit), self._config.user_agent
         self._parking.check()
-        self._client.check()
+        self._client.check(proxy)
         self._breaker.check(visit)
         await self._budget.spend(visit)
         challenge = await self._fresh_challenge(visit)
@@ -265,13 +266,14 @@ class Solver:
         try:
             return proxy_of(visit.request)
         except ValueError as error:
-            raise SolveError(
-                f"The proxy of {visit} cannot be passed to the service (GEETEST_PASS_PROXY): {error}",
-                code="ERROR_PROXY_CREDENTIALS_INVALID_CHARACTER" if "%" in str(error) else "ERROR_PROXY_MISSING",
-                description=str(error),
-                task_id=None,
-                **visit.parts,
-            ) from None
+            reason = str(error)
+        raise SolveError(  # apart from the error, whose frames hold the password
+            f"The proxy of {visit} cannot be passed to the service (GEETEST_PASS_PROXY): {reason}",
+            code="ERROR_PROXY_CREDENTIALS_INVALID_CHARACTER" if "%" in reason else "ERROR_PROXY_MISSING",
+            description=reason,
+            task_id=None,
+            **visit.parts,
+        )
 
 
 def _solve_error(visit: Visit, failures: list[ServiceError], attempts: int) -> SolveError:

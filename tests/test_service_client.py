@@ -263,7 +263,7 @@ def test_a_ready_task_without_a_solution_keeps_its_cost_and_hides_the_key() -> N
     solution = {f"{KEY}!": "x" * 20_000}
     failure = failing(Service([{**READY, "solution": solution, "cost": "0.002"}]).client.result(9, V3))
     assert (failure.code, failure.cost_millionths) == ("BAD_ANSWER", 2000)
-    assert failure.description == "the task is ready, but the solution's '***!' is 20000 characters long"
+    assert failure.description == "the task is ready, but a value of the solution is 20000 characters long"
 
 
 def test_a_v3_task_answered_with_v4_keys_is_a_v4_solution() -> None:
@@ -516,6 +516,9 @@ def test_a_banned_proxy_is_never_used_again(while_polling: bool) -> None:  # noq
     again = failing(service.client.create_task(task))
     assert (again.code, again.sent) == ("ERROR_PROXY_BANNED", False)
     assert len(service.calls) == calls
+    with pytest.raises(ServiceError, match="refused this proxy before"):
+        service.client.check(PROXY)
+    service.client.check(None)
     now(service.client.create_task(TASK))
     now(service.client.create_task(Task(V3, "https://example.com/", proxy=Proxy("http", "other.example", 1))))
 

@@ -140,13 +140,18 @@ class ServiceClient:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._transport.base_url}>"
 
-    def check(self) -> None:
-        """Called before anything is done for the sake of a call.
+    def check(self, proxy: Proxy | None = None) -> None:
+        """Called before anything is done for the sake of a task.
+
+        Args:
+            proxy: That of the task.
 
         Raises:
-            ServiceError: An earlier answer has stopped all calls.
+            ServiceError: An earlier answer has stopped all calls, or those with this proxy.
         """
         self._refuse_after_fatal()
+        if proxy in self._banned_proxies:
+            raise ServiceError(PROXY_BANNED, "the service has refused this proxy before", sent=False)
 
     @discreet
     async def create_task(self, task: Task) -> int | str:
@@ -161,8 +166,7 @@ class ServiceClient:
             ServiceError: ``ANSWER_LOST`` if the task may exist all the same: its challenge must not be used again.
             ValueError: The task is not one that can be sent.
         """
-        if task.proxy in self._banned_proxies:
-            raise ServiceError(PROXY_BANNED, "the service has refused this proxy before", sent=False)
+        self.check(task.proxy)
         try:
             data = await self._create({"task": task.to_json()})
         except ServiceError as error:
