@@ -112,10 +112,9 @@ class Config:
         )
 
 
-SETTINGS = (
-    *(f"GEETEST_{attribute.name.upper()}" for attribute in fields(Config)),
-    *(f"GEETEST_DETECT_{kind}" for kind in ("CSS", "XPATH", "RE", "JMESPATH")),
-)
+DETECT_SETTINGS = ("GEETEST_DETECT_CSS", "GEETEST_DETECT_XPATH", "GEETEST_DETECT_RE", "GEETEST_DETECT_JMESPATH")
+"""Selectors for sites that name none of their own."""
+SETTINGS = (*(f"GEETEST_{attribute.name.upper()}" for attribute in fields(Config)), *DETECT_SETTINGS)
 """The names of all settings."""
 
 
@@ -233,13 +232,12 @@ def _several(selector: str) -> Any:
 
 
 def _default_rules(settings: BaseSettings) -> Rules:
-    def of(kind: str) -> Any:
-        value = settings.get(f"GEETEST_DETECT_{kind}") or ()
+    def of(name: str) -> Any:
+        value = settings.get(name) or ()
         return _several(value) if isinstance(value, str) else value
 
-    return Rules.compile(
-        css=of("CSS"), xpath=of("XPATH"), re=of("RE"), jmespath=of("JMESPATH"), status=(), source="GEETEST_DETECT_"
-    )
+    css, xpath, re, jmespath = map(of, DETECT_SETTINGS)
+    return Rules.compile(css=css, xpath=xpath, re=re, jmespath=jmespath, status=(), source="GEETEST_DETECT_")
 
 
 def _storage_uri(settings: BaseSettings) -> str:
