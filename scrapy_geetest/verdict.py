@@ -106,9 +106,10 @@ def _reading(visit: Visit) -> str:
     """How the last answer was read, for whoever has to find out whether it was read right."""
     response = visit.response
     assert response is not None  # noqa: S101  # it was judged
+    for hook in ("is_accepted", "is_challenge"):
+        if getattr(type(visit.site), hook) is not getattr(GeetestSite, hook):
+            return f"{hook} of site {visit.site.name} says so of its last answer, {response}"
     rule = visit.site.rules.match(response)
-    if rule is None or type(visit.site).is_accepted is not GeetestSite.is_accepted:
-        return f"its last answer, {response}, is none by is_accepted of site {visit.site.name}"
     told = f"its last answer, {response}, is a challenge page by {rule}"
     if not widgets_of(response):
         told += ", but carries no widget: if that is the page wanted, this rule matches too much"

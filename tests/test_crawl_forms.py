@@ -381,6 +381,16 @@ async def test_a_rule_that_matches_content_is_told(sandbox: Sandbox) -> None:
     assert "is a challenge page by css 'body', but carries no widget: if that is the page wanted" in str(error)
 
 
+@pytest.mark.parametrize(("hook", "says"), [("is_accepted", False), ("is_challenge", True)])
+async def test_a_hook_that_refuses_every_answer_is_told(sandbox: Sandbox, hook: str, says: bool) -> None:  # noqa: FBT001
+    """Where the site decides by a hook of its own, no rule is blamed."""
+    site = type("Doubtful", (GeetestSite,), {**_login_site(sandbox), hook: lambda *_: says})
+    outcome = await _crawl(sandbox, _search(sandbox, "rope"), site)
+    [error] = outcome.errors
+    assert isinstance(error, SolutionRejected)
+    assert f"{hook} of site login says so of its last answer, <200 " in str(error)
+
+
 async def test_failure_can_pass_the_page_on(sandbox: Sandbox) -> None:
     """``GEETEST_ON_FAILURE = "pass"``: the challenge page reaches the callback, flagged."""
     sandbox.reset(solve_seconds=0.1, faults={"createTask": ["ERROR_CAPTCHA_UNSOLVABLE"]})
