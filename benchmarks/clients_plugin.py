@@ -10,12 +10,12 @@ from scrapy.utils.defer import maybe_deferred_to_future
 from scrapy.utils.reactor import install_reactor
 
 from benchmarks.clients_child import Log, Plan, run
+from scrapy_geetest._services.client import ServiceClient
+from scrapy_geetest._services.errors import ServiceError
+from scrapy_geetest._services.pacing import Pacing
+from scrapy_geetest._services.task import Task
+from scrapy_geetest._services.transport import Transport
 from scrapy_geetest.challenge import V4Challenge
-from scrapy_geetest.service.client import ServiceClient
-from scrapy_geetest.service.errors import ServiceError
-from scrapy_geetest.service.pacing import Pacing
-from scrapy_geetest.service.task import Task
-from scrapy_geetest.service.transport import Transport
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred

@@ -15,8 +15,8 @@ from scrapy.http import HtmlResponse
 from benchmarks.detect_pages import HOSTILE, ORDINARY
 from benchmarks.detect_peer import NAME, Peer, look, looks_like_id
 from benchmarks.report import Ratio, Table
-from scrapy_geetest.detection import widgets_of
-from scrapy_geetest.page.widget import find_widgets, may_carry
+from scrapy_geetest._pages.rules import widgets_of
+from scrapy_geetest._pages.widget import find_widgets, may_carry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from scrapy_geetest.version import __version__
+from scrapy_geetest._version import __version__
 
 if TYPE_CHECKING:
     from scrapy_geetest.addon import Addon

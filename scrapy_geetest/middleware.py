@@ -19,17 +19,17 @@ from scrapy import signals as scrapy_signals
 from scrapy.exceptions import IgnoreRequest, NotConfigured
 from scrapy.http.request import NO_CALLBACK
 
-from scrapy_geetest.assembly import assemble
-from scrapy_geetest.config import API_KEY_VARIABLE, Config
+from scrapy_geetest._attempt.assembly import assemble
+from scrapy_geetest._attempt.context import Visit
+from scrapy_geetest._attempt.outcome import stopped
+from scrapy_geetest._attempt.sending import once_more
+from scrapy_geetest._attempt.state import META_KEY, RequestState, clear, is_inner, original, with_state
+from scrapy_geetest._attempt.verdict import judge
+from scrapy_geetest._crawl.downloads import is_left_alone
+from scrapy_geetest._crawl.parking import Stopping
 from scrapy_geetest.exceptions import GeetestError, SubmissionError
-from scrapy_geetest.inner import is_left_alone
-from scrapy_geetest.outcome import stopped
-from scrapy_geetest.parking import Stopping
-from scrapy_geetest.resending import once_more
+from scrapy_geetest.settings import API_KEY_VARIABLE, Config
 from scrapy_geetest.site import find_site
-from scrapy_geetest.state import META_KEY, RequestState, clear, is_inner, original, with_state
-from scrapy_geetest.verdict import judge
-from scrapy_geetest.visit import Visit
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable

@@ -23,8 +23,8 @@ from spidermon import Monitor, MonitorSuite, monitors
 from spidermon.contrib.monitors.mixins.spider import SpiderMonitorMixin
 from twisted.internet.defer import succeed
 
+from scrapy_geetest._services.errors import ServiceError
 from scrapy_geetest.middleware import GeetestMiddleware
-from scrapy_geetest.service.errors import ServiceError
 
 if TYPE_CHECKING:
     from scrapy.crawler import Crawler

@@ -17,14 +17,14 @@ from scrapy.utils.defer import maybe_deferred_to_future
 from scrapy.utils.misc import load_object
 from twisted.internet.defer import Deferred
 
+from scrapy_geetest._attempt.state import RequestState
+from scrapy_geetest._crawl.identity import proxy_key
+from scrapy_geetest._pages.register import RegisterError, parse_register
+from scrapy_geetest._pages.rules import Rules, widgets_of
+from scrapy_geetest._site_attributes import RULES
+from scrapy_geetest._submission import plan
+from scrapy_geetest._url_pattern import UrlPattern
 from scrapy_geetest.challenge import Challenge, Solution, V3Solution, V4Challenge, solution_values
-from scrapy_geetest.detection import Rules, widgets_of
-from scrapy_geetest.identity import proxy_key
-from scrapy_geetest.register import RegisterError, parse_register
-from scrapy_geetest.site_rules import RULES
-from scrapy_geetest.state import RequestState
-from scrapy_geetest.submission import plan
-from scrapy_geetest.url_pattern import UrlPattern
 
 if TYPE_CHECKING:
     from scrapy.http import Response

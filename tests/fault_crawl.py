@@ -162,12 +162,12 @@ async def _run(cell: Cell, sandbox: Sandbox) -> Run:
 def quick() -> Iterator[None]:
     """The waits that the service's documentation asks for, shortened: the sandbox's service is told as much."""
     names = {
-        "config.FLOOR": 0.2,
-        "service.client.FLOOR": 0.2,
-        "service.pacing.FLOOR": 0.2,
-        "service.client._UNSENT_BACKOFF": 0.05,
-        "service.client._BUSY_BACKOFF": 0.05,
-        "solver.CHALLENGE_PAUSE": 0.05,
+        "settings.FLOOR": 0.2,
+        "_services.client.FLOOR": 0.2,
+        "_services.pacing.FLOOR": 0.2,
+        "_services.client._UNSENT_BACKOFF": 0.05,
+        "_services.client._BUSY_BACKOFF": 0.05,
+        "_attempt.purchase.CHALLENGE_PAUSE": 0.05,
     }
     patches = [patch(f"scrapy_geetest.{name}", seconds) for name, seconds in names.items()]
     for one in patches:

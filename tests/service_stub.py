@@ -11,9 +11,9 @@ from treq.testing import StringStubbingResource, StubTreq
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from scrapy_geetest.service.client import ServiceClient
-from scrapy_geetest.service.pacing import Pacing
-from scrapy_geetest.service.transport import Transport
+from scrapy_geetest._services.client import ServiceClient
+from scrapy_geetest._services.pacing import Pacing
+from scrapy_geetest._services.transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine

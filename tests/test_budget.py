@@ -13,10 +13,10 @@ from scrapy.settings import Settings
 from scrapy.utils.defer import maybe_deferred_to_future
 
 from scrapy_geetest import BudgetExhausted, CircuitOpen, GeetestSite
-from scrapy_geetest.budget import Breaker, Budget
-from scrapy_geetest.config import Config
+from scrapy_geetest._attempt.context import Visit
+from scrapy_geetest._spending.budget import Breaker, Budget
+from scrapy_geetest.settings import Config
 from scrapy_geetest.stats import Stats
-from scrapy_geetest.visit import Visit
 
 
 def _visit(site: str = "a.test") -> Visit:

@@ -19,10 +19,10 @@ from reactor import settle
 from scrapy.settings import Settings
 
 from scrapy_geetest import GeetestSite
-from scrapy_geetest.commands import Command, balance, inspect_page, run_sandbox
-from scrapy_geetest.config import Config
-from scrapy_geetest.service.answers import read_balance
-from scrapy_geetest.service.errors import ServiceError
+from scrapy_geetest._services.answers import read_balance
+from scrapy_geetest._services.errors import ServiceError
+from scrapy_geetest.commands import Command, balance, inspect, sandbox
+from scrapy_geetest.settings import Config
 
 if TYPE_CHECKING:
     from scrapy_geetest.sandbox import Sandbox
@@ -96,7 +96,7 @@ def project(tmp_path: Path) -> Project:
 
 
 def _inspect(*arguments: str, **settings: Any) -> int:
-    return inspect_page.run(arguments, Settings(settings))
+    return inspect.run(arguments, Settings(settings))
 
 
 def test_a_file_with_a_widget(capsys: pytest.CaptureFixture[str]) -> None:
@@ -367,5 +367,5 @@ async def test_asking_for_the_balance_on_a_running_reactor(sandbox: Sandbox) -> 
 def test_the_sandbox_says_what_it_lacks(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Without its extra: exit code 1, and one line that says how to install it."""
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "geetest" else object())
-    assert run_sandbox.run([], Settings()) == 1
+    assert sandbox.run([], Settings()) == 1
     assert capsys.readouterr().err == "the sandbox needs geetest: pip install 'scrapy-geetest[sandbox]'\n"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from scrapy.settings import Settings
 
-from scrapy_geetest.config import Config
+from scrapy_geetest.settings import Config
 
 SITE = {"urls": ["shop.test"]}
 

@@ -15,7 +15,8 @@ from crawl import Crawl, crawl
 from scrapy import Request
 from scrapy.http import JsonRequest
 
-from scrapy_geetest import BudgetExhausted, CircuitOpen, SolutionRejected, SolveError, budget, signals
+from scrapy_geetest import BudgetExhausted, CircuitOpen, SolutionRejected, SolveError, signals
+from scrapy_geetest._spending import budget
 
 sys.path.insert(0, str(Path(__file__).parent / "proofs"))
 

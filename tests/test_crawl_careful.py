@@ -10,7 +10,7 @@ from scrapy import FormRequest, Request, signals
 from scrapy.http import JsonRequest
 
 from scrapy_geetest import GeetestError, GeetestSite, SolutionRejected, SolveError, SubmissionError
-from scrapy_geetest.state import RequestState, mark_submitted
+from scrapy_geetest._attempt.state import RequestState, mark_submitted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -295,7 +295,7 @@ async def test_refusals_are_not_reported_where_that_is_turned_off(sandbox: Sandb
 
 async def test_an_offline_challenge_is_never_bought(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """``"success": 0``: registered again later, and given up without a task."""
-    monkeypatch.setattr("scrapy_geetest.solver.CHALLENGE_PAUSE", 0.01)
+    monkeypatch.setattr("scrapy_geetest._attempt.purchase.CHALLENGE_PAUSE", 0.01)
     sandbox.reset(solve_seconds=0.1, offline="always")
     outcome = await _crawl(sandbox, _search(sandbox, "rope"), _login_site(sandbox))
     [error] = outcome.errors
@@ -308,7 +308,7 @@ async def test_an_offline_challenge_is_never_bought(sandbox: Sandbox, monkeypatc
 
 async def test_an_offline_challenge_is_registered_again(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """GeeTest was unreachable for a moment: the page is not lost."""
-    monkeypatch.setattr("scrapy_geetest.solver.CHALLENGE_PAUSE", 0.01)
+    monkeypatch.setattr("scrapy_geetest._attempt.purchase.CHALLENGE_PAUSE", 0.01)
     sandbox.reset(solve_seconds=0.1, offline=2)
     outcome = await _crawl(sandbox, _search(sandbox, "rope"), _login_site(sandbox))
     assert outcome.texts(".query::text") == ["rope"]

@@ -10,7 +10,7 @@ from scrapy import FormRequest, Request
 from scrapy.http import HtmlResponse
 
 from scrapy_geetest import GeetestError, GeetestSite, SolutionRejected, SubmissionError
-from scrapy_geetest.state import META_KEY, is_inner
+from scrapy_geetest._attempt.state import META_KEY, is_inner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

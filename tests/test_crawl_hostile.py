@@ -13,7 +13,8 @@ from scrapy import Request
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
-from scrapy_geetest import ChallengeError, GeetestError, SolveError, SubmissionError, inner
+from scrapy_geetest import ChallengeError, GeetestError, SolveError, SubmissionError
+from scrapy_geetest._crawl import downloads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,8 +49,8 @@ async def test_a_register_answer_that_never_fits_is_cut_off(sandbox: Sandbox, fa
     outcome = await _crawl(sandbox, Request(f"{sandbox.url}/v3/search?q=rope"))
     assert "No fresh challenge" in _refused(outcome, ChallengeError)
     assert sandbox.books()["created"]["total"] == 0
-    assert outcome.all_stats["downloader/response_bytes"] < inner.MAX_BYTES
-    assert outcome.all_stats.get("httpcompression/response_bytes", 0) < inner.MAX_BYTES
+    assert outcome.all_stats["downloader/response_bytes"] < downloads.MAX_BYTES
+    assert outcome.all_stats.get("httpcompression/response_bytes", 0) < downloads.MAX_BYTES
 
 
 async def test_a_percent_sign_in_a_proxys_password_is_refused_before_anything_is_sent(

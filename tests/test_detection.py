@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scrapy.http import HtmlResponse, JsonResponse, Response, TextResponse, XmlResponse
 
-from scrapy_geetest.detection import Finding, Rules, widgets_of
+from scrapy_geetest._pages.rules import Finding, Rules, widgets_of
 
 URL = "https://shop.test/login"
 ID = "0a1b2c3d4e5f60718293a4b5c6d7e8f9"

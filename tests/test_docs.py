@@ -29,7 +29,7 @@ from twisted.python.failure import Failure
 
 import scrapy_geetest
 from scrapy_geetest import BudgetExhausted, GeetestError, GeetestSite, SolveError, signals
-from scrapy_geetest.config import SETTINGS, Config
+from scrapy_geetest.settings import SETTINGS, Config
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

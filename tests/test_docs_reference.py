@@ -14,13 +14,13 @@ from scrapy.settings import Settings
 
 import scrapy_geetest
 from scrapy_geetest import GeetestSite, exceptions, signals
+from scrapy_geetest._services.errors import CLOSE_REASONS, REACTIONS, Reaction
+from scrapy_geetest._site_attributes import RULES
 from scrapy_geetest.commands import Command
-from scrapy_geetest.config import Config
 from scrapy_geetest.sandbox import FAULTS, Options
 from scrapy_geetest.sandbox.faults import ERROR_CODES
-from scrapy_geetest.service.errors import CLOSE_REASONS, REACTIONS, Reaction
+from scrapy_geetest.settings import Config
 from scrapy_geetest.site import ATTRIBUTES
-from scrapy_geetest.site_rules import RULES
 from scrapy_geetest.stats import NAMES, PREFIX
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def _documented(page: str, directive: str) -> list[str]:
 
 
 def _settings() -> set[str]:
-    named = set(re.findall(r'"(GEETEST_[A-Z_]+[A-Z])"', (PACKAGE / "config.py").read_text(encoding="utf-8")))
+    named = set(re.findall(r'"(GEETEST_[A-Z_]+[A-Z])"', (PACKAGE / "settings.py").read_text(encoding="utf-8")))
     return named | {f"GEETEST_DETECT_{kind}" for kind in ("CSS", "XPATH", "RE", "JMESPATH")}
 
 
@@ -161,10 +161,12 @@ def test_no_setting_or_statistic_is_made_up() -> None:
 
 
 MESSAGES = (
-    *("budget", "bulletin", "config", "detection", "gatekeeper", "identity", "middleware", "outcome", "parking"),
-    *("register", "resending", "site", "solver", "submission", "undeclared", "verdict", "service/task"),
+    *(f"_attempt/{name}" for name in ("gatekeeper", "outcome", "purchase", "sending", "verdict")),
+    *(f"_crawl/{name}" for name in ("identity", "parking", "progress", "undeclared")),
+    *("_pages/register", "_pages/rules", "_services/task", "_spending/budget", "_submission"),
+    *("middleware", "settings", "site"),
 )
-LOGGED_ONLY = ("monitors", "service/client")
+LOGGED_ONLY = ("monitors", "_services/client")
 _PLACEHOLDER = re.compile(r"%[\d.]*[sdgf]|\0")
 _SHORTEST = 12
 

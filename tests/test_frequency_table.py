@@ -17,8 +17,8 @@ from scrapy.http import HtmlResponse, JsonRequest
 from table_site import ID, PAGES, Case, TableSite
 
 from scrapy_geetest import GeetestSite, signals
+from scrapy_geetest._pages.widget import find_widgets
 from scrapy_geetest.challenge import solution_values
-from scrapy_geetest.page.widget import find_widgets
 from scrapy_geetest.site import V3_FIELDS, V4_FIELDS
 
 if TYPE_CHECKING:

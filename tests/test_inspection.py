@@ -13,11 +13,11 @@ from scrapy.http import HtmlResponse, JsonResponse, Response, TextResponse
 from table_site import Case, TableSite
 
 from scrapy_geetest import GeetestSite
-from scrapy_geetest.candidates import css_candidate, jmespath_candidate
-from scrapy_geetest.declaration import Seen, class_name, comment, declare, literal, relative
-from scrapy_geetest.detection import Finding
-from scrapy_geetest.inspection import inspect, public
-from scrapy_geetest.page.widget import Widget, find_signs, find_widgets, submit_hints
+from scrapy_geetest._pages.rules import Finding
+from scrapy_geetest._pages.widget import Widget, find_signs, find_widgets, submit_hints
+from scrapy_geetest.commands.inspect.candidates import css_candidate, jmespath_candidate
+from scrapy_geetest.commands.inspect.declaration import Seen, class_name, comment, declare, literal, relative
+from scrapy_geetest.commands.inspect.report import inspect, public
 from scrapy_geetest.site import V3_FIELDS, V4_FIELDS
 
 if TYPE_CHECKING:

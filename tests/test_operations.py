@@ -15,7 +15,7 @@ from crawl import RecordingSpider, collected, crawl
 from scrapy import Request
 
 from scrapy_geetest import ChallengeError, GeetestMiddleware, StoppedError, V3Solution, V4Solution
-from scrapy_geetest.bulletin import Bulletin
+from scrapy_geetest._crawl.progress import Bulletin
 from scrapy_geetest.stats import Stats
 
 if TYPE_CHECKING:

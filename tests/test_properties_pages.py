@@ -16,12 +16,12 @@ from scrapy.http import HtmlResponse, Response, TextResponse, XmlResponse
 from service_stub import now
 
 from scrapy_geetest import GeetestSite, SubmissionError, V3Solution, V4Solution
-from scrapy_geetest.resending import Resender
-from scrapy_geetest.solver import Solved
-from scrapy_geetest.state import RequestState, original
-from scrapy_geetest.submission import SUBMIT_AS, page_form, plan
-from scrapy_geetest.verdict import judge
-from scrapy_geetest.visit import Visit
+from scrapy_geetest._attempt.context import Visit
+from scrapy_geetest._attempt.purchase import Solved
+from scrapy_geetest._attempt.sending import Resender
+from scrapy_geetest._attempt.state import RequestState, original
+from scrapy_geetest._attempt.verdict import judge
+from scrapy_geetest._submission import SUBMIT_AS, page_form, plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable

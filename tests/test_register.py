@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scrapy_geetest._pages import loose_json
+from scrapy_geetest._pages.register import RegisterError, parse_register
 from scrapy_geetest.challenge import V3Challenge, V4Challenge
-from scrapy_geetest.page import loosejson
-from scrapy_geetest.register import RegisterError, parse_register
 
 GT = "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
 CHALLENGE = "5e9f3c1d7a2b4e6f8091a2b3c4d5e6f7"
@@ -256,8 +256,8 @@ def test_an_answer_of_ten_thousand_objects() -> None:
 
 def test_loose_json_that_is_none() -> None:
     """What is no JSON is told from JSON that says nothing."""
-    assert loosejson.load("null and void") is loosejson.ABSENT
-    assert loosejson.load("[]") == []
+    assert loose_json.load("null and void") is loose_json.ABSENT
+    assert loose_json.load("[]") == []
 
 
 _VALUES = st.recursive(

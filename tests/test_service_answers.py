@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from service_stub import KEY, Service, now
 
+from scrapy_geetest._services.client import Result
+from scrapy_geetest._services.errors import ServiceError
+from scrapy_geetest._services.task import Task
 from scrapy_geetest.challenge import V3Challenge, V4Challenge
-from scrapy_geetest.service.client import Result
-from scrapy_geetest.service.errors import ServiceError
-from scrapy_geetest.service.task import Task
 
 V3 = V3Challenge("a" * 32, "b" * 32)
 SCALARS = (

@@ -14,12 +14,12 @@ from service_stub import CREATED, KEY, PROCESSING, READY, Service, error, now
 from twisted.internet.error import ConnectionLost
 from twisted.internet.error import ConnectionRefusedError as TwistedConnectionRefusedError
 
+from scrapy_geetest._services.client import MAX_POLLS, Result, ServiceClient
+from scrapy_geetest._services.errors import CLOSE_REASONS, Reaction, ServiceError
+from scrapy_geetest._services.pacing import Pacing
+from scrapy_geetest._services.task import Proxy, Task
+from scrapy_geetest._services.transport import Transport
 from scrapy_geetest.challenge import V3Challenge, V3Solution, V4Challenge, V4Solution
-from scrapy_geetest.service.client import MAX_POLLS, Result, ServiceClient
-from scrapy_geetest.service.errors import CLOSE_REASONS, Reaction, ServiceError
-from scrapy_geetest.service.pacing import Pacing
-from scrapy_geetest.service.task import Proxy, Task
-from scrapy_geetest.service.transport import Transport
 
 V3 = V3Challenge("a" * 32, "b" * 32)
 V4 = V4Challenge("c" * 32)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scrapy_geetest.service.errors import (
+from scrapy_geetest._services.errors import (
     ADVICE,
     CLOSE_REASONS,
     CREATE_LOST_ADVICE,

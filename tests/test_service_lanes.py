@@ -5,7 +5,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 
-from scrapy_geetest.service.lanes import PATIENCE, Lanes, Turn
+from scrapy_geetest._services.lanes import PATIENCE, Lanes, Turn
 
 
 class Calls:

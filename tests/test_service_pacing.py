@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
-from scrapy_geetest.service.pacing import Pacing
+from scrapy_geetest._services.pacing import Pacing
 
 if TYPE_CHECKING:
     from collections.abc import Callable

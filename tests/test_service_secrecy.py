@@ -15,12 +15,12 @@ from service_stub import CREATED, KEY, Service, error
 from twisted.internet.error import ConnectionLost
 
 from scrapy_geetest import SolveError
+from scrapy_geetest._services.client import ServiceClient
+from scrapy_geetest._services.errors import ServiceError
+from scrapy_geetest._services.pacing import Pacing
+from scrapy_geetest._services.task import Proxy, Task
+from scrapy_geetest._services.transport import Transport
 from scrapy_geetest.challenge import V3Challenge
-from scrapy_geetest.service.client import ServiceClient
-from scrapy_geetest.service.errors import ServiceError
-from scrapy_geetest.service.pacing import Pacing
-from scrapy_geetest.service.task import Proxy, Task
-from scrapy_geetest.service.transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

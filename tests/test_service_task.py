@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scrapy_geetest._services.task import Proxy, Task
 from scrapy_geetest.challenge import V3Challenge, V4Challenge
-from scrapy_geetest.service.task import Proxy, Task
 
 V3 = V3Challenge("a" * 32, "b" * 32)
 V4 = V4Challenge("c" * 32)

@@ -15,8 +15,8 @@ from service_stub import KEY
 from twisted.internet.error import ConnectionRefusedError as TwistedConnectionRefusedError
 from twisted.logger import globalLogPublisher
 
-from scrapy_geetest.service.exchange import Exchange, _Body
-from scrapy_geetest.service.transport import Answer, AnswerLostError, NotSentError, Transport, check_base_url
+from scrapy_geetest._services.exchange import Exchange, _Body
+from scrapy_geetest._services.transport import Answer, AnswerLostError, NotSentError, Transport, check_base_url
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator

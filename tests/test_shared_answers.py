@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from scrapy_geetest._pages.register import RegisterError, parse_register
 from scrapy_geetest.challenge import V3Challenge
-from scrapy_geetest.register import RegisterError, parse_register
 
 FILE = Path(__file__).parents[2] / "shared" / "reference" / "register-responses.json"
 BODIES: list[dict[str, Any]] = json.loads(FILE.read_text(encoding="utf-8"))["bodies"] if FILE.is_file() else []

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from attrs import asdict
 
-from scrapy_geetest.page.widget import find_widgets, register_hints
+from scrapy_geetest._pages.widget import find_widgets, register_hints
 
 SHARED = Path(__file__).parents[2] / "shared"
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "shared-pages.json").read_text(encoding="utf-8"))

@@ -11,8 +11,8 @@ from scrapy import Request
 from scrapy.http import HtmlResponse, TextResponse
 
 from scrapy_geetest import GeetestSite, V3Challenge, V3Solution, V4Challenge, V4Solution
-from scrapy_geetest.detection import Rules
-from scrapy_geetest.register import RegisterError
+from scrapy_geetest._pages.register import RegisterError
+from scrapy_geetest._pages.rules import Rules
 from scrapy_geetest.sandbox.geetest import CAPTCHAS
 from scrapy_geetest.site import Hook, find_site, load_sites, resolve
 

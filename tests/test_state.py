@@ -7,7 +7,7 @@ import pickle
 from attrs import asdict
 from scrapy import FormRequest, Request
 
-from scrapy_geetest.state import (
+from scrapy_geetest._attempt.state import (
     META_KEY,
     NO_CACHE,
     RequestState,

@@ -10,7 +10,7 @@ import pytest
 from scrapy import FormRequest, Request
 from scrapy.http import HtmlResponse, JsonRequest, TextResponse
 
-from scrapy_geetest.submission import plan
+from scrapy_geetest._submission import plan
 
 FIELDS = {"geetest_challenge": "c" * 34, "geetest_validate": "v" * 32, "geetest_seccode": "v" * 32 + "|jordan"}
 PAGE = """

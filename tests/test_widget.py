@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scrapy_geetest.page.calls import brand_of, linked_loader
-from scrapy_geetest.page.markup import MAX_READ
-from scrapy_geetest.page.values import host, is_challenge, is_site_id, word
-from scrapy_geetest.page.widget import Widget, find_widgets, may_carry, register_hints
+from scrapy_geetest._pages.calls import brand_of, linked_loader
+from scrapy_geetest._pages.markup import MAX_READ
+from scrapy_geetest._pages.values import host, is_challenge, is_site_id, word
+from scrapy_geetest._pages.widget import Widget, find_widgets, may_carry, register_hints
 
 PAGES = Path(__file__).parent / "pages"
 ID = "0a1b2c3d4e5f60718293a4b5c6d7e8f9"

@@ -22,9 +22,9 @@ class Command(ScrapyCommand):
     requires_crawler_process = False
     default_settings: ClassVar = {"LOG_LEVEL": "WARNING"}
     subcommands: ClassVar[Mapping[str, tuple[str, str]]] = {
-        "inspect": ("inspect_page", "is a page or file a challenge page, why or why not, and how would it be declared"),
+        "inspect": ("inspect", "is a page or file a challenge page, why or why not, and how would it be declared"),
         "balance": ("balance", "what the account at the solving service holds"),
-        "sandbox": ("run_sandbox", "run a local GeeTest-protected site and a local solving service"),
+        "sandbox": ("sandbox", "run a local GeeTest-protected site and a local solving service"),
     }
     """Name -> module, what it does. A module has ``run(arguments, settings)``, which returns the exit code."""
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from scrapy_geetest.config import API_KEY_VARIABLE, Config
-from scrapy_geetest.service.client import ServiceClient
-from scrapy_geetest.service.errors import ServiceError
-from scrapy_geetest.service.pacing import Pacing
-from scrapy_geetest.service.transport import Transport
+from scrapy_geetest._services.client import ServiceClient
+from scrapy_geetest._services.errors import ServiceError
+from scrapy_geetest._services.pacing import Pacing
+from scrapy_geetest._services.transport import Transport
+from scrapy_geetest.settings import API_KEY_VARIABLE, Config
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence

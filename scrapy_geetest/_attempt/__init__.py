@@ -1,0 +1,1 @@
+"""THE loop of a request that meets a CAPTCHA, and what it is made of."""

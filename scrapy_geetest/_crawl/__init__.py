@@ -1,0 +1,1 @@
+"""What is borrowed from Scrapy: parking, in-place downloads, identity, other middlewares, progress."""

@@ -1,0 +1,84 @@
+"""Pages with a widget that nothing is done about, because no site is declared or its rules do not match: logged once."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from scrapy.utils.httpobj import urlparse_cached
+
+from scrapy_geetest._pages.rules import widgets_of
+
+if TYPE_CHECKING:
+    from scrapy import Request
+    from scrapy.http import Response
+
+    from scrapy_geetest._attempt.context import Visit
+    from scrapy_geetest.stats import Stats
+
+logger = logging.getLogger(__name__)
+
+MAX_HOSTS = 1000  # of which it is remembered that they were logged
+_ERROR = 400  # HTTP's
+
+
+class UndeclaredPages:
+    """Looks at the responses that belong to no site, and at those that a site's rules take for ordinary pages."""
+
+    def __init__(self, stats: Stats) -> None:
+        self._stats = stats
+        self._hosts: set[str] = set()
+        self._told: set[tuple[str, bool]] = set()  # sites, each with whether the page was an error
+
+    def look(self, request: Request, response: Response) -> None:
+        """Count *response* if it carries a GeeTest widget, and log it if it is the first of its host."""
+        widgets = widgets_of(response)
+        if not widgets:
+            return
+        self._stats.count("undeclared")
+        if self._is_first(request):
+            logger.warning(
+                "GeeTest: %s carries a GeeTest v%d widget, and no site in GEETEST_SITES matches its URL; it is left "
+                'alone. See what it is: scrapy geetest inspect "%s"',
+                response,
+                widgets[0].version,
+                request.url,
+            )
+
+    def let_through(self, visit: Visit) -> None:
+        """A response that the rules of its site do not match: if it carries a widget all the same, say so, once a site.
+
+        Such a page may be just a login page. With a status of an error it is more likely that a rule has a slip in it.
+        """
+        response = visit.response
+        assert response is not None  # noqa: S101  # the rules were applied to it
+        is_error = response.status >= _ERROR
+        if (visit.site.name, is_error) in self._told or not (widgets := widgets_of(response)):
+            return
+        self._told.add((visit.site.name, is_error))
+        logger.log(
+            logging.WARNING if is_error else logging.INFO,
+            "GeeTest: %s carries a GeeTest v%d widget, but the rules of its site %s take it for an ordinary page; it is "
+            'left alone. See what they say: scrapy geetest inspect --site %s "%s"',
+            response,
+            widgets[0].version,
+            visit.site.name,
+            visit.site.name,
+            visit.request.url,
+        )
+
+    def asked_for(self, request: Request, *, solve_first: bool) -> None:
+        """A request to a URL that belongs to no site: if its spider asked to solve first, say so, once a host."""
+        if solve_first and self._is_first(request):
+            logger.warning(
+                "GeeTest: %s has geetest=True in its meta, but no site in GEETEST_SITES matches its URL; it is sent as "
+                "it is.",
+                request,
+            )
+
+    def _is_first(self, request: Request) -> bool:
+        host = urlparse_cached(request).netloc
+        if host in self._hosts or len(self._hosts) >= MAX_HOSTS:
+            return False
+        self._hosts.add(host)
+        return True

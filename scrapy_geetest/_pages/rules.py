@@ -1,0 +1,255 @@
+"""Is a response a challenge page? By the selectors that were named, or by the widget that it carries."""
+
+from __future__ import annotations
+
+import re as regular_expressions
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import jmespath
+from attrs import field, frozen
+from jmespath.exceptions import JMESPathError
+from parsel import Selector
+from scrapy.http import HtmlResponse, JsonResponse, TextResponse, XmlResponse
+
+from scrapy_geetest._pages import loose_json
+from scrapy_geetest._pages.widget import Widget, find_widgets, may_carry
+
+if TYPE_CHECKING:
+    from scrapy.http import Response
+
+MAX_SEARCHED = 1_048_576  # characters of a body that a regular expression is applied to
+
+_T = TypeVar("_T")
+_ASCII_COMPATIBLE = frozenset({"utf-8", "utf8", "ascii", "cp1252", "latin-1", "latin1", "iso8859-1", "windows-1252"})
+_EXAMPLES: Mapping[str, str] = {
+    "css": "a CSS selector like 'div#captcha' or '.error::text'",
+    "xpath": "an XPath expression like '//div[@id=\"captcha\"]'",
+    "re": "a regular expression like 'initGeetest4?'",
+    "jmespath": "a JMESPath expression like 'data.need_captcha'",
+}
+
+
+@frozen
+class Finding:
+    """What one rule said of a response.
+
+    Attributes:
+        rule: The rule, in words.
+        matched: Whether it matched; ``None``: it does not apply to such a response.
+        seen: What it found, or why it did not.
+    """
+
+    rule: str
+    matched: bool | None
+    seen: str
+
+
+@frozen
+class Rules:
+    """What makes a response a challenge page: any of the selectors, or a GeeTest widget where none is named.
+
+    A widget is looked for in the first four million bytes of the page.
+
+    Attributes:
+        css: CSS selectors, for HTML and XML.
+        xpath: XPath expressions, for HTML and XML; a ``false``, ``0`` or empty text is no match.
+        re: Regular expressions, searched for in the first million characters of the text.
+        jmespath: JMESPath expressions, for JSON however it is served; a true result is a match.
+        status: Look only at responses with these statuses; empty: at all.
+    """
+
+    css: tuple[str, ...] = ()
+    xpath: tuple[str, ...] = ()
+    re: tuple[regular_expressions.Pattern[str], ...] = ()
+    jmespath: tuple[Any, ...] = field(default=(), eq=lambda compiled: tuple(one.expression for one in compiled))
+    status: frozenset[int] = frozenset()
+
+    @classmethod
+    def compile(
+        cls,
+        *,
+        css: str | Sequence[str] = (),
+        xpath: str | Sequence[str] = (),
+        re: str | Sequence[str] = (),
+        jmespath: str | Sequence[str] = (),
+        status: int | Sequence[int] = (),
+        source: str = "",
+    ) -> Rules:
+        """Check and compile selectors.
+
+        Args:
+            css: One, or several.
+            xpath: One, or several.
+            re: One, or several.
+            jmespath: One, or several.
+            status: One HTTP status, or several.
+            source: What the attributes or settings are called, up to the kind: ``"GEETEST_DETECT_"``.
+
+        Raises:
+            ValueError: One of them is none; the message names it, its value, and what it should be.
+        """
+        return cls(
+            css=_compiled("css", css, source, _check_css),
+            xpath=_compiled("xpath", xpath, source, _check_xpath),
+            re=_compiled("re", re, source, regular_expressions.compile),
+            jmespath=_compiled("jmespath", jmespath, source, _compile_jmespath),
+            status=_statuses(status, source),
+        )
+
+    @property
+    def named(self) -> bool:
+        """Whether any selector is named, so that the built-in detection has no say."""
+        return bool(self.css or self.xpath or self.re or self.jmespath)
+
+    def match(self, response: Response) -> str | None:
+        """The first rule that *response* matches, in words, or ``None``. Never raises, whatever the response is."""
+        return next((finding.rule for finding in self._findings(response) if finding.matched), None)
+
+    def explain(self, response: Response) -> tuple[Finding, ...]:
+        """Every rule and what it says of *response*."""
+        return tuple(self._findings(response))
+
+    def _findings(self, response: Response) -> Iterator[Finding]:
+        if self.status:
+            is_among = response.status in self.status
+            seen = f"the status is {response.status}, which is {'' if is_among else 'not '}among them"
+            outcome = None if is_among else False
+            yield Finding(f"status {', '.join(map(str, sorted(self.status)))}", outcome, seen)
+            if not is_among:
+                return
+        if not isinstance(response, TextResponse):
+            yield Finding("any", matched=False, seen=f"the response is no text ({type(response).__name__})")
+        elif not self.named:
+            yield _built_in(response)
+        else:
+            yield from self._selected(response)
+
+    def _selected(self, response: TextResponse) -> Iterator[Finding]:
+        if self.css or self.xpath:
+            page = _selector(response)
+            yield from (_select(f"css {css!r}", page, Selector.css, css) for css in self.css)
+            yield from (_select(f"xpath {path!r}", page, Selector.xpath, path) for path in self.xpath)
+        for pattern in self.re:
+            found = pattern.search(response.text[:MAX_SEARCHED])
+            seen = f"found {_short(found[0])}" if found else "not found in the text"
+            yield Finding(f"re {pattern.pattern!r}", found is not None, seen)
+        if self.jmespath:
+            data = loose_json.load(response.text)
+            yield from (_query(expression, data) for expression in self.jmespath)
+
+
+def widgets_of(response: Response) -> tuple[Widget, ...]:
+    """The GeeTest widgets that a response carries; none if it is no page."""
+    if not isinstance(response, TextResponse) or not may_carry(response.body) or not _is_markup(response):
+        return ()
+    # In other encodings a byte that looks like ASCII may be half of a character.
+    return find_widgets(response.body if response.encoding.lower() in _ASCII_COMPATIBLE else response.text)
+
+
+def _built_in(response: TextResponse) -> Finding:
+    widgets = widgets_of(response)
+    if not widgets:
+        return Finding("built-in detection", matched=False, seen="no GeeTest widget in the page")
+    told = "; ".join(f"{widget.brand} v{widget.version}: {widget.evidence}" for widget in widgets)
+    return Finding(f"built-in detection: a {widgets[0].brand} v{widgets[0].version} widget", matched=True, seen=told)
+
+
+def _is_markup(response: TextResponse) -> bool:
+    if isinstance(response, HtmlResponse | XmlResponse):
+        return True
+    if isinstance(response, JsonResponse) or b"text/plain" in (response.headers.get(b"Content-Type") or b"").lower():
+        return False
+    return response.body[:256].lstrip(b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n").startswith(b"<")
+
+
+def _selector(response: TextResponse) -> Selector | None:
+    if not _is_markup(response) or not response.body:
+        return None
+    if isinstance(response, HtmlResponse | XmlResponse):
+        with suppress(ValueError):  # the address in its <base> is none
+            return response.selector
+    return Selector(text=response.text, type="xml" if isinstance(response, XmlResponse) else "html")
+
+
+def _select(
+    rule: str, page: Selector | None, select: Callable[[Selector, str], Sequence[Selector]], query: str
+) -> Finding:
+    if page is None:
+        return Finding(rule, None, "the response is neither HTML nor XML")
+    try:
+        found = [one for one in select(page, query) if _is_true(one.root)]
+    except (ValueError, regular_expressions.error) as error:  # the latter from XPath's re:test
+        return Finding(rule, matched=False, seen=f"it cannot be applied: {_short(str(error))}")
+    return Finding(
+        rule, bool(found), f"{len(found)} found, the first {_short(found[0].get())}" if found else "none found"
+    )
+
+
+def _is_true(root: Any) -> bool:
+    return bool(root) if isinstance(root, bool | float | int | str) else True
+
+
+def _query(expression: Any, data: Any) -> Finding:
+    rule = f"jmespath {expression.expression!r}"
+    if data is loose_json.ABSENT:
+        return Finding(rule, None, "the response is no JSON")
+    try:
+        result = expression.search(data)
+    except (JMESPathError, RecursionError, TypeError, ValueError, ArithmeticError) as error:
+        return Finding(rule, matched=False, seen=f"it cannot be applied: {_short(str(error))}")
+    return Finding(rule, bool(result), f"it gives {_short(repr(result))}")
+
+
+def _short(text: str | None, limit: int = 100) -> str:
+    words = " ".join((text or "")[: 4 * limit].split())
+    return words if len(words) <= limit else words[: limit - 1] + "…"
+
+
+def _name(source: str, kind: str) -> str:
+    return source + (kind.upper() if source.isupper() else kind)
+
+
+def _compiled(kind: str, value: Any, source: str, make: Callable[[str], _T]) -> tuple[_T, ...]:
+    name = _name(source, kind)
+    selectors = (value,) if isinstance(value, str) else value
+    rule = f"write {_EXAMPLES[kind]}, or a list of them"
+    if not isinstance(selectors, Sequence | set | frozenset) or isinstance(selectors, bytes):
+        raise ValueError(f"{name} = {value!r} is invalid: {rule}.")
+    made = []
+    for selector in selectors:
+        if not isinstance(selector, str) or not selector.strip():
+            raise ValueError(f"{name} = {selector!r} is invalid: it must be a text that is not empty; {rule}.")
+        try:
+            made.append(make(selector))
+        except (ValueError, OverflowError, RecursionError, regular_expressions.error, JMESPathError) as error:
+            raise ValueError(f"{name} = {selector!r} is invalid: {_short(str(error))}; {rule}.") from error
+    return tuple(made)
+
+
+def _check_css(selector: str) -> str:
+    try:
+        Selector(text="<p/>", type="html").css(selector)
+    except (SyntaxError, RuntimeError, TypeError) as error:  # as cssselect's errors are
+        raise ValueError(str(error) or type(error).__name__) from error
+    return selector
+
+
+def _check_xpath(expression: str) -> str:
+    Selector(text="<p/>", type="html").xpath(expression)
+    return expression
+
+
+def _compile_jmespath(expression: str) -> Any:
+    return jmespath.compile(expression)
+
+
+def _statuses(value: Any, source: str) -> frozenset[int]:
+    statuses = (value,) if isinstance(value, int) else value
+    is_list = isinstance(statuses, Sequence | set | frozenset) and not isinstance(statuses, str | bytes)
+    if not is_list or not all(type(status) is int and 100 <= status < 600 for status in statuses):  # noqa: PLR2004  # RFC 9110
+        raise ValueError(
+            f"{_name(source, 'status')} = {value!r} is invalid: write a list of HTTP statuses (100 to 599), like [403, 429]."
+        )
+    return frozenset(statuses)

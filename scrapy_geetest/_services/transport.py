@@ -1,0 +1,278 @@
+"""One JSON call to the solving service: over treq, on an own pool, bounded in time and size."""
+
+from __future__ import annotations
+
+import json
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+from weakref import WeakSet
+
+import treq
+from attrs import frozen
+from OpenSSL.SSL import Error as TLSError
+from service_identity import VerificationError
+from treq.client import HTTPClient
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectError, DNSLookupError
+from twisted.web.client import Agent, BrowserLikePolicyForHTTPS, HTTPConnectionPool
+
+from scrapy_geetest._services.exchange import (
+    AnswerTooLargeError,
+    BytesProducer,
+    Endpoints,
+    Exchange,
+    IdentityAgent,
+    TappedPool,
+    body_of,
+)
+from scrapy_geetest._services.lanes import Lanes
+from scrapy_geetest._version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from twisted.web.iweb import IPolicyForHTTPS
+
+T = TypeVar("T")
+
+USER_AGENT = f"scrapy-geetest/{__version__} (treq/{treq.__version__})"
+_IDLE_SECONDS = 30.0  # shorter than servers keep idle connections: a call on one that they just closed would be lost
+_CONNECT_SECONDS = 10.0
+
+
+class TransportError(Exception):
+    """A call that came back without an answer."""
+
+
+class NotSentError(TransportError):
+    """The service got nothing of the call: it may be made again."""
+
+
+class AnswerLostError(TransportError):
+    """The call may have reached the service; its answer never came, or came too late, too long or broken."""
+
+
+@frozen
+class Answer:
+    """What came back.
+
+    Attributes:
+        status: The HTTP status.
+        data: The JSON object in the body; ``None`` where the body is none.
+    """
+
+    status: int
+    data: dict[str, Any] | None
+
+
+class Transport:
+    """POSTs JSON objects to the service.
+
+    Connections are kept, no cookie is, no redirect is followed: a body holds the client key, which goes nowhere but to
+    ``base_url``. As few connections are opened as keep the calls from queueing.
+
+    Args:
+        base_url: The service; https, unless its host is loopback.
+        timeout: Seconds for one whole call: waiting for a connection, connecting, sending, and the complete answer.
+        settle: Turns a Deferred into what the caller's coroutines can await.
+        max_bytes: Longest body that is read, measured compressed as well as decompressed.
+        max_connections: Most connections at once.
+        reactor: The running one by default.
+        http: A ``treq.client.HTTPClient``, or what looks like one, in place of the own pool and its guards.
+        tls_policy: Which certificates are trusted; those of the platform by default.
+
+    Raises:
+        ValueError: ``base_url`` is not acceptable.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        timeout: float,
+        settle: Callable[[Deferred[Any]], Awaitable[Any]],
+        max_bytes: int = 65_536,
+        max_connections: int = 16,
+        reactor: Any | None = None,
+        http: Any | None = None,
+        tls_policy: IPolicyForHTTPS | None = None,
+    ) -> None:
+        if reactor is None:
+            from twisted.internet import reactor
+        self.base_url = check_base_url(base_url)
+        self.timeout = timeout
+        self._settle = settle
+        self._max_bytes = max_bytes
+        self._reactor: Any = reactor
+        self._http = http
+        policy: Any = tls_policy or BrowserLikePolicyForHTTPS()  # type: ignore[no-untyped-call]  # Twisted's
+        self._endpoints = Endpoints(self._reactor, policy, min(_CONNECT_SECONDS, timeout))
+        self._lanes = Lanes(self._reactor, most=max_connections)
+        self._pool = _pool(self._reactor, max_connections)
+        self._discarded: WeakSet[Any] = WeakSet()
+        self._exchanges: set[Exchange] = set()
+        self._refusal: str | None = None
+
+    async def call(
+        self, method: str, body: dict[str, Any], read: Callable[[Answer], T], *, within: float | None = None
+    ) -> T:
+        """POST ``body`` to ``method`` and read the answer, whatever its status.
+
+        Args:
+            method: The path's last segment, such as ``createTask``.
+            body: The JSON object to send.
+            read: Makes the result of the answer, before the next call that waits for a connection is sent: if it calls
+                ``refuse``, none is. What it raises ends the call.
+            within: Seconds, if less than the transport's time-out is left for this call.
+
+        Raises:
+            NotSentError: The service got nothing.
+            AnswerLostError: The service may have got the call.
+        """
+        if self._refusal is not None:
+            raise NotSentError(self._refusal)
+        seconds = self.timeout if within is None else max(0.0, min(self.timeout, within))
+        exchange = Exchange(self._max_bytes, self._discarded)
+        payload = json.dumps(body).encode()
+        running = Deferred.fromCoroutine(self._exchange(exchange, f"{self.base_url}/{method}", payload, read))
+        exchange.running = running
+        self._exchanges.add(exchange)
+        timer = self._reactor.callLater(seconds, exchange.stop, f"no complete answer within {seconds:g} s")
+        running.addBoth(self._ended, exchange, timer)
+        result: T = await self._settle(running)
+        return result
+
+    def refuse(self, reason: str) -> None:
+        """Send nothing from now on: calls still waiting to be sent end with ``NotSentError``, those on the wire go on."""
+        self._refusal = reason
+        for exchange in [exchange for exchange in self._exchanges if not exchange.sent]:
+            exchange.stop(reason)
+
+    async def close(self) -> None:
+        """End all calls, those on the wire too, and close all connections."""
+        self._refusal = "the client is closed"
+        for exchange in list(self._exchanges):
+            exchange.stop(self._refusal)
+        await self._settle(self._pool.closeCachedConnections())
+        # An aborted connection is torn down in the reactor's next turn, before a call that is scheduled after it.
+        turn: Deferred[None] = Deferred()
+        self._reactor.callLater(0, turn.callback, None)
+        await self._settle(turn)
+
+    async def _exchange(self, exchange: Exchange, url: str, payload: bytes, read: Callable[[Answer], T]) -> T:
+        try:
+            turn = await self._lanes.enter()
+        except CancelledError:
+            raise NotSentError(exchange.stopped or "the caller gave up") from None
+        try:
+            # A call that is stopped leaves its lane to one that waits, and is to be stopped next.
+            if self._refusal is not None:
+                raise NotSentError(self._refusal)
+            return read(await self._post(exchange, url, payload))
+        finally:
+            self._lanes.leave(turn)
+
+    async def _post(self, exchange: Exchange, url: str, payload: bytes) -> Answer:
+        try:
+            response = await self._client(exchange).post(
+                url,
+                data=payload,
+                headers={"Content-Type": "application/json", "Accept": "application/json", "User-Agent": USER_AGENT},
+                allow_redirects=False,
+                unbuffered=True,
+                reactor=self._reactor,
+            )
+            content = await body_of(response, exchange)
+        except Exception as error:
+            exchange.abort()
+            kind = AnswerLostError if exchange.sent and not _surely_unsent(error) else NotSentError
+            raise kind(exchange.stopped or _describe(error)) from error
+        return Answer(response.code, _json_object(content))
+
+    def _client(self, exchange: Exchange) -> Any:
+        """A treq client for one exchange: it forgets its cookies, and its agent tells how far the exchange got."""
+        if self._http is not None:
+            exchange.sent = True
+            return self._http
+        pool: Any = TappedPool(self._pool, exchange)
+        agent = Agent.usingEndpointFactory(self._reactor, self._endpoints, pool)  # type: ignore[no-untyped-call]  # Twisted's
+        identity_agent: Any = IdentityAgent(agent, exchange)
+        producer: Any = BytesProducer
+        return HTTPClient(identity_agent, data_to_body_producer=producer)
+
+    def _ended(self, result: T, exchange: Exchange, timer: Any) -> T:
+        self._exchanges.discard(exchange)
+        if timer.active():
+            timer.cancel()
+        return result
+
+
+def _pool(reactor: Any, most: int) -> Any:
+    pool: Any = HTTPConnectionPool(reactor, persistent=True)  # type: ignore[no-untyped-call]  # Twisted's
+    pool.maxPersistentPerHost = most
+    pool.cachedConnectionTimeout = _IDLE_SECONDS
+    pool.retryAutomatically = False
+    return pool
+
+
+def check_base_url(base_url: str) -> str:
+    """The base URL without blanks around it, and without the slash at its end.
+
+    Raises:
+        ValueError: It is not https (plain http is for loopback only), or is more than scheme, host, port and path. It may
+            hold credentials, and is not in the message.
+    """
+    url = base_url.strip()
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port = None, None
+    if "@" in url or "?" in url or "#" in url:
+        raise ValueError("the service's URL takes a scheme, a host, a port and a path, nothing else")
+    if not host or port == 0 or parts.scheme not in {"http", "https"} or not _is_visible(url):
+        raise ValueError("the service's URL must be a URL like https://api.capmonster.cloud")
+    if parts.scheme == "http" and not _is_loopback(host):
+        raise ValueError("the service's URL must be https: the key is only sent over https, except to this machine")
+    return url.rstrip("/")
+
+
+def _is_visible(text: str) -> bool:
+    return text.isprintable() and not any(letter.isspace() for letter in text)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def _json_object(content: bytes) -> dict[str, Any] | None:
+    try:
+        data = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return data if isinstance(data, dict) else None
+
+
+def _surely_unsent(error: BaseException) -> bool:
+    """Whether an error after a connection was had proves that nothing of the call left this machine.
+
+    Over TLS, the call is encrypted only after the handshake, which a certificate that this side refuses does not survive.
+    """
+    causes = [error, *(reason.value for reason in getattr(error, "reasons", ()))]
+    return any(
+        isinstance(cause, (ConnectError, DNSLookupError, VerificationError))
+        or (isinstance(cause, TLSError) and "certificate verify failed" in str(cause))
+        for cause in causes
+    )
+
+
+def _describe(error: BaseException) -> str:
+    if isinstance(error, AnswerTooLargeError):
+        return str(error)
+    reasons = getattr(error, "reasons", None)
+    cause = reasons[0].value if reasons else error
+    return f"{type(cause).__name__}: {cause}"

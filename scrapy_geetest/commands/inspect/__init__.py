@@ -1,0 +1,226 @@
+"""``scrapy geetest inspect``: is it a challenge page, why or why not, and what would be sent."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import re
+import sys
+from inspect import isawaitable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from attrs import define
+from scrapy import Request, Spider
+from scrapy.crawler import AsyncCrawlerProcess, CrawlerProcess
+from scrapy.responsetypes import responsetypes
+from twisted.internet.defer import Deferred
+
+from scrapy_geetest._pages.rules import Finding
+from scrapy_geetest.commands.inspect.report import Inspection, inspect
+from scrapy_geetest.settings import Config
+from scrapy_geetest.site import GeetestSite, belongs, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+
+    from scrapy.http import Response
+    from scrapy.settings import Settings
+    from twisted.python.failure import Failure
+
+DESCRIPTION = """\
+Says whether a page is a GeeTest challenge page and why or why not, rule by rule; what its widgets show; where a fresh
+challenge seems to come from; how a solution would be sent; and what a site class for it could look like. An address is
+downloaded once, through the project's own settings (User-Agent, proxies, robots.txt, ...). Nothing is sent to the solving
+service, and no key is needed."""
+EXIT_CODES = "Exit codes: 0 it is a challenge page, 1 it is none, 2 it could not be read."
+CHALLENGE, NO_CHALLENGE, UNREADABLE = 0, 1, 2
+
+FILE_URL = "https://example.com/"
+"""Where a file is taken to be from, unless ``--url`` says."""
+_MADE_UP = f"The address {FILE_URL} is made up: give --url."
+
+_CREDENTIALS = re.compile(r"(?<=//)[^/?#\s]*@")
+_ASYNCIO = "twisted.internet.asyncioreactor.AsyncioSelectorReactor"
+_OVERRIDES: Mapping[str, Any] = {
+    "GEETEST_ENABLED": False,
+    # The page as the middleware would be handed it: redirected by status, but not yet by its markup or retried.
+    "METAREFRESH_ENABLED": False,
+    "RETRY_ENABLED": False,
+    "HTTPCACHE_ENABLED": False,
+    # One request leaves no traces: no queue that is kept or shared, no exports.
+    "SCHEDULER": "scrapy.core.scheduler.Scheduler",
+    "DUPEFILTER_CLASS": "scrapy.dupefilters.BaseDupeFilter",
+    "JOBDIR": None,
+    "FEEDS": {},
+    "ITEM_PIPELINES": {},
+    "TELNETCONSOLE_ENABLED": False,
+}
+
+
+@define
+class Outcome:
+    """What came of it: one of the two."""
+
+    inspection: Inspection | None = None
+    problem: str = "the crawl ended without a response"
+
+    def failed(self, error: BaseException | None) -> None:
+        """Keep what *error* says."""
+        self.problem = f"{type(error).__name__}: {error}"
+
+
+def run(arguments: Sequence[str], settings: Settings) -> int:
+    """Inspect an address or a file, and print what was found out.
+
+    Args:
+        arguments: See ``--help``.
+        settings: Of the project.
+
+    Returns:
+        The exit code: 0 for a challenge page, 1 for none, 2 if it could not be read.
+    """
+    options = _parser().parse_args(arguments)
+    outcome = Outcome()
+    try:
+        sites = Config.from_settings(settings).sites
+        _inspect(options, sites, _named(sites, options.site), settings, outcome)
+    except (OSError, ValueError) as error:
+        outcome.problem = str(error)
+    except Exception as error:  # noqa: BLE001  # whatever it is: the page could not be read, as the exit code has to say
+        outcome.failed(error)
+    if outcome.inspection is None:
+        line = _CREDENTIALS.sub("", f"scrapy geetest inspect: {options.target}: {outcome.problem}")
+        sys.stderr.write(" ".join(line.split()) + "\n")
+        return UNREADABLE
+    _print(json.dumps(outcome.inspection.to_json(), indent=2) + "\n" if options.json else outcome.inspection.to_text())
+    return CHALLENGE if outcome.inspection.is_challenge else NO_CHALLENGE
+
+
+def _print(text: str) -> None:
+    """Write *text* to standard output, whose encoding may lack some of its characters."""
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="scrapy geetest inspect", description=DESCRIPTION, epilog=EXIT_CODES)
+    parser.add_argument("target", metavar="URL-or-file", help="an http(s) address, or a file with a saved page")
+    parser.add_argument("--site", metavar="NAME", help="try the rules of this site of GEETEST_SITES")
+    parser.add_argument("--url", help=f"where a file is from (default: {FILE_URL}, which is made up)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    return parser
+
+
+def _named(sites: Sequence[GeetestSite], name: str | None) -> GeetestSite | None:
+    if name is None:
+        return None
+    for site in sites:
+        if site.name == name:
+            return site
+    names = ", ".join(site.name for site in sites) or "none"
+    raise ValueError(f"GEETEST_SITES has no site that is called {name!r}; it has: {names}")
+
+
+def _inspect(
+    options: argparse.Namespace,
+    sites: Sequence[GeetestSite],
+    site: GeetestSite | None,
+    settings: Settings,
+    outcome: Outcome,
+) -> None:
+    if options.target.lower().startswith(("http://", "https://")):
+        _download(options.target, sites, site, settings, outcome)
+        return
+    response = _read(options.target, options.url or FILE_URL)
+    remarks = () if options.url else (_MADE_UP,)
+    outcome.inspection = asyncio.run(_examine(response, sites, site, _settled_by_asyncio, remarks))
+
+
+def _read(target: str, url: str) -> Response:
+    path = Path(unquote(urlsplit(target).path) if target.startswith("file://") else target)
+    try:
+        body = path.read_bytes()
+    except OSError as error:
+        hint = "" if path.exists() else "; an address begins with http:// or https://"
+        raise OSError(f"{error.strerror}{hint}") from error
+    return responsetypes.from_args(filename=path.name, body=body)(url, body=body)
+
+
+async def _settled_by_asyncio(outcome: Any) -> Any:
+    """What a hook returned, where there is an asyncio loop but no reactor."""
+    if isinstance(outcome, Deferred):
+        outcome = outcome.asFuture(asyncio.get_running_loop())
+    return await outcome if isawaitable(outcome) else outcome
+
+
+async def _examine(
+    response: Response,
+    sites: Sequence[GeetestSite],
+    site: GeetestSite | None,
+    settle: Callable[[Any], Awaitable[Any]] = resolve,
+    remarks: Sequence[str] = (),
+) -> Inspection:
+    declared = [one.name for one in sites if await belongs(response.url, one, settle)]
+    verdict = await _verdict(response, site, settle) if site else None
+    return inspect(response, site, verdict=verdict, declared=declared, remarks=remarks)
+
+
+async def _verdict(response: Response, site: GeetestSite, settle: Callable[[Any], Awaitable[Any]]) -> Finding | None:
+    """What a site's own ``is_challenge`` says, where there is one."""
+    if type(site).is_challenge is GeetestSite.is_challenge:
+        return None
+    rule = f"is_challenge of site {site.name}"
+    try:
+        matched = bool(await settle(site.is_challenge(response)))
+    except Exception as error:  # noqa: BLE001  # whatever a user's code raises is what it says
+        return Finding(rule, matched=False, seen=f"it failed: {type(error).__name__}: {error}")
+    return Finding(rule, matched=matched, seen="the hook's own decision")
+
+
+class InspectSpider(Spider):
+    """Downloads one page."""
+
+    name = "geetest-inspect"
+    url: str
+    sites: Sequence[GeetestSite]
+    site: GeetestSite | None
+    outcome: Outcome
+
+    async def start(self) -> AsyncIterator[Any]:
+        """The one request."""
+        meta = {"handle_httpstatus_list": list(range(400, 600))}
+        yield Request(self.url, self.parse, errback=self.failed, dont_filter=True, meta=meta)
+
+    async def parse(self, response: Response) -> None:
+        """Look at what came."""
+        try:
+            self.outcome.inspection = await _examine(response, self.sites, self.site)
+        except Exception as error:  # noqa: BLE001  # it is told where the command ends
+            self.outcome.failed(error)
+
+    def failed(self, failure: Failure) -> None:
+        """Nothing came."""
+        self.outcome.failed(failure.value)
+
+
+def _download(
+    url: str, sites: Sequence[GeetestSite], site: GeetestSite | None, settings: Settings, outcome: Outcome
+) -> None:
+    Request(url)  # raises ValueError
+    own = settings.copy()
+    own.setdict(_OVERRIDES, priority="cmdline")
+    is_asyncio = own["TWISTED_REACTOR"] == _ASYNCIO or not own.getbool("TWISTED_REACTOR_ENABLED", default=True)
+    process = (AsyncCrawlerProcess if is_asyncio else CrawlerProcess)(own)
+
+    def failed(failure: Failure) -> None:
+        outcome.failed(failure.value)
+
+    crawl = process.crawl(InspectSpider, url=url, sites=sites, site=site, outcome=outcome)
+    if isinstance(crawl, Deferred):
+        crawl.addErrback(failed)
+    process.start()
+    if isinstance(crawl, asyncio.Task) and crawl.done() and not crawl.cancelled() and (error := crawl.exception()):
+        outcome.failed(error)

@@ -1,0 +1,273 @@
+"""Every setting, read and checked once, at the start of a crawl."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from attrs import field, fields, frozen
+from limits import parse_many
+
+from scrapy_geetest._pages.rules import Rules
+from scrapy_geetest._services.pacing import FLOOR
+from scrapy_geetest._services.transport import check_base_url
+from scrapy_geetest.site import load_sites
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from limits import RateLimitItem
+    from scrapy.settings import BaseSettings
+
+    from scrapy_geetest.site import GeetestSite
+
+DEFAULT_API_URL = "https://api.capmonster.cloud"
+API_KEY_VARIABLE = "CAPMONSTER_API_KEY"
+
+_LONGEST_SHOWN = 200
+
+_T = TypeVar("_T", int, float)
+
+logger = logging.getLogger(__name__)
+
+
+@frozen(kw_only=True)
+class Config:
+    """The ``GEETEST_…`` settings. Durations are seconds.
+
+    Attributes are named as the settings are, in lower case and without the prefix; see the README for what they mean.
+    """
+
+    enabled: bool
+    sites: tuple[GeetestSite, ...]
+    api_key: str = field(repr=False)
+    api_url: str
+    task_type: str | None
+    pass_proxy: bool
+    user_agent: str | None
+    request_timeout: float
+    solve_timeout: float
+    first_poll: float | None
+    poll_interval: float
+    max_attempts: int
+    max_concurrent_solves: int
+    max_parked: int
+    solution_max_age: float
+    retry_mode: str
+    priority_adjust: int
+    on_failure: str
+    max_solves: int
+    budget: tuple[RateLimitItem, ...]
+    site_budget: tuple[RateLimitItem, ...]
+    storage_uri: str = field(repr=False)
+    breaker_failures: int
+    breaker_seconds: float
+    close_on_fatal: bool
+    report_rejected: bool
+
+    @classmethod
+    def from_settings(cls, settings: BaseSettings, environ: Mapping[str, str] = os.environ) -> Config:
+        """Read the settings of a crawl.
+
+        Args:
+            settings: The crawler's settings.
+            environ: Where the key may be instead (``CAPMONSTER_API_KEY``).
+
+        Raises:
+            ValueError: A value breaks its rule; the message names the setting, the value and the rule.
+        """
+        _warn_of_slips(settings)
+        read = _Reader(settings)
+        return cls(
+            enabled=read.flag("GEETEST_ENABLED", default=True),
+            sites=load_sites(read.entries("GEETEST_SITES"), _default_rules(settings)),
+            api_key=_api_key(settings, environ),
+            api_url=_api_url(settings),
+            task_type=read.text("GEETEST_TASK_TYPE"),
+            pass_proxy=read.flag("GEETEST_PASS_PROXY", default=False),
+            user_agent=read.text("GEETEST_USER_AGENT"),
+            request_timeout=read.number("GEETEST_REQUEST_TIMEOUT", 20.0, above=0),
+            solve_timeout=read.number("GEETEST_SOLVE_TIMEOUT", 120.0, above=0),
+            first_poll=read.optional_number("GEETEST_FIRST_POLL", at_least=0),
+            poll_interval=read.number("GEETEST_POLL_INTERVAL", FLOOR, at_least=FLOOR),
+            max_attempts=read.number("GEETEST_MAX_ATTEMPTS", 3, at_least=1),
+            max_concurrent_solves=read.number("GEETEST_MAX_CONCURRENT_SOLVES", 32, at_least=1),
+            max_parked=read.number("GEETEST_MAX_PARKED", 512, at_least=0),
+            solution_max_age=read.number("GEETEST_SOLUTION_MAX_AGE", 300.0, above=0),
+            retry_mode=read.choice("GEETEST_RETRY_MODE", "schedule", ("schedule", "inline")),
+            priority_adjust=read.number("GEETEST_PRIORITY_ADJUST", 100),
+            on_failure=read.choice("GEETEST_ON_FAILURE", "raise", ("raise", "pass")),
+            max_solves=read.number("GEETEST_MAX_SOLVES", 0, at_least=0),
+            budget=read.budget("GEETEST_BUDGET"),
+            site_budget=read.budget("GEETEST_SITE_BUDGET"),
+            storage_uri=_storage_uri(settings),
+            breaker_failures=read.number("GEETEST_BREAKER_FAILURES", 5, at_least=0),
+            breaker_seconds=read.number("GEETEST_BREAKER_SECONDS", 600.0, above=0),
+            close_on_fatal=read.flag("GEETEST_CLOSE_ON_FATAL", default=True),
+            report_rejected=read.flag("GEETEST_REPORT_REJECTED", default=True),
+        )
+
+
+DETECT_SETTINGS = ("GEETEST_DETECT_CSS", "GEETEST_DETECT_XPATH", "GEETEST_DETECT_RE", "GEETEST_DETECT_JMESPATH")
+"""Selectors for sites that name none of their own."""
+SETTINGS = (*(f"GEETEST_{attribute.name.upper()}" for attribute in fields(Config)), *DETECT_SETTINGS)
+"""The names of all settings."""
+
+
+def invalid(setting: str, value: Any, rule: str) -> ValueError:
+    """The error of a setting whose value breaks a rule."""
+    return ValueError(f"The setting {setting} = {_shown(value)} is invalid: {rule}.")
+
+
+def _shown(value: Any) -> str:
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes out no number of thousands of digits
+        text = f"a very large {type(value).__name__}"
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+
+
+class _Reader:
+    """Settings by kind; they come as Python values, and as text from the command line and the environment."""
+
+    def __init__(self, settings: BaseSettings) -> None:
+        self._settings = settings
+
+    def text(self, name: str) -> str | None:
+        value = self._settings.get(name)
+        if value in (None, "", "None"):
+            return None
+        if not isinstance(value, str) or not value.isprintable():
+            raise invalid(name, value, "it must be a text, or None")
+        return value
+
+    def entries(self, name: str) -> Any:
+        """A list; as text, in JSON or with commas between its entries."""
+        value = self._settings.get(name) or []
+        if not isinstance(value, str):
+            return value
+        if not value.lstrip().startswith("["):
+            return [entry.strip() for entry in value.split(",") if entry.strip()]
+        try:
+            return json.loads(value)
+        except ValueError as error:
+            raise invalid(name, value, f"it must be a list ({error})") from None
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        try:
+            return self._settings.getbool(name, default)
+        except (TypeError, ValueError):
+            raise invalid(name, self._settings.get(name), "it must be True or False") from None
+
+    def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
+        value = self._settings.get(name, default)
+        if value not in allowed:
+            raise invalid(name, value, f"it must be one of {', '.join(map(repr, allowed))}")
+        return str(value)
+
+    def number(self, name: str, default: _T, *, at_least: float = -math.inf, above: float = -math.inf) -> _T:
+        value = self._settings.get(name, default)
+        kind = type(default)
+        try:
+            number = kind(value)
+            # A whole number that no float can hold is beyond anything that is counted here.
+            readable = math.isfinite(number) and not isinstance(value, bool)
+            readable = readable and (number == value or isinstance(value, str))
+        except (TypeError, ValueError, OverflowError):
+            number, readable = kind(0), False
+        if not readable or number < at_least or number <= above:
+            what = "a whole number" if kind is int else "a number of seconds"
+            bound = (
+                f" above {above:g}"
+                if above > -math.inf
+                else f" of {at_least:g} or more"
+                if at_least > -math.inf
+                else ""
+            )
+            raise invalid(name, value, f"it must be {what}{bound}")
+        return number
+
+    def optional_number(self, name: str, *, at_least: float) -> float | None:
+        if self._settings.get(name) in (None, "", "None"):
+            return None
+        return self.number(name, 0.0, at_least=at_least)
+
+    def budget(self, name: str) -> tuple[RateLimitItem, ...]:
+        value = self.text(name)
+        if value is None:
+            return ()
+        try:
+            limits = tuple(parse_many(value))
+        except ValueError:
+            limits = ()
+        if not limits or any(limit.amount < 1 for limit in limits):
+            raise invalid(name, value, 'it must be a budget like "200/hour", or several like "200/hour; 1000/day"')
+        return limits
+
+
+def _warn_of_slips(settings: BaseSettings) -> None:
+    """Say which settings look like ours and are none: a slip in the name of a limit lets it limit nothing."""
+    for name in sorted(settings.keys()):
+        if name.startswith("GEETEST_") and name not in SETTINGS and not name.startswith("GEETEST_MONITOR_"):
+            close = get_close_matches(name, SETTINGS, 1, cutoff=0.8)
+            logger.warning(
+                "GeeTest: there is no setting %s, and it is ignored%s",
+                name,
+                f"; did you mean {close[0]}?" if close else "",
+            )
+
+
+def _several(selector: str) -> Any:
+    """Several selectors in JSON, as the command line has them; any other text is one selector."""
+    try:
+        selectors = json.loads(selector)
+    except ValueError:
+        return selector
+    is_list = isinstance(selectors, list) and all(isinstance(one, str) for one in selectors)
+    return selectors if is_list else selector
+
+
+def _default_rules(settings: BaseSettings) -> Rules:
+    def of(name: str) -> Any:
+        value = settings.get(name) or ()
+        return _several(value) if isinstance(value, str) else value
+
+    css, xpath, re, jmespath = map(of, DETECT_SETTINGS)
+    return Rules.compile(css=css, xpath=xpath, re=re, jmespath=jmespath, status=(), source="GEETEST_DETECT_")
+
+
+def _storage_uri(settings: BaseSettings) -> str:
+    uri = settings.get("GEETEST_STORAGE_URI") or "memory://"
+    if not isinstance(uri, str) or "://" not in uri:
+        # The value stays out of the message: it may hold a password.
+        raise ValueError('GEETEST_STORAGE_URI must be a storage of the limits library, like "redis://localhost:6379".')
+    return uri
+
+
+def _api_key(settings: BaseSettings, environ: Mapping[str, str]) -> str:
+    key = settings.get("GEETEST_API_KEY") or environ.get(API_KEY_VARIABLE) or ""
+    if not isinstance(key, str) or not key.isascii() or any(c.isspace() or not c.isprintable() for c in key):
+        # The value itself stays out of the message: it may be a key with a slip in it.
+        raise ValueError(
+            f"GEETEST_API_KEY (or {API_KEY_VARIABLE}) must be a text of visible ASCII characters without spaces."
+        )
+    return key
+
+
+def _api_url(settings: BaseSettings) -> str:
+    name = "GEETEST_API_URL"
+    url = settings.get(name)
+    if url in (None, "", "None"):
+        return DEFAULT_API_URL
+    if not isinstance(url, str):
+        raise invalid(name, url, "it must be a text, or None")
+    try:
+        return check_base_url(url)
+    except ValueError as error:
+        if any(sign in url for sign in "@?#"):  # it may hold credentials
+            raise ValueError(f"The setting {name} is invalid: {error}.") from None
+        raise invalid(name, url, str(error)) from None
