@@ -8,17 +8,15 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from copy import copy
 from difflib import get_close_matches
-from inspect import isawaitable
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
 from scrapy import Request
-from scrapy.utils.defer import maybe_deferred_to_future
 from scrapy.utils.misc import load_object
-from twisted.internet.defer import Deferred
 
 from scrapy_geetest._attempt.state import RequestState
 from scrapy_geetest._crawl.identity import proxy_key
+from scrapy_geetest._hooks import Hook, resolve
 from scrapy_geetest._pages.register import RegisterError, parse_register
 from scrapy_geetest._pages.rules import Rules, widgets_of
 from scrapy_geetest._site_attributes import RULES
@@ -31,18 +29,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_T = TypeVar("_T")
-Hook: TypeAlias = "_T | Awaitable[_T]"
 
 V3_FIELDS = {"challenge": "geetest_challenge", "validate": "geetest_validate", "seccode": "geetest_seccode"}
 V4_FIELDS = {key: key for key in ("captcha_id", "lot_number", "pass_token", "gen_time", "captcha_output")}
-
-
-async def resolve(outcome: _T | Awaitable[_T]) -> _T:
-    """Await what a hook returned, where it is to be awaited: a coroutine, a Deferred, or the plain value."""
-    if isinstance(outcome, Deferred):
-        outcome = maybe_deferred_to_future(outcome)
-    return await outcome if isawaitable(outcome) else outcome
 
 
 async def _negated(outcome: Hook[bool]) -> bool:

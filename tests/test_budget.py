@@ -14,7 +14,8 @@ from scrapy.utils.defer import maybe_deferred_to_future
 
 from scrapy_geetest import BudgetExhausted, CircuitOpen, GeetestSite
 from scrapy_geetest._attempt.context import Visit
-from scrapy_geetest._spending.budget import Breaker, Budget
+from scrapy_geetest._spending.breaker import Breaker
+from scrapy_geetest._spending.budget import Budget
 from scrapy_geetest.settings import Config
 from scrapy_geetest.stats import Stats
 

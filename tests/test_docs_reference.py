@@ -163,7 +163,7 @@ def test_no_setting_or_statistic_is_made_up() -> None:
 MESSAGES = (
     *(f"_attempt/{name}" for name in ("gatekeeper", "outcome", "purchase", "sending", "verdict")),
     *(f"_crawl/{name}" for name in ("identity", "parking", "progress", "undeclared")),
-    *("_pages/register", "_pages/rules", "_services/task", "_spending/budget", "_submission"),
+    *("_pages/register", "_pages/rules", "_services/task", "_spending/breaker", "_spending/budget", "_submission"),
     *("middleware", "settings", "site"),
 )
 LOGGED_ONLY = ("monitors", "_services/client")

@@ -23,7 +23,8 @@ from scrapy_geetest._crawl.undeclared import UndeclaredPages
 from scrapy_geetest._services.client import ServiceClient
 from scrapy_geetest._services.pacing import Pacing
 from scrapy_geetest._services.transport import Transport
-from scrapy_geetest._spending.budget import Breaker, Budget
+from scrapy_geetest._spending.breaker import Breaker
+from scrapy_geetest._spending.budget import Budget
 from scrapy_geetest.stats import Stats
 
 if TYPE_CHECKING:

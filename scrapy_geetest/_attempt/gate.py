@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
 
+from scrapy_geetest._hooks import resolve
 from scrapy_geetest.exceptions import GeetestError
-from scrapy_geetest.site import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,12 +14,12 @@ from twisted.internet.defer import DeferredSemaphore
 from scrapy_geetest import signals
 from scrapy_geetest._crawl.identity import proxy_of
 from scrapy_geetest._crawl.parking import Stopping
+from scrapy_geetest._hooks import resolve
 from scrapy_geetest._pages.register import RegisterError
 from scrapy_geetest._services.errors import ANSWER_LOST, Reaction, ServiceError
 from scrapy_geetest._services.task import Task
 from scrapy_geetest.challenge import V3Challenge, V4Challenge
 from scrapy_geetest.exceptions import ChallengeError, SolutionRejected, SolveError
-from scrapy_geetest.site import resolve
 
 if TYPE_CHECKING:
     from scrapy.http import Response
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from scrapy_geetest._crawl.parking import Parking
     from scrapy_geetest._services.client import Result, ServiceClient
     from scrapy_geetest._services.task import Proxy
-    from scrapy_geetest._spending.budget import Breaker, Budget
+    from scrapy_geetest._spending.breaker import Breaker
+    from scrapy_geetest._spending.budget import Budget
     from scrapy_geetest.challenge import Challenge, Solution
     from scrapy_geetest.settings import Config
     from scrapy_geetest.stats import Stats

@@ -10,9 +10,10 @@ from scrapy import Request
 from scrapy.exceptions import IgnoreRequest
 
 from scrapy_geetest._attempt.state import NO_CACHE, RequestState, is_inner, mark_submitted, original, with_state
+from scrapy_geetest._hooks import resolve
 from scrapy_geetest._submission import plan
 from scrapy_geetest.exceptions import SubmissionError
-from scrapy_geetest.site import GeetestSite, find_site, resolve
+from scrapy_geetest.site import GeetestSite, find_site
 
 if TYPE_CHECKING:
     from scrapy.http import Response

@@ -6,10 +6,11 @@ import logging
 from typing import TYPE_CHECKING
 
 from scrapy_geetest import signals
+from scrapy_geetest._hooks import resolve
 from scrapy_geetest._pages.rules import widgets_of
 from scrapy_geetest._services.errors import ServiceError
 from scrapy_geetest.exceptions import GeetestError, SolutionRejected
-from scrapy_geetest.site import GeetestSite, resolve
+from scrapy_geetest.site import GeetestSite
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
     from scrapy_geetest._attempt.context import Visit
     from scrapy_geetest._attempt.signal_sender import Teller
     from scrapy_geetest._attempt.state import RequestState
+    from scrapy_geetest._hooks import Hook
     from scrapy_geetest._services.client import ServiceClient
-    from scrapy_geetest._spending.budget import Breaker
+    from scrapy_geetest._spending.breaker import Breaker
     from scrapy_geetest.settings import Config
-    from scrapy_geetest.site import Hook
     from scrapy_geetest.stats import Stats
 
 logger = logging.getLogger(__name__)

@@ -1,21 +1,18 @@
-"""What may be spent: a number of tasks for the crawl, budgets by time, and a breaker for sites where it is wasted."""
+"""What may be spent: a number of tasks for the crawl, and budgets by time."""
 
 from __future__ import annotations
 
 import logging
 import time
 from functools import partial
-from math import inf, isfinite
 from typing import TYPE_CHECKING, Any
 
-from attrs import define, frozen
+from attrs import frozen
 from twisted.internet.threads import deferToThread
 
-from scrapy_geetest.exceptions import BudgetExhausted, CircuitOpen
+from scrapy_geetest.exceptions import BudgetExhausted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from limits import RateLimitItem
     from limits.strategies import RateLimiter
 
@@ -161,85 +158,3 @@ def _storage_errors() -> tuple[type[Exception], ...]:
     except ImportError:
         return tuple(errors)
     return (*errors, RedisError)
-
-
-@define
-class _Circuit:
-    """What the breaker knows of one site."""
-
-    failures: int = 0
-    open_until: float = 0.0
-    reason: str = ""
-
-    @property
-    def is_blocked(self) -> bool:
-        """Whether it is open for the rest of the crawl."""
-        return self.open_until == inf
-
-
-class Breaker:
-    """Buys nothing for a site after too many failures in a row.
-
-    When its time is over, one purchase is let through to see whether the site is well again; the others still wait.
-
-    Args:
-        failures: How many failures in a row open the circuit; 0: it never opens.
-        seconds: For how long.
-        stats: Where refusals are counted.
-        clock: Monotonic seconds.
-    """
-
-    def __init__(
-        self, *, failures: int, seconds: float, stats: Stats, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._limit = failures
-        self._seconds = seconds
-        self._stats = stats
-        self._clock = clock
-        self._circuits: dict[str, _Circuit] = {}
-
-    def check(self, visit: Visit) -> None:
-        """Called before anything is bought.
-
-        Raises:
-            CircuitOpen: Nothing is bought for this site at present.
-        """
-        circuit = self._of(visit)
-        left = circuit.open_until - self._clock()
-        if left > 0:
-            self._stats.count("budget_refused")
-            again = f"the next try is in {left:.0f} s" if isfinite(left) else "there will be no other try in this crawl"
-            raise CircuitOpen(f"No solution is bought for {visit}: {circuit.reason}; {again}", **visit.parts)
-        if circuit.open_until:
-            circuit.open_until = self._clock() + self._seconds  # for the others: this one finds out how things are
-
-    def succeeded(self, visit: Visit) -> None:
-        """The site accepted a solution."""
-        if not self._of(visit).is_blocked:
-            del self._circuits[visit.site.name]
-
-    def failed(self, visit: Visit) -> None:
-        """What was bought for the site, or what was to be bought, came to nothing."""
-        circuit = self._of(visit)
-        if circuit.is_blocked:
-            return
-        circuit.failures += 1
-        if 0 < self._limit <= circuit.failures:
-            self._open(
-                visit, circuit, f"{circuit.failures} failures in a row (GEETEST_BREAKER_FAILURES)", self._seconds
-            )
-
-    def block(self, visit: Visit, reason: str) -> None:
-        """Buy nothing more for the site in this crawl."""
-        self._open(visit, self._of(visit), reason, inf)
-
-    def _open(self, visit: Visit, circuit: _Circuit, reason: str, seconds: float) -> None:
-        is_news = circuit.open_until <= self._clock()
-        circuit.open_until = self._clock() + seconds
-        circuit.reason = f"site {visit.site.name}: {reason}"
-        if is_news:
-            duration = f"for {seconds:g} s" if isfinite(seconds) else "for the rest of the crawl"
-            logger.warning("GeeTest: nothing more is bought %s: %s", duration, circuit.reason)
-
-    def _of(self, visit: Visit) -> _Circuit:
-        return self._circuits.setdefault(visit.site.name, _Circuit())

@@ -18,10 +18,11 @@ from scrapy.crawler import AsyncCrawlerProcess, CrawlerProcess
 from scrapy.responsetypes import responsetypes
 from twisted.internet.defer import Deferred
 
+from scrapy_geetest._hooks import resolve
 from scrapy_geetest._pages.rules import Finding
 from scrapy_geetest.commands.inspect.report import Inspection, inspect
 from scrapy_geetest.settings import Config
-from scrapy_geetest.site import GeetestSite, belongs, resolve
+from scrapy_geetest.site import GeetestSite, belongs
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence

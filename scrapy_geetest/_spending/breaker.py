@@ -1,0 +1,102 @@
+"""Pauses purchases for a site after too many failures in a row."""
+
+from __future__ import annotations
+
+import logging
+import time
+from math import inf, isfinite
+from typing import TYPE_CHECKING
+
+from attrs import define
+
+from scrapy_geetest.exceptions import CircuitOpen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from scrapy_geetest._attempt.context import Visit
+    from scrapy_geetest.stats import Stats
+
+logger = logging.getLogger(__name__)
+
+
+@define
+class _Circuit:
+    """What the breaker knows of one site."""
+
+    failures: int = 0
+    open_until: float = 0.0
+    reason: str = ""
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether it is open for the rest of the crawl."""
+        return self.open_until == inf
+
+
+class Breaker:
+    """Buys nothing for a site after too many failures in a row.
+
+    When its time is over, one purchase is let through to see whether the site is well again; the others still wait.
+
+    Args:
+        failures: How many failures in a row open the circuit; 0: it never opens.
+        seconds: For how long.
+        stats: Where refusals are counted.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(
+        self, *, failures: int, seconds: float, stats: Stats, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._limit = failures
+        self._seconds = seconds
+        self._stats = stats
+        self._clock = clock
+        self._circuits: dict[str, _Circuit] = {}
+
+    def check(self, visit: Visit) -> None:
+        """Called before anything is bought.
+
+        Raises:
+            CircuitOpen: Nothing is bought for this site at present.
+        """
+        circuit = self._of(visit)
+        left = circuit.open_until - self._clock()
+        if left > 0:
+            self._stats.count("budget_refused")
+            again = f"the next try is in {left:.0f} s" if isfinite(left) else "there will be no other try in this crawl"
+            raise CircuitOpen(f"No solution is bought for {visit}: {circuit.reason}; {again}", **visit.parts)
+        if circuit.open_until:
+            circuit.open_until = self._clock() + self._seconds  # for the others: this one finds out how things are
+
+    def succeeded(self, visit: Visit) -> None:
+        """The site accepted a solution."""
+        if not self._of(visit).is_blocked:
+            del self._circuits[visit.site.name]
+
+    def failed(self, visit: Visit) -> None:
+        """What was bought for the site, or what was to be bought, came to nothing."""
+        circuit = self._of(visit)
+        if circuit.is_blocked:
+            return
+        circuit.failures += 1
+        if 0 < self._limit <= circuit.failures:
+            self._open(
+                visit, circuit, f"{circuit.failures} failures in a row (GEETEST_BREAKER_FAILURES)", self._seconds
+            )
+
+    def block(self, visit: Visit, reason: str) -> None:
+        """Buy nothing more for the site in this crawl."""
+        self._open(visit, self._of(visit), reason, inf)
+
+    def _open(self, visit: Visit, circuit: _Circuit, reason: str, seconds: float) -> None:
+        is_news = circuit.open_until <= self._clock()
+        circuit.open_until = self._clock() + seconds
+        circuit.reason = f"site {visit.site.name}: {reason}"
+        if is_news:
+            duration = f"for {seconds:g} s" if isfinite(seconds) else "for the rest of the crawl"
+            logger.warning("GeeTest: nothing more is bought %s: %s", duration, circuit.reason)
+
+    def _of(self, visit: Visit) -> _Circuit:
+        return self._circuits.setdefault(visit.site.name, _Circuit())
