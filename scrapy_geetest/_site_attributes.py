@@ -12,7 +12,7 @@ import jmespath
 from jmespath.exceptions import JMESPathError
 
 from scrapy_geetest._pages.values import host, word
-from scrapy_geetest._submission import SUBMIT_AS
+from scrapy_geetest._submission.plan import SUBMIT_AS
 
 MODES = ("form", "gate")
 
@@ -25,6 +25,10 @@ _ANY_PAGE = "https://site.invalid/page"
 
 def _is_text(value: Any) -> bool:
     return isinstance(value, str) and bool(value)
+
+
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, bool)
 
 
 def _is_id(value: Any) -> bool:
@@ -120,6 +124,8 @@ RULES: Mapping[str, tuple[Check, str]] = {
         _are_field_names,
         "it must be a dict: solution key -> field name, both texts that are not empty; None as a name leaves the value out",
     ),
+    "one_at_a_time": (_is_flag, "it must be True or False"),
+    "challenge_is_reusable": (_is_flag, "it must be True or False"),
     "gate_max_age": (_or_none(_is_seconds), "it must be seconds above 0, or None"),
 }
 """Attribute -> whether a value is one that it may have, and the rule in words. The selectors have their own."""

@@ -41,6 +41,14 @@ class UrlPattern:
         return cls(host, port, parts.path.rstrip("/"))
 
     def matches(self, url: str) -> bool:
+        """Whether *url* is on the host and below the path."""
+        if not self.matches_host(url):
+            return False
+        path = urlsplit(url).path
+        return path == self.path or path.startswith(self.path + "/") or not self.path
+
+    def matches_host(self, url: str) -> bool:
+        """Whether *url* is on the host, a subdomain counted in, and on the port where one is named."""
         try:
             parts = urlsplit(url)
             host, port = (parts.hostname or "").rstrip("."), parts.port
@@ -48,6 +56,4 @@ class UrlPattern:
             return False
         if self.port is not None and self.port != (port or {"http": 80, "https": 443}.get(parts.scheme)):
             return False
-        if host != self.host and not host.endswith("." + self.host):
-            return False
-        return parts.path == self.path or parts.path.startswith(self.path + "/") or not self.path
+        return host == self.host or host.endswith("." + self.host)

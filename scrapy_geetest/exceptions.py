@@ -31,12 +31,11 @@ class GeetestError(IgnoreRequest):
         self.request = request
         self.response = response
         self.site = site
-        self.told = False  # whether it has been counted and logged
 
     def for_request(self, request: Request, response: Response | None, message: str) -> Self:
         """The same for another request that depended on the first one's way (one gate serves many)."""
         twin = type(self).__new__(type(self), message)
-        twin.__dict__.update(self.__dict__, request=request, response=response, told=False)
+        twin.__dict__.update(self.__dict__, request=request, response=response)
         return twin
 
 
@@ -105,3 +104,19 @@ class CircuitOpen(GeetestError):  # noqa: N818  # the name is part of the public
     """Too much was wasted on this site of late (``GEETEST_BREAKER_FAILURES``); nothing was bought."""
 
     reason = "breaker"
+
+
+class ChallengeNotNeeded(Exception):  # noqa: N818  # the name is part of the public contract
+    """For hooks to raise: the site wants no CAPTCHA this time. The request goes out as it is, and nothing is bought."""
+
+
+class ChallengeNotReady(Exception):  # noqa: N818  # the name is part of the public contract
+    """For hooks to raise: the site says "too often", or "later". It is asked again.
+
+    Attributes:
+        retry_after: Seconds to wait before that; ``None``: a little.
+    """
+
+    def __init__(self, *args: object, retry_after: float | None = None) -> None:
+        super().__init__(*args)
+        self.retry_after = retry_after

@@ -6,6 +6,7 @@ import json
 import logging
 import math
 import os
+from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -57,8 +58,6 @@ class Config:
     max_concurrent_solves: int
     max_parked: int
     solution_max_age: float
-    retry_mode: str
-    priority_adjust: int
     on_failure: str
     max_solves: int
     budget: tuple[RateLimitItem, ...]
@@ -68,6 +67,7 @@ class Config:
     breaker_seconds: float
     close_on_fatal: bool
     report_rejected: bool
+    keep_meta: tuple[str, ...]
 
     @classmethod
     def from_settings(cls, settings: BaseSettings, environ: Mapping[str, str] = os.environ) -> Config:
@@ -84,7 +84,11 @@ class Config:
         read = _Reader(settings)
         return cls(
             enabled=read.flag("GEETEST_ENABLED", default=True),
-            sites=load_sites(read.entries("GEETEST_SITES"), _default_rules(settings)),
+            sites=load_sites(
+                read.entries("GEETEST_SITES"),
+                _default_rules(settings),
+                keeps_cookies=settings.getbool("COOKIES_ENABLED", default=True),
+            ),
             api_key=_api_key(settings, environ),
             api_url=_api_url(settings),
             task_type=read.text("GEETEST_TASK_TYPE"),
@@ -98,8 +102,6 @@ class Config:
             max_concurrent_solves=read.number("GEETEST_MAX_CONCURRENT_SOLVES", 32, at_least=1),
             max_parked=read.number("GEETEST_MAX_PARKED", 512, at_least=0),
             solution_max_age=read.number("GEETEST_SOLUTION_MAX_AGE", 300.0, above=0),
-            retry_mode=read.choice("GEETEST_RETRY_MODE", "schedule", ("schedule", "inline")),
-            priority_adjust=read.number("GEETEST_PRIORITY_ADJUST", 100),
             on_failure=read.choice("GEETEST_ON_FAILURE", "raise", ("raise", "pass")),
             max_solves=read.number("GEETEST_MAX_SOLVES", 0, at_least=0),
             budget=read.budget("GEETEST_BUDGET"),
@@ -109,6 +111,7 @@ class Config:
             breaker_seconds=read.number("GEETEST_BREAKER_SECONDS", 600.0, above=0),
             close_on_fatal=read.flag("GEETEST_CLOSE_ON_FATAL", default=True),
             report_rejected=read.flag("GEETEST_REPORT_REJECTED", default=True),
+            keep_meta=read.names("GEETEST_KEEP_META"),
         )
 
 
@@ -156,6 +159,14 @@ class _Reader:
             return json.loads(value)
         except ValueError as error:
             raise invalid(name, value, f"it must be a list ({error})") from None
+
+    def names(self, name: str) -> tuple[str, ...]:
+        """A list of names."""
+        value = self.entries(name)
+        is_list = isinstance(value, Sequence | set | frozenset) and not isinstance(value, str | bytes)
+        if not is_list or not all(isinstance(one, str) and one for one in value):
+            raise invalid(name, value, 'it must be a list of names, like ["my_session"]')
+        return tuple(value)
 
     def flag(self, name: str, *, default: bool) -> bool:
         try:

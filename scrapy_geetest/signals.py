@@ -10,6 +10,7 @@ signal                    also carries
 ``challenge_solved``      ``challenge``, ``solution``, ``task_id``, ``seconds``: from creation to known
 ``solution_accepted``     ``task_id``, ``attempt``: which solution for this request it was
 ``solution_rejected``     ``task_id``, ``attempt``
+``solution_unverified``   ``task_id``, ``attempt``, ``evidence``: why it is not known
 ``solve_failed``          ``error``: the :class:`~scrapy_geetest.exceptions.GeetestError`
 ========================  ==============================================================================
 """
@@ -18,4 +19,5 @@ challenge_detected = object()
 challenge_solved = object()
 solution_accepted = object()
 solution_rejected = object()
+solution_unverified = object()
 solve_failed = object()

@@ -11,16 +11,16 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
+from attrs import evolve
 from scrapy import Request
 from scrapy.utils.misc import load_object
 
-from scrapy_geetest._attempt.state import RequestState
-from scrapy_geetest._crawl.identity import proxy_key
+from scrapy_geetest._crawl.identity import cookie_key, proxy_key
 from scrapy_geetest._hooks import Hook, resolve
 from scrapy_geetest._pages.register import RegisterError, parse_register
 from scrapy_geetest._pages.rules import Rules, widgets_of
 from scrapy_geetest._site_attributes import RULES
-from scrapy_geetest._submission import plan
+from scrapy_geetest._submission.plan import plan_submission
 from scrapy_geetest._url_pattern import UrlPattern
 from scrapy_geetest.challenge import Challenge, Solution, V3Solution, V4Challenge, solution_values
 
@@ -32,10 +32,6 @@ logger = logging.getLogger(__name__)
 
 V3_FIELDS = {"challenge": "geetest_challenge", "validate": "geetest_validate", "seccode": "geetest_seccode"}
 V4_FIELDS = {key: key for key in ("captcha_id", "lot_number", "pass_token", "gen_time", "captcha_output")}
-
-
-async def _negated(outcome: Hook[bool]) -> bool:
-    return not await resolve(outcome)
 
 
 class GeetestSite:
@@ -62,10 +58,21 @@ class GeetestSite:
     detect_re: str | Sequence[str] = ()
     detect_jmespath: str | Sequence[str] = ()
     detect_status: Sequence[int] = ()
-    """Look only at responses with these statuses; empty: at all."""
+    """Only responses with these statuses are looked at; empty means any status."""
+
+    accepted_css: str | Sequence[str] = ()
+    accepted_xpath: str | Sequence[str] = ()
+    accepted_re: str | Sequence[str] = ()
+    accepted_jmespath: str | Sequence[str] = ()
+    """What shows that the site took a solution, whatever else its answer says ("wrong password")."""
+    refused_css: str | Sequence[str] = ()
+    refused_xpath: str | Sequence[str] = ()
+    refused_re: str | Sequence[str] = ()
+    refused_jmespath: str | Sequence[str] = ()
+    """What shows that the site refused a solution; it counts before ``accepted_…``."""
 
     challenge_url: str | None = None
-    """v3: where a fresh challenge is to be had; relative to the page, ``{timestamp}`` stands for milliseconds."""
+    """v3: where a fresh challenge can be fetched; relative to the page, ``{timestamp}`` stands for milliseconds."""
     challenge_path: str | None = None
     """JMESPath to the object with ``gt`` and ``challenge``; ``None``: found wherever they are."""
     gt: str | None = None
@@ -75,6 +82,10 @@ class GeetestSite:
     get_lib: str | Mapping[str, Any] | None = None
     website_url: str | None = None
     """The page that the widget is on, where it is not the page that was met."""
+    one_at_a_time: bool = False
+    """The site keeps one challenge a session: attempts of one session wait for each other."""
+    challenge_is_reusable: bool = False
+    """The "challenge" is a constant word that names an operation, so that the same one may be bought many times."""
 
     submit_as: str = "auto"
     field_names: Mapping[str, str | None] = {}
@@ -85,6 +96,7 @@ class GeetestSite:
 
     def __init__(self, **attributes: Any) -> None:
         _refuse_unknown(attributes)
+        _refuse_slips(type(self))
         for attribute, value in attributes.items():
             setattr(self, attribute, value)
         self.name = self.name or type(self).__name__
@@ -92,7 +104,9 @@ class GeetestSite:
             self.urls = (self.urls,)
         self._check()
         self._patterns = tuple(UrlPattern.parse(url, self.name) for url in self.urls)
-        self._rules = self._own_rules()
+        self._rules = self._own_rules("detect_", status=self.detect_status)
+        self._accepted, self._refused = self._own_rules("accepted_"), self._own_rules("refused_")
+        self._keeps_cookies = True
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r} {list(self.urls)}>"
@@ -104,18 +118,19 @@ class GeetestSite:
     def challenge_request(self, request: Request, response: Response | None) -> Hook[Request | None]:
         """Which request yields a fresh challenge.
 
-        By default ``challenge_url``; without one, the page itself again (its server renders a challenge into it). v4
-        needs none: ``None`` says that the challenge page and the site's attributes tell everything.
+        By default ``challenge_url``. Without one there is none, which says that the page and the site's attributes tell
+        everything: v4 needs no more, and a v3 challenge that the server renders into the page belongs to that page. Where
+        nothing was downloaded, it is the page.
 
         Args:
             request: The request that is held up.
-            response: The challenge page, or ``None`` where nothing was downloaded before.
+            response: The challenge page, whose own challenge nobody has used, or ``None`` where nothing was downloaded.
         """
         page_url = self.page_url(request, response)
         if self.challenge_url:
             url = self.challenge_url.replace("{timestamp}", str(int(time.time() * 1000)))
             return Request(urljoin(page_url, url))
-        if self.page_version(response) == V4Challenge.version:
+        if response is not None or self.page_version(response) == V4Challenge.version:
             return None
         return Request(page_url)
 
@@ -145,20 +160,27 @@ class GeetestSite:
             response: The challenge page, or ``None`` where nothing was downloaded before.
             solution: A :class:`~scrapy_geetest.V3Solution` or :class:`~scrapy_geetest.V4Solution`.
         """
-        return plan(request, response, self.submit_as).fill(self.fields(solution))
+        return plan_submission(request, response, self.submit_as).fill(self.fields(solution))
 
     def is_challenge(self, response: Response) -> Hook[bool]:
         """Whether *response* withholds its content until GeeTest is passed."""
         return self._rules.match(response) is not None
 
-    def is_accepted(self, response: Response) -> Hook[bool]:
-        """Whether *response*, to a request that carried a solution, shows that the site took it."""
-        outcome = self.is_challenge(response)
-        return not outcome if isinstance(outcome, bool) else _negated(outcome)
+    def is_accepted(self, response: Response) -> Hook[bool | None]:
+        """Whether *response*, to a request that carried a solution, shows that the site took it, or that it did not.
+
+        By default as ``refused_…`` and ``accepted_…`` say.
+
+        Returns:
+            ``None``: it does not tell; then status, address and words of the answer are looked at.
+        """
+        rule = self.verdict_rule(response)
+        return None if rule is None else rule.startswith("accepted_")
 
     def session_key(self, request: Request) -> Hook[str]:
-        """What tells the sessions of a gate site apart: by default the cookie jar and the proxy of a request."""
-        return f"{request.meta.get('cookiejar')!r} {proxy_key(request)!r}"
+        """What tells the sessions of a site apart: by default the cookie jar, the proxy, and a Cookie header of the request's own."""
+        own = cookie_key(request, keeps_cookies=self._keeps_cookies)
+        return f"{request.meta.get('cookiejar')!r} {proxy_key(request)!r}{own}"
 
     def fields(self, solution: Solution) -> dict[str, str]:
         """The solution as field name -> value, by ``field_names`` and, for the rest, GeeTest's own names."""
@@ -166,15 +188,8 @@ class GeetestSite:
         return {name: value for key, value in solution_values(solution).items() if (name := names.get(key))}
 
     def page_url(self, request: Request, response: Response | None) -> str:
-        """Where the widget is initialised: the address of the page.
-
-        A page that answers a refused form has the address of that form, perhaps with the solution in it: nothing to ask
-        again, or to tell anybody. The page before it has that of the request.
-        """
-        if self.website_url:
-            return self.website_url
-        answers_form = RequestState.of(request).attempts > 0 and request.method == "GET"
-        return request.url if response is None or answers_form else response.url
+        """Where the widget is initialised: the address of the page."""
+        return self.website_url or (request.url if response is None else response.url)
 
     def page_version(self, response: Response | None) -> int | None:
         """The version of GeeTest: as declared, else as the attributes imply, else as the page's widget tells."""
@@ -211,27 +226,37 @@ class GeetestSite:
         """``get_lib`` as the service wants it: JSON in a string."""
         return json.dumps(dict(self.get_lib)) if isinstance(self.get_lib, Mapping) else self.get_lib
 
-    def use_default_rules(self, rules: Rules) -> None:
-        """Take the selectors of the ``GEETEST_DETECT_…`` settings, where the site names none of its own."""
-        if not self._rules.named:
-            self._rules = Rules(
-                css=rules.css, xpath=rules.xpath, re=rules.re, jmespath=rules.jmespath, status=self._rules.status
-            )
-
     @property
     def rules(self) -> Rules:
         """What makes a response a challenge page of this site."""
         return self._rules
 
-    def _own_rules(self) -> Rules:
-        return Rules.compile(
-            css=self.detect_css,
-            xpath=self.detect_xpath,
-            re=self.detect_re,
-            jmespath=self.detect_jmespath,
-            status=self.detect_status,
-            source=f"site {self.name}: detect_",
-        )
+    def has_host(self, url: str) -> bool:
+        """Whether *url* is on a host of ``urls``, whatever its path."""
+        return any(pattern.matches_host(url) for pattern in self._patterns)
+
+    def verdict_rule(self, response: Response) -> str | None:
+        """The first of ``refused_…`` and ``accepted_…`` that *response* matches, by its name and value."""
+        for kind, rules in (("refused_", self._refused), ("accepted_", self._accepted)):
+            rule = rules.match(response) if rules.named else None
+            if rule is not None:
+                return kind + rule
+        return None
+
+    def use_settings(self, rules: Rules, *, keeps_cookies: bool) -> None:
+        """Take over what the settings of a crawl say.
+
+        Args:
+            rules: The selectors of ``GEETEST_DETECT_…``, for a site that names none of its own.
+            keeps_cookies: Whether Scrapy keeps cookie jars (``COOKIES_ENABLED``).
+        """
+        self._keeps_cookies = keeps_cookies
+        if not self._rules.named:
+            self._rules = evolve(rules, status=self._rules.status)
+
+    def _own_rules(self, kind: str, status: Any = ()) -> Rules:
+        selectors = {name: getattr(self, kind + name) for name in ("css", "xpath", "re", "jmespath")}
+        return Rules.compile(**selectors, status=status, source=f"site {self.name}: {kind}")
 
     def _check(self) -> None:
         for attribute, (is_allowed, rule) in RULES.items():
@@ -250,8 +275,14 @@ ATTRIBUTES = tuple(
     if not name.startswith("_") and not callable(value) and not isinstance(value, property | staticmethod)
 )
 
+_FOR_THE_PLUGIN = frozenset(
+    {"unfilled", "get_lib_text", "use_settings", "has_host", "verdict_rule", "known_challenge", "rules"}
+)
+_KNOWN = tuple(name for name in vars(GeetestSite) if not name.startswith("_") and name not in _FOR_THE_PLUGIN)
+_SLIP = 0.8  # how alike a name has to be
 
-def load_sites(declared: Any, default_rules: Rules) -> tuple[GeetestSite, ...]:
+
+def load_sites(declared: Any, default_rules: Rules, *, keeps_cookies: bool = True) -> tuple[GeetestSite, ...]:
     """Make the sites of ``GEETEST_SITES``: subclasses, their import paths, dicts of their attributes, or instances.
 
     Raises:
@@ -264,7 +295,7 @@ def load_sites(declared: Any, default_rules: Rules) -> tuple[GeetestSite, ...]:
     except ValueError as error:
         raise ValueError(f"GEETEST_SITES: {error}") from error
     for site in sites:
-        site.use_default_rules(default_rules)
+        site.use_settings(default_rules, keeps_cookies=keeps_cookies)
     names = [site.name for site in sites]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ValueError(f"GEETEST_SITES: several sites are called {twice[0]!r}; give each a name of its own.")
@@ -274,9 +305,30 @@ def load_sites(declared: Any, default_rules: Rules) -> tuple[GeetestSite, ...]:
 def _refuse_unknown(attributes: Iterable[Any]) -> None:
     for attribute in attributes:
         if attribute not in ATTRIBUTES:
-            close = get_close_matches(str(attribute), ATTRIBUTES, 1)
-            hint = f"; did you mean {close[0]!r}?" if close else "."
-            raise ValueError(f"A GeetestSite has no attribute {attribute!r}{hint} It has: {', '.join(ATTRIBUTES)}.")
+            raise ValueError(
+                f"A GeetestSite has no attribute {attribute!r}{_did_you_mean(attribute)} It has: {', '.join(ATTRIBUTES)}."
+            )
+
+
+def _refuse_slips(declared: type[GeetestSite]) -> None:
+    """Refuse what a subclass names and nobody would read: an unknown attribute, or a method named nearly like a hook."""
+    for parent in declared.__mro__:
+        if parent in GeetestSite.__mro__:
+            continue
+        for name, value in vars(parent).items():
+            if name.startswith("_") or hasattr(GeetestSite, name):
+                continue
+            is_own_code = callable(value) or isinstance(value, property | staticmethod | classmethod)
+            if not is_own_code or get_close_matches(name, _KNOWN, 1, cutoff=_SLIP):
+                raise ValueError(
+                    f"{declared.__name__}: a GeetestSite has no attribute {name!r}{_did_you_mean(name)} If it is your own, "
+                    f"begin its name with an underscore: {'_' + name!r}."
+                )
+
+
+def _did_you_mean(attribute: Any) -> str:
+    close = get_close_matches(str(attribute), _KNOWN, 1)
+    return f"; did you mean {close[0]!r}?" if close else "."
 
 
 def _first_url(urls: Any) -> str:

@@ -7,7 +7,8 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
-from reactor import run
+from reactor import ready, run
+from small_world import SmallWorld
 
 from scrapy_geetest.sandbox import Sandbox
 
@@ -40,3 +41,11 @@ def sandbox(running_sandbox: Sandbox) -> Sandbox:
     """The sandbox with empty books, and a service that solves at once."""
     running_sandbox.reset(solve_seconds=0.1)
     return running_sandbox
+
+
+@pytest.fixture
+def world() -> Iterator[SmallWorld]:
+    """A site and a service of this process, without routes."""
+    ready()
+    with SmallWorld() as running:
+        yield running

@@ -167,7 +167,7 @@ def quick() -> Iterator[None]:
         "_services.pacing.FLOOR": 0.2,
         "_services.client._UNSENT_BACKOFF": 0.05,
         "_services.client._BUSY_BACKOFF": 0.05,
-        "_attempt.purchase.CHALLENGE_PAUSE": 0.05,
+        "_attempt.tries.CHALLENGE_PAUSE": 0.05,
     }
     patches = [patch(f"scrapy_geetest.{name}", seconds) for name, seconds in names.items()]
     for one in patches:

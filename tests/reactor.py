@@ -28,6 +28,11 @@ def run(coroutine: Coroutine[Any, Any, T], timeout: float = 120.0) -> T:
     return loop.run_until_complete(asyncio.wait_for(coroutine, timeout))
 
 
+def ready() -> None:
+    """Install and start the session's reactor, for fixtures that listen before a coroutine runs."""
+    _event_loop()
+
+
 def settle(deferred: Deferred[T]) -> Awaitable[T]:
     """A Deferred as something that a coroutine under ``run`` can await."""
     return deferred.asFuture(asyncio.get_running_loop())

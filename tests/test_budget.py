@@ -13,16 +13,18 @@ from scrapy.settings import Settings
 from scrapy.utils.defer import maybe_deferred_to_future
 
 from scrapy_geetest import BudgetExhausted, CircuitOpen, GeetestSite
-from scrapy_geetest._attempt.context import Visit
+from scrapy_geetest._attempt.context import Context
+from scrapy_geetest._crawl.identity import Visitor
 from scrapy_geetest._spending.breaker import Breaker
 from scrapy_geetest._spending.budget import Budget
 from scrapy_geetest.settings import Config
 from scrapy_geetest.stats import Stats
 
 
-def _visit(site: str = "a.test") -> Visit:
+def _context(site: str = "a.test") -> Context:
     request = Request(f"https://{site}/")
-    return Visit(GeetestSite(urls=[site], name=site), request, None, sent=request)
+    visitor = Visitor.of(request, request)
+    return Context(GeetestSite(urls=[site], name=site), request, None, visitor, request, was_sent=False)
 
 
 def _budget(**settings: Any) -> tuple[Budget, dict[str, Any]]:
@@ -40,7 +42,7 @@ def _breaker(**options: Any) -> tuple[Breaker, list[float]]:
 
 async def _spend(budget: Budget, site: str = "a.test", times: int = 1) -> None:
     for _ in range(times):
-        await budget.spend(_visit(site))
+        await budget.spend(_context(site))
 
 
 async def test_without_limits_everything_may_be_spent() -> None:
@@ -81,13 +83,13 @@ async def test_a_refused_task_is_not_counted() -> None:
 def test_a_blocked_site_stays_blocked() -> None:
     """Whatever becomes of tasks that were under way then."""
     breaker, now = _breaker()
-    breaker.block(_visit(), "the service solves nothing for it")
-    breaker.failed(_visit())
-    breaker.failed(_visit())
-    breaker.succeeded(_visit())
+    breaker.block(_context(), "the service solves nothing for it")
+    breaker.failed(_context())
+    breaker.failed(_context())
+    breaker.succeeded(_context())
     now[0] = 1e6
     with pytest.raises(CircuitOpen, match="no other try in this crawl"):
-        breaker.check(_visit())
+        breaker.check(_context())
 
 
 async def test_budgets_are_counted_together_and_for_each_site() -> None:
@@ -112,46 +114,46 @@ def test_a_storage_that_cannot_be_used_is_an_error_at_start(uri: str) -> None:
 def test_the_breaker_opens_after_failures_in_a_row() -> None:
     """And only for the site that failed."""
     breaker, _ = _breaker()
-    breaker.failed(_visit())
-    breaker.succeeded(_visit())
-    breaker.failed(_visit())
-    breaker.check(_visit())
-    breaker.failed(_visit())
+    breaker.failed(_context())
+    breaker.succeeded(_context())
+    breaker.failed(_context())
+    breaker.check(_context())
+    breaker.failed(_context())
     with pytest.raises(CircuitOpen, match=r"GEETEST_BREAKER_FAILURES\); the next try is in 10 s"):
-        breaker.check(_visit())
-    breaker.check(_visit("b.test"))
+        breaker.check(_context())
+    breaker.check(_context("b.test"))
 
 
 def test_when_its_time_is_over_one_purchase_finds_out() -> None:
     """The others still wait; its failure opens the circuit again, its success closes it."""
     breaker, now = _breaker(failures=1)
-    breaker.failed(_visit())
+    breaker.failed(_context())
     now[0] = 10.0
-    breaker.check(_visit())
+    breaker.check(_context())
     with pytest.raises(CircuitOpen):
-        breaker.check(_visit())
-    breaker.failed(_visit())
+        breaker.check(_context())
+    breaker.failed(_context())
     now[0] = 19.9
     with pytest.raises(CircuitOpen):
-        breaker.check(_visit())
+        breaker.check(_context())
     now[0] = 20.0
-    breaker.check(_visit())
-    breaker.succeeded(_visit())
-    breaker.check(_visit())
+    breaker.check(_context())
+    breaker.succeeded(_context())
+    breaker.check(_context())
 
 
 def test_a_site_that_the_service_refuses_is_blocked_for_the_crawl() -> None:
     """No time ends it."""
     breaker, now = _breaker()
-    breaker.block(_visit(), "the service solves nothing for it (ERROR_DOMAIN_NOT_ALLOWED)")
+    breaker.block(_context(), "the service solves nothing for it (ERROR_DOMAIN_NOT_ALLOWED)")
     now[0] = 1e9
     with pytest.raises(CircuitOpen, match="ERROR_DOMAIN_NOT_ALLOWED"):
-        breaker.check(_visit())
+        breaker.check(_context())
 
 
 def test_a_breaker_can_be_turned_off() -> None:
     """``GEETEST_BREAKER_FAILURES = 0``."""
     breaker, _ = _breaker(failures=0)
     for _ in range(100):
-        breaker.failed(_visit())
-    breaker.check(_visit())
+        breaker.failed(_context())
+    breaker.check(_context())

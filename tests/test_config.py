@@ -24,7 +24,7 @@ def test_defaults() -> None:
     assert (config.task_type, config.pass_proxy, config.user_agent) == (None, False, None)
     assert (config.request_timeout, config.solve_timeout, config.first_poll, config.poll_interval) == (20, 120, None, 2)
     assert (config.max_attempts, config.max_concurrent_solves, config.max_parked) == (3, 32, 512)
-    assert (config.solution_max_age, config.retry_mode, config.priority_adjust) == (300, "schedule", 100)
+    assert (config.solution_max_age, config.keep_meta) == (300, ())
     assert (config.max_solves, config.budget, config.site_budget) == (0, (), ())
     assert (config.storage_uri, config.breaker_failures, config.breaker_seconds) == ("memory://", 5, 600)
     assert (config.on_failure, config.close_on_fatal, config.report_rejected) == ("raise", True, True)
@@ -84,8 +84,7 @@ def test_a_slip_in_a_name_is_told(caplog: pytest.LogCaptureFixture) -> None:
         ("GEETEST_MAX_ATTEMPTS", True, "a whole number of 1 or more"),
         ("GEETEST_MAX_CONCURRENT_SOLVES", float("inf"), "a whole number of 1 or more"),
         ("GEETEST_MAX_PARKED", -1, "a whole number of 0 or more"),
-        ("GEETEST_PRIORITY_ADJUST", "high", "a whole number"),
-        ("GEETEST_RETRY_MODE", "now", "'schedule', 'inline'"),
+        ("GEETEST_KEEP_META", [1], "a list of names"),
         ("GEETEST_ON_FAILURE", "ignore", "'raise', 'pass'"),
         ("GEETEST_MAX_SOLVES", -1, "a whole number of 0 or more"),
         ("GEETEST_BUDGET", "200", "a budget like"),

@@ -10,7 +10,6 @@ from scrapy import FormRequest, Request, signals
 from scrapy.http import JsonRequest
 
 from scrapy_geetest import GeetestError, GeetestSite, SolutionRejected, SolveError, SubmissionError
-from scrapy_geetest._attempt.state import RequestState, mark_submitted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -137,29 +136,6 @@ async def test_cookies_of_a_request_that_was_not_sent_yet_are_kept(sandbox: Sand
     assert [cookie for _, cookie in seen] == [b"lang=de", b"lang=de"]
 
 
-async def test_copied_meta_does_not_replace_a_new_request_by_an_old_one(sandbox: Sandbox) -> None:
-    """A spider that hands the meta of an unjudged 503 to its next form, to the same URL, gets that form's page."""
-    sandbox.reset(solve_seconds=0.1, faults={"submit": ["http-503"]})
-
-    def wanted(spider: RecordingSpider) -> Iterable[Request]:
-        def then(response: Response) -> Request:
-            url, form = f"{sandbox.url}/nested/login", {"username": "second"}
-            meta = {k: v for k, v in response.meta.items() if k in {"_geetest", "handle_httpstatus_list"}}
-            return FormRequest(url, formdata=form, meta=meta, callback=spider.parse, errback=spider.failed)
-
-        meta = {"handle_httpstatus_list": [503], "geetest": True}
-        yield FormRequest(f"{sandbox.url}/nested/login", formdata={"username": "first"}, meta=meta, callback=then)
-
-    site = {
-        "urls": [f"{_host(sandbox)}/nested"],
-        "challenge_url": "/nested/captcha",
-        "field_names": {"token": "token"},
-        "detect_css": "#captcha-holder",
-    }
-    outcome = await _crawl(sandbox, wanted, site, RETRY_ENABLED=False)
-    assert outcome.texts(".user::text") == ["second"]
-
-
 async def test_the_breaker_sees_forms_that_break_down(sandbox: Sandbox) -> None:
     """What is bought for a site whose form always fails is wasted: the breaker ends it, for gates and forms."""
     sandbox.reset(solve_seconds=0.1, faults={"submit": ["http-500", "..."]})
@@ -216,8 +192,7 @@ class TooManyRequests:
         return response.replace(status=429) if b"captcha-holder" in response.body else response
 
 
-@pytest.mark.parametrize("mode", ["schedule", "inline"])
-async def test_a_page_that_was_given_up_is_not_bought_again_by_a_retry(sandbox: Sandbox, mode: str) -> None:
+async def test_a_page_that_was_given_up_is_not_bought_again_by_a_retry(sandbox: Sandbox) -> None:
     """``GEETEST_ON_FAILURE = "pass"``: Scrapy may ask again, but nothing more is spent, and one outcome is counted."""
     sandbox.reset(solve_seconds=0.1, wrong="always")
     outcome = await _crawl(
@@ -226,7 +201,6 @@ async def test_a_page_that_was_given_up_is_not_bought_again_by_a_retry(sandbox: 
         _search_site(sandbox),
         GEETEST_ON_FAILURE="pass",
         GEETEST_MAX_ATTEMPTS=2,
-        GEETEST_RETRY_MODE=mode,
         DOWNLOADER_MIDDLEWARES={TooManyRequests: 590},
     )
     [page] = outcome.pages
@@ -250,8 +224,7 @@ def _api_site(sandbox: Sandbox, **attributes: Any) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("mode", ["schedule", "inline"])
-async def test_what_was_judged_in_place_is_not_judged_again(sandbox: Sandbox, mode: str) -> None:
+async def test_what_was_judged_in_place_is_not_judged_again(sandbox: Sandbox) -> None:
     """A site that tells its content by ``is_accepted`` alone: the request before takes no second look."""
 
     class Api(GeetestSite):
@@ -263,31 +236,28 @@ async def test_what_was_judged_in_place_is_not_judged_again(sandbox: Sandbox, mo
         def is_accepted(self, response: Response) -> bool:
             return response.status == 200
 
-    outcome = await _crawl(sandbox, lambda _: [_api_request(sandbox)], Api, GEETEST_RETRY_MODE=mode)
+    outcome = await _crawl(sandbox, lambda _: [_api_request(sandbox)], Api)
     assert [page.status for page in outcome.pages] == [200]
     assert (outcome.stats["tasks_created"], outcome.stats["accepted"]) == (1, 1)
 
 
-@pytest.mark.parametrize("mode", ["schedule", "inline"])
-async def test_a_refusal_in_place_is_counted_once(sandbox: Sandbox, mode: str) -> None:
+async def test_a_refusal_in_place_is_counted_once(sandbox: Sandbox) -> None:
     """Solved first, refused, passed on: no second round for the page that is handed back."""
     sandbox.reset(solve_seconds=0.1, wrong="always")
     site = _api_site(sandbox, detect_jmespath="need_captcha")
-    settings = {"GEETEST_ON_FAILURE": "pass", "GEETEST_MAX_ATTEMPTS": 2, "GEETEST_RETRY_MODE": mode}
+    settings = {"GEETEST_ON_FAILURE": "pass", "GEETEST_MAX_ATTEMPTS": 2}
     outcome = await _crawl(sandbox, lambda _: [_api_request(sandbox)], site, **settings)
     assert [page.flags for page in outcome.pages] == [["geetest-unsolved"]]
     assert (outcome.stats["tasks_created"], outcome.stats["gave_up"]) == (2, 1)
 
 
-@pytest.mark.parametrize("mode", ["schedule", "inline"])
-async def test_a_form_that_breaks_down_is_sent_again_and_not_bought_again(sandbox: Sandbox, mode: str) -> None:
+async def test_a_form_that_breaks_down_is_sent_again_and_not_bought_again(sandbox: Sandbox) -> None:
     """Scrapy's retries are of the form with its solution; the page of the last one reaches the callback, meta clean."""
     sandbox.reset(solve_seconds=0.1, faults={"submit": ["http-500", "..."]})
     outcome = await _crawl(
         sandbox,
         lambda _: [Request(f"{sandbox.url}/v3/search?q=rope", meta={"handle_httpstatus_list": [500]})],
         _search_site(sandbox),
-        GEETEST_RETRY_MODE=mode,
         RETRY_TIMES=2,
     )
     [page] = outcome.pages
@@ -323,7 +293,6 @@ async def test_a_form_that_cannot_be_delivered_in_place_leaves_the_challenge_pag
         sandbox,
         lambda _: [Request(f"{sandbox.url}/v3/search?q=rope", meta={"handle_httpstatus_list": [403]})],
         _search_site(sandbox),
-        GEETEST_RETRY_MODE="inline",
         GEETEST_ON_FAILURE="pass",
         RETRY_TIMES=0,
     )
@@ -336,7 +305,7 @@ async def test_only_a_page_that_is_withheld_is_flagged(sandbox: Sandbox) -> None
     outcome = await _crawl(
         sandbox,
         lambda _: [Request(f"{sandbox.url}/plain/1", meta={"geetest": True})],
-        {"urls": [_host(sandbox)], "captcha_id": "0" * 32},
+        {"urls": [_host(sandbox)], "captcha_id": "0" * 32, "submit_as": "query"},
         GEETEST_ON_FAILURE="pass",
         GEETEST_MAX_ATTEMPTS=1,
         GEETEST_TASK_TYPE="NoSuchTask",
@@ -387,16 +356,6 @@ async def test_own_cookies_outlive_the_crawl_that_was_stopped(sandbox: Sandbox, 
     assert len(outcome.pages) == 1
     assert len(seen) == 3
     assert all(b"account=me" in cookie for cookie in seen)
-
-
-async def test_a_solution_of_a_site_that_has_another_name_now(sandbox: Sandbox) -> None:
-    """A queue of yesterday: the request goes as the spider made it, and is solved anew."""
-    request = Request(f"{sandbox.url}/v3/search?q=rope")
-    state = RequestState(site="yesterday", task_id=7, solved_ms=1, attempts=1)
-    form = request.replace(url=f"{sandbox.url}/v3/search/verify", method="POST", body=b"q=rope&geetest_validate=old")
-    outcome = await _crawl(sandbox, lambda _: [mark_submitted(request, form, state)], _search_site(sandbox))
-    assert len(outcome.pages) == 1
-    assert (outcome.stats["tasks_created"], outcome.stats["accepted"], outcome.stats["rejected"]) == (1, 1, 0)
 
 
 async def test_a_service_that_is_down_is_no_fault_of_the_site(sandbox: Sandbox) -> None:

@@ -96,11 +96,3 @@ def test_statistics_go_through_the_collector_of_scrapy_redis(sandbox: Sandbox, t
         assert set(NAMES) <= set(work.stats)
         assert 0 < work.stats["solve_ms_max"] <= work.stats["solve_ms"]
         assert work.stats["parked_max"] > 0
-
-
-def test_a_rescheduled_form_is_lost_to_the_other_worker(sandbox: Sandbox, tmp_path: Path) -> None:
-    """What ``"inline"`` is for: in ``"schedule"`` mode the same crawl pays for answers that nobody can use."""
-    works = _work(sandbox, tmp_path, "login", GEETEST_RETRY_MODE="schedule")
-    books = sandbox.books()
-    assert books["submissions"]["v3-login"]["accepted"] < books["created"]["total"]
-    assert shared_queue.scraped(works) != shared_queue.expected("login")

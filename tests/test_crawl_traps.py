@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -172,36 +171,6 @@ async def test_no_more_places_are_lent_than_allowed(sandbox: Sandbox, caplog: py
     assert caplog.text.count("GEETEST_MAX_PARKED") == 1
 
 
-async def test_requests_that_are_sent_again_can_be_stored(sandbox: Sandbox) -> None:
-    """What goes back to the scheduler has plain data in its meta."""
-    scheduled: list[Request] = []
-
-    def prepare(crawler: Any) -> None:
-        from scrapy import signals
-
-        def remember(request: Request) -> None:
-            scheduled.append(request)
-
-        crawler.signals.connect(remember, signals.request_scheduled, weak=False)
-
-    await crawl(
-        _requests(sandbox, "/v3/search?q=rope", "/gater/page/1"),
-        prepare,
-        GEETEST_SITES=[
-            _search_site(sandbox),
-            {"name": "gater", "urls": [f"{_host(sandbox)}/gater"], "mode": "gate"},
-        ],
-        GEETEST_API_KEY=sandbox.api_key,
-        GEETEST_API_URL=sandbox.service_url,
-    )
-    again = [request for request in scheduled if request.dont_filter and "redirect_urls" not in request.meta]
-    assert len(again) == 2
-    for request in scheduled:
-        assert pickle.loads(pickle.dumps(request.meta)) == request.meta
-    for request in again:
-        assert "is_start_request" not in request.meta
-
-
 async def test_a_session_without_cookies_is_warned_about(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
     """``dont_merge_cookies`` at a gate cannot work: said once, and bounded in cost."""
     meta = {"dont_merge_cookies": True}
@@ -225,24 +194,6 @@ async def test_a_download_from_a_component_is_solved(sandbox: Sandbox) -> None:
 
     await _crawl(sandbox, wanted, _search_site(sandbox))
     assert got[0].css(".query::text").get() == "oar"
-
-
-async def test_a_solution_that_has_become_too_old_is_not_sent(sandbox: Sandbox) -> None:
-    """It waited in the queue for longer than ``GEETEST_SOLUTION_MAX_AGE``: a new one is bought, the page is had."""
-    slow = {"slow": {"concurrency": 1, "delay": 1.2, "jitter": 0}}
-    outcome = await _crawl(
-        sandbox,
-        _requests(sandbox, "/v3/search?q=rope", "/plain/1", "/plain/2", meta={"download_slot": "slow"}),
-        _search_site(sandbox),
-        GEETEST_SOLUTION_MAX_AGE=0.05,
-        GEETEST_PRIORITY_ADJUST=-10,
-        CONCURRENT_REQUESTS=1,
-        DOWNLOAD_SLOTS=slow,
-    )
-    assert "rope" in outcome.texts(".query::text")
-    assert outcome.stats["tasks_created"] >= 2
-    books = sandbox.books()
-    assert books["submissions"]["v3-search"] == {"accepted": 1}
 
 
 def test_stop_and_resume(running_sandbox: Sandbox, tmp_path: Path) -> None:

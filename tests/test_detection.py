@@ -164,7 +164,9 @@ def test_explain() -> None:
     assert rules().explain(html()) == (
         Finding("built-in detection", matched=False, seen="no GeeTest widget in the page"),
     )
-    assert rules().explain(html(WIDGET))[0].seen == "GeeTest v4: a call of initGeetest4 in a script"
+    assert rules().explain(html(WIDGET))[0].seen == (
+        "GeeTest v4: a call of initGeetest4 in a script; it leaves a person nothing to type, and shows hardly any text"
+    )
     assert rules().explain(Response(URL))[0].seen == "the response is no text (Response)"
     assert rules(re="(?s)P.*").explain(html(b"P" + b"x" * 300))[0].seen == "found P" + "x" * 98 + "\u2026"
 

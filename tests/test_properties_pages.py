@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -15,13 +14,13 @@ from scrapy import Request
 from scrapy.http import HtmlResponse, Response, TextResponse, XmlResponse
 from service_stub import now
 
-from scrapy_geetest import GeetestSite, SubmissionError, V3Solution, V4Solution
-from scrapy_geetest._attempt.context import Visit
-from scrapy_geetest._attempt.purchase import Solved
-from scrapy_geetest._attempt.sending import Resender
-from scrapy_geetest._attempt.state import RequestState, original
-from scrapy_geetest._attempt.verdict import judge
-from scrapy_geetest._submission import SUBMIT_AS, page_form, plan
+from scrapy_geetest import GeetestSite, V3Solution, V4Solution
+from scrapy_geetest._attempt.context import Context
+from scrapy_geetest._attempt.verdict import Outcome, is_withheld, judge
+from scrapy_geetest._crawl.identity import Visitor
+from scrapy_geetest._submission.page_form import form_to_send
+from scrapy_geetest._submission.plan import SUBMIT_AS, plan_submission
+from scrapy_geetest._submission.target import check_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -130,14 +129,8 @@ def _site(**attributes: Any) -> GeetestSite:
     return GeetestSite(urls=["shop.test"], **attributes)
 
 
-def _resender() -> Resender:
-    async def check_robots(_: Request) -> None:
-        """All is allowed."""
-
-    neighbours: Any = SimpleNamespace(add_referer=lambda query, _: query, check_robots=check_robots)
-    config: Any = SimpleNamespace(priority_adjust=100, retry_mode="schedule", sites=())
-    inner: Any = None  # nothing is downloaded
-    return Resender(config, inner, neighbours)
+def _context(site: GeetestSite, request: Request, page: Response | None) -> Context:
+    return Context(site, request, page, Visitor.of(request, request), request, was_sent=page is not None)
 
 
 @settings(deadline=None)
@@ -145,7 +138,7 @@ def _resender() -> Resender:
 def test_a_plan_is_made_or_refused(request: Any, page: Response | None, way: str) -> None:
     """With any request and any page: a ``ValueError`` says why not, and nothing else is raised."""
     with suppress(ValueError):
-        assert isinstance(plan(request, page, way).url, str)
+        assert isinstance(plan_submission(request, page, way).url, str)
 
 
 @settings(deadline=None)
@@ -156,31 +149,33 @@ def test_a_plan_is_made_or_refused(request: Any, page: Response | None, way: str
 def test_what_was_found_fit_to_be_paid_for_can_be_sent(
     request: Any, page: Response | None, way: str, names: dict[str, str | None], solution: V3Solution | V4Solution
 ) -> None:
-    """The check before the purchase refuses whatever the submission would; what it lets through stays at the site."""
-    visit = Visit(_site(submit_as=way, field_names=names), request, page, sent=request)
-    resender = _resender()
+    """The plan that passed the check fills the request, which goes where the check said, and stays at the site."""
+    site = _site(submit_as=way, field_names=names)
     try:
-        now(resender.check(visit))
-    except SubmissionError:
+        plan = plan_submission(request, page, way)
+        now(check_target(plan.url, request.url, request.url if page is None else page.url, site))
+    except ValueError:
         return
-    submission = now(resender.submission(visit, Solved(solution, 7, 1, 1)))
+    submission = plan.fill(site.fields(solution))
+    assert urlsplit(submission.url)._replace(query="", fragment="").geturl() in {
+        urlsplit(plan.url)._replace(query="", fragment="").geturl(),
+        urlsplit(Request(plan.url).url)._replace(query="", fragment="").geturl(),
+    }
     assert urlsplit(submission.url)._replace(query="", path="", fragment="").geturl() in {
         "https://shop.test",
         "https://shop.test:443",
     }
-    assert RequestState.of(submission).task_id == 7
-    before = original(submission)
-    assert (before.url, before.method, before.body) == (request.url, request.method, request.body)
+    assert not {"javascript", "file"} & {urlsplit(submission.url).scheme}
 
 
 @settings(deadline=None)
 @given(RESPONSES, st.sampled_from([{}, {"detect_css": "form"}, {"detect_xpath": "//form"}, {"detect_jmespath": "a.b"}]))
 @example(HtmlResponse(URL, body=b"<base href='https://['><form>"), {"detect_css": "form"})
 def test_any_page_can_be_judged(page: Response, selectors: dict[str, str]) -> None:
-    """It is a challenge page or it is none; by default it is accepted if it is none."""
-    visit = Visit(_site(**selectors), Request(URL), page, sent=Request(URL))
-    is_challenge = now(judge(visit.site.is_challenge, visit))
-    assert now(judge(visit.site.is_accepted, visit)) is not is_challenge
+    """It gets one of three verdicts, and a challenge page is never accepted."""
+    context = _context(_site(**selectors), Request(URL), page)
+    verdict = now(judge(context, page, is_page_form=True))
+    assert not (now(is_withheld(context, page)) and verdict.outcome is Outcome.ACCEPTED)
 
 
 @settings(deadline=None)
@@ -188,8 +183,9 @@ def test_any_page_can_be_judged(page: Response, selectors: dict[str, str]) -> No
 @example(HtmlResponse(URL, body=b"<base href='https://['><form action=x>"))
 def test_any_page_has_a_form_or_none(page: Response) -> None:
     """And no other page than HTML has one."""
-    form = page_form(page)
-    assert form is None or (isinstance(page, HtmlResponse) and form.root.tag == "form")
+    form = form_to_send(page)
+    assert bool(form.problem) is (form.element is None)
+    assert form.element is None or (isinstance(page, HtmlResponse) and form.element.tag == "form")
 
 
 @pytest.mark.parametrize(
@@ -211,5 +207,6 @@ def test_no_page_takes_long(make: Callable[[int], str]) -> None:
     """Planning and filling take a moment for what is built to make them take for ever."""
     page = HtmlResponse(URL, body=make(10_000).encode(), encoding="utf-8")
     started = time.monotonic()
-    plan(Request(URL), page).fill({"geetest_challenge": "c" * 34})
+    with suppress(ValueError):
+        plan_submission(Request(URL), page).fill({"geetest_challenge": "c" * 34})
     assert time.monotonic() - started < SECONDS

@@ -207,13 +207,12 @@ async def _challenge(outcome: Hook[Challenge]) -> Challenge:
 
 
 async def test_the_first_match_wins_and_hooks_may_be_coroutines() -> None:
-    """``matches`` and ``is_challenge`` are awaited where they are to be awaited; ``is_accepted`` follows suit."""
+    """``matches`` and ``is_challenge`` are awaited where they are to be awaited."""
     slow, shop = SlowShop(), GeetestSite(urls="slow.test", name="late")
     assert await find_site([slow, shop], "https://slow.test/") is slow
     assert await find_site([shop], "https://else.test/") is None
     page = TextResponse("https://slow.test", body=b"a captcha", encoding="utf-8")
     assert await _resolved(slow.is_challenge(page)) is True
-    assert await _resolved(slow.is_accepted(page)) is False
 
 
 def test_challenge_request_of_v3() -> None:

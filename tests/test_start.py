@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -34,28 +33,45 @@ def test_the_addon_places_the_middleware() -> None:
     assert placed.getdict("DOWNLOADER_MIDDLEWARES") == {"scrapy_geetest.GeetestMiddleware": 570}
 
 
-@pytest.mark.parametrize(
-    ("settings", "words"),
-    [
-        ({}, "set GEETEST_API_KEY, or CAPMONSTER_API_KEY"),
-        ({**KEY, "TWISTED_REACTOR_ENABLED": False}, "TWISTED_REACTOR_ENABLED"),
-        ({**KEY, "GEETEST_ENABLED": False}, "^$"),
-    ],
-)
-def test_what_is_missing_is_said(settings: dict[str, Any], words: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Scrapy logs the reason of ``NotConfigured`` and goes on without the middleware."""
-    monkeypatch.delenv("CAPMONSTER_API_KEY", raising=False)
-    with pytest.raises(NotConfigured, match=words):
+SITE: dict[str, Any] = {**KEY, "GEETEST_SITES": [{"urls": ["shop.test"]}]}
+
+
+@pytest.mark.parametrize("settings", [{**SITE, "GEETEST_ENABLED": False}, KEY])
+def test_nothing_to_do_is_not_configured(settings: dict[str, Any]) -> None:
+    """Turned off, or without a declared site."""
+    with pytest.raises(NotConfigured):
         GeetestMiddleware.from_crawler(_crawler(**settings))
 
 
-async def test_without_a_key_the_log_says_so(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The crawl runs, and nobody has to guess why nothing is solved."""
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({**SITE, "GEETEST_API_KEY": None}, "^Set GEETEST_API_KEY, or CAPMONSTER_API_KEY"),
+        ({**SITE, "TWISTED_REACTOR_ENABLED": False}, "^Set TWISTED_REACTOR_ENABLED = True"),
+        ({**SITE, "ADDONS": {"scrapy_geetest.GeetestMiddleware": 500}}, "^Take GeetestMiddleware out of ADDONS"),
+        ({**SITE, "SPIDER_MIDDLEWARES": {GeetestMiddleware: 1}}, "^Take GeetestMiddleware out of SPIDER_MIDDLEWARES"),
+        ({**SITE, "DOWNLOADER_MIDDLEWARES": {GeetestMiddleware: 570}}, "^Set the order .* to 585 .* MetaRefresh"),
+        ({**SITE, "DOWNLOADER_MIDDLEWARES": {GeetestMiddleware: 595}}, "^Set the order .* to 585 .* HttpCompression"),
+        ({**SITE, "GEETEST_SITES": ["nowhere.Site"]}, "nowhere"),
+    ],
+)
+def test_what_is_missing_or_misplaced_stops_the_crawl(
+    settings: dict[str, Any], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One plain line that says what to do, and nothing that it came from."""
     monkeypatch.delenv("CAPMONSTER_API_KEY", raising=False)
-    caplog.set_level(logging.WARNING)
-    outcome = await crawl(lambda _: [])
-    assert (outcome.reason, outcome.stats) == ("finished", {})
-    assert "scrapy-geetest has no key" in caplog.text
+    with pytest.raises(ValueError, match=words) as caught:
+        GeetestMiddleware.from_crawler(_crawler(**settings))
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+    assert "\n" not in str(caught.value)
+
+
+def test_the_addon_among_the_middlewares_is_told() -> None:
+    """It would do nothing there."""
+    crawler = _crawler(**SITE, DOWNLOADER_MIDDLEWARES={"scrapy_geetest.Addon": 585})
+    with pytest.raises(ValueError, match=r"^Take scrapy_geetest\.Addon out of DOWNLOADER_MIDDLEWARES"):
+        Addon.from_crawler(crawler)
 
 
 @pytest.mark.parametrize(
@@ -70,14 +86,14 @@ async def test_without_a_key_the_log_says_so(caplog: pytest.LogCaptureFixture, m
 async def test_a_bad_setting_stops_the_crawl(settings: dict[str, Any]) -> None:
     """Before anything is sent."""
     with pytest.raises(ValueError, match=next(iter(settings)) if "SITES" not in str(settings) else "nowhere|scheme"):
-        await crawl(lambda _: [], **KEY, **settings)
+        await crawl(lambda _: [], **{**SITE, **settings})
 
 
 async def test_statistics_are_there_from_the_start(sandbox: Sandbox) -> None:
     """All of them, as integers, in a crawl that meets no CAPTCHA; wired by hand."""
     outcome = await crawl(
         lambda _: [Request(f"{sandbox.url}/plain/1")],
-        **KEY,
+        **SITE,
         ADDONS={},
         DOWNLOADER_MIDDLEWARES={"scrapy_geetest.GeetestMiddleware": 585},
     )
@@ -93,6 +109,7 @@ async def test_a_submission_that_broke_down_is_retried_with_the_same_solution(sa
         "urls": [f"{sandbox.url.partition('://')[2]}/v3"],
         "detect_css": "#captcha-holder",
         "challenge_url": "/v3/gt/register-slide",
+        "accepted_css": ".query",
     }
     outcome = await crawl(
         lambda _: [Request(f"{sandbox.url}/v3/search?q=rope")],

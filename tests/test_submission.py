@@ -10,16 +10,17 @@ import pytest
 from scrapy import FormRequest, Request
 from scrapy.http import HtmlResponse, JsonRequest, TextResponse
 
-from scrapy_geetest._submission import plan
+from scrapy_geetest._submission.plan import plan_submission as plan
+from scrapy_geetest._submission.target import resolve_action
 
 FIELDS = {"geetest_challenge": "c" * 34, "geetest_validate": "v" * 32, "geetest_seccode": "v" * 32 + "|jordan"}
 PAGE = """
 <form action="/search"><input name="q" value="shoes"></form>
 <form id="login" method="post" action="login?next=%2Fa">
-  <input type="hidden" name="csrf" value="t0k&eacute;n"><input name="user" value="ann">
+  <input type="hidden" name="csrf" value="t0k&eacute;n"><input type="hidden" name="user" value="ann">
   <input type="checkbox" name="stay" value="1" checked><input type="checkbox" name="spam" value="1">
   <select name="lang"><option value="de">de<option value="en" selected>en</select>
-  <textarea name="note">hi</textarea><div class="geetest_holder"></div><button name="go" value="1">Log in</button>
+  <textarea name="note" readonly>hi</textarea><div class="geetest_holder"></div><button name="go" value="1">Log in</button>
 </form>
 """
 
@@ -92,15 +93,15 @@ def test_json_without_a_content_type_is_recognised() -> None:
     assert (json.loads(filled.body), filled.method) == ({"a": "b"}, "PUT")
 
 
-def test_get_without_a_form_gets_a_query() -> None:
+def test_a_query_gets_the_fields() -> None:
     """The rest of the query stays as it is, an old solution goes."""
     request = Request("https://shop.test/data?q=%C4%E3&validate=old&x=#part")
-    filled = plan(request, _page("<p>nothing</p>")).fill({"validate": "v|1"})
+    filled = plan(request, _page("<p>nothing</p>"), "query").fill({"validate": "v|1"})
     assert urlsplit(filled.url).query == "q=%C4%E3&x=&validate=v%7C1"
 
 
 def test_form_of_the_page_is_submitted_with_all_its_inputs() -> None:
-    """The form that speaks of the widget is taken, its values are kept, its unchecked boxes and buttons left out."""
+    """The form that speaks of the widget is taken, its values are kept, its unchecked boxes left out, its button pressed."""
     request = Request("https://shop.test/account", headers={"X-A": "1", "Referer": "https://else.test/"}, meta={"m": 2})
     planned = plan(request, _page())
     assert planned.url == "https://shop.test/account/login?next=%2Fa"
@@ -111,6 +112,7 @@ def test_form_of_the_page_is_submitted_with_all_its_inputs() -> None:
         ("stay", "1"),
         ("lang", "en"),
         ("note", "hi"),
+        ("go", "1"),
         *FIELDS.items(),
     ]
     assert (filled.method, filled.url, filled.meta) == ("POST", planned.url, {"m": 2})
@@ -127,7 +129,7 @@ def test_headers() -> None:
 def test_a_get_of_an_api_stays_a_get() -> None:
     """A content type on a request without a body says nothing about how to submit."""
     request = Request("https://shop.test/data", headers={"Content-Type": "application/json"})
-    assert plan(request, None).fill({"a": "b"}).url == "https://shop.test/data?a=b"
+    assert plan(request, None, "query").fill({"a": "b"}).url == "https://shop.test/data?a=b"
 
 
 @pytest.mark.parametrize(("way", "method"), [("form", "POST"), ("json", "POST"), ("query", "GET")])
@@ -144,7 +146,11 @@ def test_a_get_can_be_told_how(way: str, method: str) -> None:
         (Request("https://a.test", method="POST", body=b"\x00", headers={"Content-Type": "image/png"}), None, "image/png"),
         (Request("https://a.test", method="POST", body=b"[1]", headers={"Content-Type": "application/json"}), None, "list"),
         (Request("https://a.test", method="POST", body=b"{"), None, "cannot be read"),
-        (Request("https://a.test"), _page('<form method="post" enctype="multipart/form-data">'), "enctype"),
+        (Request("https://a.test"), _page('<form method="dialog">'), "DIALOG"),
+        (Request("https://a.test"), _page("<p>"), "holds no form"),
+        (Request("https://a.test"), None, "no page whose form"),
+        (Request("https://a.test"), _page("<form></form><form></form>"), "none of them is the widget's for sure"),
+        (Request("https://a.test"), _page("<form><input name=user></form>"), "fill in 'user'"),
     ],
 )  # fmt: skip
 def test_what_cannot_carry_a_solution_says_so_before_anything_is_bought(
@@ -159,4 +165,90 @@ def test_what_cannot_carry_a_solution_says_so_before_anything_is_bought(
 def test_a_page_that_is_no_html_has_no_form() -> None:
     """A JSON challenge page does not hold a form, whatever it says."""
     response = TextResponse("https://a.test", body=b"<form>", encoding="utf-8")
-    assert plan(Request("https://a.test"), response).fill({"a": "b"}).url == "https://a.test/?a=b"
+    with pytest.raises(ValueError, match="no HTML page but TextResponse"):
+        plan(Request("https://a.test"), response)
+
+
+@pytest.mark.parametrize(
+    ("way", "body", "kind"),
+    [
+        ("form", b'{"a": 1}', "application/json"),
+        ("form", b'{"a": 1}', ""),
+        ("form", b"--x", "multipart/form-data; boundary=x"),
+        ("json", b"a=1", "application/x-www-form-urlencoded"),
+        ("json", b"--x", "multipart/form-data; boundary=x"),
+    ],
+)
+def test_a_declared_way_that_the_body_does_not_fit_is_refused(way: str, body: bytes, kind: str) -> None:
+    """Before anything is bought."""
+    headers = {"Content-Type": kind} if kind else {}
+    with pytest.raises(ValueError, match=f'submit_as = "{way}" does not fit'):
+        plan(Request("https://a.test", method="POST", body=body, headers=headers), None, way)
+
+
+WIDGET = '<script>initGeetest4({captchaId: "x"}, function (o) { o.appendTo("#here"); });</script>'
+
+
+def test_the_widgets_form_is_neither_the_first_nor_the_fullest() -> None:
+    """It is the one that its script puts it into; a search form and a form with many fields are passed over."""
+    full = "".join(f"<input type=hidden name=f{number}>" for number in range(9))
+    body = f"""<form action="/search"><input name="q"></form><form action="/full" method="post">{full}</form>
+        <form action="/verify" method="post"><input type="hidden" name="t" value="1"><i id="here"></i></form>{WIDGET}"""
+    planned = plan(Request("https://shop.test/"), _page(body))
+    assert planned.url == "https://shop.test/verify"
+    assert planned.is_page_form
+
+
+def test_a_form_is_sent_as_a_browser_sends_it() -> None:
+    """Its character set, controls outside of it, no disabled ones, line breaks, the first button, its own address."""
+    body = """<meta charset="gbk"><form id="f" method="post" action="" accept-charset="x-unknown gbk">
+        <input type="hidden" name="city" value="\u5317\u4eac"><input type="hidden" name="sign" value="\U0001f600">
+        <input name="off" type="hidden" disabled value="1">
+        <fieldset disabled><legend><input type="hidden" name="in" value="1"></legend><input type="hidden" name="out"></fieldset>
+        <select name="s"><option>a<option>b</select><input type="hidden" name="text" value="a&#10;b"><i class="captcha"></i>
+        <input type="button" name="no" value="1"></form>
+        <input type="hidden" name="outside" form="f" value="2"><button form="f" name="go">Go</button>"""
+    page = HtmlResponse("https://shop.test/a?b=1", body=body.encode("gb18030"), encoding="gbk")
+    filled = plan(Request("https://shop.test/a?b=1"), page).fill({"lot_number": "l"})
+    assert filled.url == "https://shop.test/a?b=1"
+    assert filled.body == (b"city=%B1%B1%BE%A9&sign=%26%23128512%3B&in=1&s=a&text=a%0D%0Ab&outside=2&go=&lot_number=l")
+
+
+def test_a_multipart_form() -> None:
+    """Each field is a part."""
+    body = '<form method="post" enctype="multipart/form-data"><input type="hidden" name="a" value="1"><i id="captcha"></i></form>'
+    filled = plan(Request("https://shop.test/"), _page(body)).fill({"b": "2"})
+    kind = (filled.headers[b"Content-Type"] or b"").decode()
+    boundary = kind.removeprefix("multipart/form-data; boundary=").encode()
+    part = b'--%s\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n'
+    assert filled.body == part % (boundary, b"a", b"1") + part % (boundary, b"b", b"2") + b"--" + boundary + b"--\r\n"
+
+
+@pytest.mark.parametrize(
+    ("action", "expected"),
+    [
+        ("HTTP://SHOP.test/v", "http://SHOP.test/v"),
+        ("  /v ", "http://shop.test/v"),
+        ("ht\ttp://shop.test/v\n", "http://shop.test/v"),
+        ("///evil.test/v", "http://evil.test/v"),
+        ("\\\\evil.test\\v", "http://evil.test/v"),
+        ("http:/\\evil.test", "http://evil.test"),
+        ("http://evil.test\\@shop.test/", "http://evil.test/@shop.test/"),
+        ("http:v", "http://shop.test/a/v"),
+        ("https:v", "https://v"),
+        ("?x=1#y", "http://shop.test/a/b?x=1"),
+    ],
+)
+def test_an_action_is_read_as_a_browser_reads_it(action: str, expected: str) -> None:
+    """So that the address that is judged is the one that is sent."""
+    assert resolve_action("http://shop.test/a/b", action) == expected
+
+
+@pytest.mark.parametrize(
+    "action",
+    ["javascript:x()", "ftp://shop.test/", "data:,x", "http://[::1/", "http://a.test:99999/", "http://u@shop.test/"],
+)
+def test_an_action_that_leads_nowhere_is_refused(action: str) -> None:
+    """Nothing but http and https, and no address that could be read in two ways."""
+    with pytest.raises(ValueError, match="the form leads to"):
+        resolve_action("http://shop.test/a/b", action)

@@ -1,38 +1,62 @@
-"""One request at one declared site, with the page that it met."""
+"""One request at one declared site, with the page that it met: what every step of an attempt is about."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 if TYPE_CHECKING:
     from scrapy import Request
     from scrapy.http import Response
 
+    from scrapy_geetest._crawl.identity import Visitor
     from scrapy_geetest.site import GeetestSite
 
 
 @frozen(eq=False)
-class Visit:
-    """What every step of the way is about.
+class Context:
+    """What an attempt is about.
 
     Attributes:
         site: The declared site.
         request: The request as the spider made it.
-        response: The challenge page, or ``None`` where nothing was downloaded.
-        sent: The request as it went out: with a solution in it, on a second attempt.
+        page: The page that it met, or ``None`` where nothing was downloaded.
+        visitor: Who it is to the site.
+        outer: The request that the middleware was called with: the spider's own, unless a redirect came between.
+        was_sent: Whether *outer* has been to the site.
     """
 
     site: GeetestSite
     request: Request
-    response: Response | None
-    sent: Request
+    page: Response | None
+    visitor: Visitor
+    outer: Request
+    was_sent: bool
 
     @property
     def parts(self) -> dict[str, Any]:
-        """The three as keyword arguments, for errors and signals."""
-        return {"site": self.site, "request": self.request, "response": self.response}
+        """Site, request and page as keyword arguments, for errors and signals."""
+        return {"site": self.site, "request": self.request, "response": self.page}
+
+    @property
+    def asks_to_solve(self) -> bool:
+        """Whether the spider knows that this request needs a solution (``geetest=True``)."""
+        return self.request.meta.get("geetest") is True
+
+    @property
+    def page_url(self) -> str:
+        """Where the widget is initialised."""
+        return self.site.page_url(self.request, self.page)
+
+    @property
+    def page_address(self) -> str:
+        """Where the page really came from; of the request itself where nothing was downloaded."""
+        return self.request.url if self.page is None else self.page.url
+
+    def on(self, page: Response | None) -> Context:
+        """The same with another page."""
+        return evolve(self, page=page)
 
     def slim(self) -> None:
         """Drop the text and the tree that Scrapy keeps of the page: it may be parked, with thousands of others.
@@ -40,13 +64,8 @@ class Visit:
         Both are made again if somebody asks.
         """
         for cache in ("_cached_ubody", "_cached_selector"):
-            if getattr(self.response, cache, None) is not None:
-                setattr(self.response, cache, None)
-
-    @property
-    def page_url(self) -> str:
-        """Where the widget is initialised."""
-        return self.site.page_url(self.request, self.response)
+            if getattr(self.page, cache, None) is not None:
+                setattr(self.page, cache, None)
 
     def __str__(self) -> str:
         return f"{self.request} (site {self.site.name})"

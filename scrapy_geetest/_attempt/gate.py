@@ -1,22 +1,15 @@
-"""One solve for all requests of a session: who opens a gate, who waits for it, and when it counts as closed again."""
+"""The gates of a crawl: who opens one, who waits for it, and when it counts as closed again."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
 
-from scrapy_geetest._hooks import resolve
-from scrapy_geetest.exceptions import GeetestError
-
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from scrapy import Request
-
-    from scrapy_geetest._attempt.context import Visit
+    from collections.abc import Callable, Sequence
+    from http.cookiejar import Cookie
 
 MAX_GATES = 10_000  # sessions that are remembered; one that was forgotten is opened again when it has to be
 
@@ -25,11 +18,11 @@ class Gate:
     """The gate of one session.
 
     Attributes:
-        openings: How often it was opened. A request notes the number when it is sent: one that comes back withheld
-            and was sent under a smaller number was on its way before the gate opened, and only has to go again.
-        failures: How often opening it failed; noted by requests in the same way.
+        openings: How often it was opened. A request that comes back withheld, and was sent when the number was smaller,
+            was on its way before the gate opened, and only has to go again.
+        failures: How often opening it failed; it counts in the same way.
         failure: What the last opening failed with.
-        proven: The latest opening of which it is known that it let a page through that had been withheld.
+        cookies: Those of the session that opened it: a late answer may put those of another one into the jar.
     """
 
     def __init__(self, max_age: float | None, clock: Callable[[], float]) -> None:
@@ -40,7 +33,7 @@ class Gate:
         self.openings = 0
         self.failures = 0
         self.failure: BaseException | None = None
-        self.proven = 0
+        self.cookies: Sequence[Cookie] = ()
 
     @property
     def is_open(self) -> bool:
@@ -66,8 +59,9 @@ class Gate:
         self._opened_at = None
         self._waiters = []
 
-    def succeed(self) -> None:
-        """It is open."""
+    def succeed(self, cookies: Sequence[Cookie] = ()) -> None:
+        """It is open for whoever has *cookies*."""
+        self.cookies = cookies
         self.openings += 1
         self._opened_at = self._clock()
         for waiter in self._dismiss():
@@ -85,44 +79,30 @@ class Gate:
         return [waiter for waiter in waiters if not waiter.called]  # a cancelled one was called
 
 
-class Gates:
-    """All gates of a crawl, by site and session.
-
-    Attributes:
-        name: Tells the gates of this process from those of another one that shares the queue, or came before.
-    """
+class GateRegistry:
+    """All gates of a crawl, by site and session."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
-        self.name = token_hex(4)
         self._clock = clock
         self._gates: OrderedDict[tuple[str, str], Gate] = OrderedDict()
 
-    async def of(self, visit: Visit, request: Request) -> Gate:
-        """The gate that *request* has to pass.
+    def get(self, site: str, session: str) -> Gate | None:
+        """The gate of a session; ``None``: nobody has met it yet."""
+        return self._gates.get((site, session))
 
-        Raises:
-            GeetestError: The site's hook ``session_key`` failed.
-        """
-        site = visit.site
-        try:
-            session = await resolve(site.session_key(request))
-            if not isinstance(session, str):
-                raise TypeError(f"it returned {type(session).__name__}, not a str")  # noqa: TRY301
-        except Exception as error:
-            raise GeetestError(
-                f"session_key of site {site.name} failed on {request}: {type(error).__name__}: {error}", **visit.parts
-            ) from error
-        key = site.name, session
+    def make(self, site: str, session: str, max_age: float | None) -> Gate:
+        """The gate of a session, made if nobody has met it yet."""
+        key = site, session
         gate = self._gates.get(key)
         if gate is None:
-            gate = self._gates[key] = Gate(site.gate_max_age, self._clock)
-            self._forget()
+            gate = self._gates[key] = Gate(max_age, self._clock)
+            self._forget(key)
         self._gates.move_to_end(key)
         return gate
 
-    def _forget(self) -> None:
-        """Drop the sessions that were unused for longest; never one that somebody waits for."""
-        excess = len(self._gates) - MAX_GATES
-        idle = (key for key, gate in self._gates.items() if not gate.is_opening)
-        for key in [key for key, _ in zip(idle, range(excess), strict=False)]:
-            del self._gates[key]
+    def _forget(self, kept: tuple[str, str]) -> None:
+        """Drop the session that was unused for longest; never one that somebody waits for, nor the one just made."""
+        if len(self._gates) > MAX_GATES:
+            idle = (key for key, gate in self._gates.items() if not gate.is_opening and key != kept)
+            if (oldest := next(idle, None)) is not None:
+                del self._gates[oldest]

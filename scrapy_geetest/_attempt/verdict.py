@@ -1,15 +1,20 @@
-"""What the site thought of a solution: counted, told, and, of a refused one, reported to the service."""
+"""What the answer to a submission shows: accepted, refused, or neither. Verdicts are evidence."""
 
 from __future__ import annotations
 
-import logging
+from enum import Enum
 from typing import TYPE_CHECKING
+from urllib.parse import urldefrag
 
-from scrapy_geetest import signals
+from attrs import frozen
+from scrapy.http import TextResponse
+
 from scrapy_geetest._hooks import resolve
+from scrapy_geetest._pages.failure import reads_like_failure
+from scrapy_geetest._pages.forms import typed_controls
 from scrapy_geetest._pages.rules import widgets_of
-from scrapy_geetest._services.errors import ServiceError
-from scrapy_geetest.exceptions import GeetestError, SolutionRejected
+from scrapy_geetest._pages.tree import page_root
+from scrapy_geetest.exceptions import GeetestError
 from scrapy_geetest.site import GeetestSite
 
 if TYPE_CHECKING:
@@ -17,101 +22,121 @@ if TYPE_CHECKING:
 
     from scrapy.http import Response
 
-    from scrapy_geetest._attempt.context import Visit
-    from scrapy_geetest._attempt.signal_sender import Teller
-    from scrapy_geetest._attempt.state import RequestState
+    from scrapy_geetest._attempt.context import Context
     from scrapy_geetest._hooks import Hook
-    from scrapy_geetest._services.client import ServiceClient
-    from scrapy_geetest._spending.breaker import Breaker
-    from scrapy_geetest.settings import Config
-    from scrapy_geetest.stats import Stats
 
-logger = logging.getLogger(__name__)
+_ERROR_STATUS = 400
 
 
-async def judge(hook: Callable[[Response], Hook[bool]], visit: Visit) -> bool:
-    """Ask a hook of the site about the response of *visit*.
+class Outcome(Enum):
+    """The three verdicts."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    UNVERIFIED = "unverified"
+
+
+@frozen
+class Verdict:
+    """A verdict and what it rests on.
+
+    Attributes:
+        outcome: Accepted, refused, or unverified.
+        evidence: What shows it, in words.
+        is_site_rule: Whether a rule of the site shows it, so that a refusal may be reported to the service.
+        is_failure: Of an unverified answer: whether it reads like a failure.
+    """
+
+    outcome: Outcome
+    evidence: str
+    is_site_rule: bool = False
+    is_failure: bool = False
+
+
+async def ask(hook: Callable[[Response], Hook[bool | None]], context: Context, response: Response) -> bool | None:
+    """Ask a hook of the site about a response.
 
     Raises:
         GeetestError: The hook failed.
     """
-    assert visit.response is not None  # noqa: S101  # there is one to judge
     try:
-        return bool(await resolve(hook(visit.response)))
+        told = await resolve(hook(response))
+        return None if told is None else bool(told)
     except Exception as error:
         raise GeetestError(
-            f"{getattr(hook, '__name__', hook)} of site {visit.site.name} failed on {visit.response}: "
+            f"{getattr(hook, '__name__', hook)} of site {context.site.name} failed on {response}: "
             f"{type(error).__name__}: {error}",
-            **visit.parts,
+            **context.parts,
         ) from error
 
 
-class Verdicts:
-    """Keeps the books on accepted and refused solutions."""
+async def is_withheld(context: Context, response: Response) -> bool:
+    """Whether *response* is a challenge page of the site.
 
-    def __init__(
-        self, *, breaker: Breaker, config: Config, client: ServiceClient, stats: Stats, teller: Teller
-    ) -> None:
-        self._breaker = breaker
-        self._config = config
-        self._client = client
-        self._stats = stats
-        self._teller = teller
-
-    async def accepted(self, visit: Visit, state: RequestState) -> None:
-        """The site took the solution that *state* is about."""
-        self._stats.count("accepted")
-        if visit.site.mode != "gate":  # a gate that takes a solution may let nobody through all the same
-            self.decided(visit)
-        logger.debug("GeeTest: the solution of task %s was accepted: %s", state.task_id, visit)
-        await self._teller.tell(signals.solution_accepted, visit, task_id=state.task_id, attempt=state.attempts)
-
-    async def rejected(self, visit: Visit, state: RequestState) -> None:
-        """The site refused the solution that *state* is about.
-
-        Raises:
-            SolutionRejected: It was the last one allowed for this request.
-        """
-        self._stats.count("rejected")
-        self._breaker.failed(visit)
-        logger.warning("GeeTest: the site refused the solution of task %s: %s", state.task_id, visit)
-        await self._teller.tell(signals.solution_rejected, visit, task_id=state.task_id, attempt=state.attempts)
-        if self._config.report_rejected and state.sent <= 1:  # one that went out twice was used up by the first time
-            await self._report(state)
-        if state.attempts >= self._config.max_attempts:
-            raise SolutionRejected(
-                f"The site refused {state.attempts} solutions for {visit} (GEETEST_MAX_ATTEMPTS): {_reading(visit)}",
-                **visit.parts,
-            )
-
-    def decided(self, visit: Visit) -> None:
-        """What was bought for the site was worth it."""
-        self._breaker.succeeded(visit)
-
-    def undecided(self, visit: Visit) -> None:
-        """The solution was sent, and was of no use, though nobody said that it was wrong: something is with the site."""
-        self._breaker.failed(visit)
-
-    async def _report(self, state: RequestState) -> None:
-        if state.task_id is None:
-            return
-        try:
-            await self._client.report_incorrect(state.task_id)
-        except ServiceError as error:
-            logger.info("GeeTest: the refusal of task %s could not be reported: %s", state.task_id, error)
-        else:
-            self._stats.count("reported")
+    Raises:
+        GeetestError: The hook failed.
+    """
+    return bool(await ask(context.site.is_challenge, context, response))
 
 
-def _reading(visit: Visit) -> str:
-    """How the last answer was read, for whoever has to find out whether it was read right."""
-    response = visit.response
-    assert response is not None  # noqa: S101  # it was judged
-    for hook in ("is_accepted", "is_challenge"):
-        if getattr(type(visit.site), hook) is not getattr(GeetestSite, hook):
-            return f"{hook} of site {visit.site.name} says so of its last answer, {response}"
-    rule = visit.site.rules.match(response)
-    told = f"its last answer, {response}, is a challenge page by {rule}"
-    if not widgets_of(response):
-        told += ", but carries no widget: if that is the page wanted, this rule matches too much"
-    return told
+async def judge(context: Context, answer: Response, *, is_page_form: bool) -> Verdict:
+    """What *answer*, to a request that carried a solution, shows.
+
+    Args:
+        context: With the page whose challenge was solved, if there was one.
+        answer: What the submission ended with, redirects followed.
+        is_page_form: Whether the form of the page was sent, rather than the spider's own request.
+
+    Raises:
+        GeetestError: A hook failed.
+    """
+    if (verdict := await _by_site_rules(context, answer)) is not None:
+        return verdict
+    if await is_withheld(context, answer):
+        return _withheld_again(context, answer, is_page_form=is_page_form)
+    if answer.status >= _ERROR_STATUS:
+        return Verdict(Outcome.UNVERIFIED, f"the status is {answer.status}", is_failure=True)
+    if failure := reads_like_failure(answer):
+        return Verdict(Outcome.UNVERIFIED, f"it reads like a failure: {failure}", is_failure=True)
+    if _is_at_own_address(context, answer):
+        return Verdict(Outcome.ACCEPTED, "the page that was withheld is not withheld any more")
+    return Verdict(Outcome.UNVERIFIED, "nothing in it shows whether the solution was accepted")
+
+
+async def _by_site_rules(context: Context, answer: Response) -> Verdict | None:
+    site = context.site
+    if hook := _own_hook(site, "is_accepted"):
+        told = await ask(site.is_accepted, context, answer)
+        if told is not None:
+            return Verdict(Outcome.ACCEPTED if told else Outcome.REFUSED, hook, is_site_rule=True)
+    rule = site.verdict_rule(answer)
+    if rule is None:
+        return None
+    outcome = Outcome.REFUSED if rule.startswith("refused_") else Outcome.ACCEPTED
+    return Verdict(outcome, rule, is_site_rule=True)
+
+
+def _withheld_again(context: Context, answer: Response, *, is_page_form: bool) -> Verdict:
+    site = context.site
+    own_hook = _own_hook(site, "is_challenge")
+    if own_hook or site.rules.named:
+        told = f"it is a challenge page again, by {own_hook or f'detect_{site.rules.match(answer)}'}"
+        if not own_hook and not widgets_of(answer):
+            told += ", but carries no widget: if that is the page wanted, this rule matches too much"
+        return Verdict(Outcome.REFUSED, told, is_site_rule=True)
+    # A login page, given back because of a wrong password, carries its widget whatever its status is.
+    typed = isinstance(answer, TextResponse) and (root := page_root(answer)) is not None and typed_controls(root)
+    if typed and not is_page_form:
+        return Verdict(Outcome.UNVERIFIED, "it carries a widget, and asks a person to type", is_failure=True)
+    return Verdict(Outcome.REFUSED, "it is a challenge page again, by the built-in detection")
+
+
+def _own_hook(site: GeetestSite, hook: str) -> str:
+    is_own = getattr(type(site), hook) is not getattr(GeetestSite, hook)
+    return f"{hook} of site {site.name}" if is_own else ""
+
+
+def _is_at_own_address(context: Context, answer: Response) -> bool:
+    """Whether the page was withheld at the address that the spider asked for, and *answer* is from there."""
+    asked = urldefrag(context.request.url).url
+    return context.page is not None and urldefrag(context.page.url).url == asked == urldefrag(answer.url).url

@@ -1,25 +1,124 @@
-"""Who a request is to a site: its cookie jar, its proxy, its User-Agent."""
+"""Who a request is to a site: its cookies, its proxy, its headers, its download handler."""
 
 from __future__ import annotations
 
 from base64 import b64decode
 from binascii import Error as Base64Error
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
+from attrs import define
+from scrapy.http.headers import Headers
+
 from scrapy_geetest._services.task import Proxy
+from scrapy_geetest._submission.target import Origin, origin
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from scrapy import Request
 
-# The rest of a request's meta is Scrapy's bookkeeping or the spider's own.
-META = ("cookiejar", "proxy", "bindaddress", "dont_merge_cookies", "_auth_proxy")
-HEADERS = (b"User-Agent", b"Accept-Language", b"Proxy-Authorization")
+KEPT_META = (
+    *("cookiejar", "dont_merge_cookies", "proxy", "bindaddress", "_auth_proxy", "_scheme_proxy"),
+    *("impersonate", "impersonate_args", "playwright", "playwright_context", "playwright_context_kwargs"),
+)
+"""Meta keys that make up a visitor. Of rotating proxies the proxy itself is kept, so that it does not rotate."""
+
+# Headers that say how one request is made, not who makes it.
+_OF_ONE_REQUEST = frozenset(
+    {
+        *(b"Content-Type", b"Content-Length", b"Content-Encoding", b"Content-Language", b"Content-Location"),
+        *(b"Referer", b"Origin", b"Host", b"Connection", b"Range", b"Cookie"),
+        *(b"If-Match", b"If-None-Match", b"If-Modified-Since", b"If-Unmodified-Since", b"If-Range"),
+    }
+)
+# What is no credential, so that another origin may get it, too.
+_FOR_ANYBODY = frozenset(
+    {
+        *(b"User-Agent", b"Accept", b"Accept-Language", b"Accept-Encoding", b"Proxy-Authorization"),
+        *(b"Content-Type", b"Content-Length", b"Referer", b"Origin", b"Dnt", b"Upgrade-Insecure-Requests"),
+    }
+)
+_PINNED = (b"User-Agent", b"Accept-Language")
 
 
-def meta_of(request: Request) -> dict[str, Any]:
-    """What of a request's meta makes up its identity."""
-    return {key: request.meta[key] for key in META if key in request.meta}
+def may_go_to_anybody(header: bytes) -> bool:
+    """Whether a header is no credential: what a request set itself, beyond these, is for its own origin."""
+    return header in _FOR_ANYBODY or header.startswith(b"Sec-")
+
+
+@define(eq=False)
+class Visitor:
+    """Who the requests of one attempt are.
+
+    Attributes:
+        origin: Of the request as its spider made it; its credentials go nowhere else.
+        headers: Its own, those of a single request left out.
+        meta: What of its meta makes up the visitor.
+    """
+
+    origin: Origin
+    headers: Headers
+    meta: dict[str, Any]
+
+    @classmethod
+    def of(cls, sent: Request, asked: Request, *, keep_meta: Sequence[str] = (), keeps_cookies: bool = True) -> Visitor:
+        """Read the visitor off a request.
+
+        Args:
+            sent: As the middlewares made it so far.
+            asked: As its spider made it.
+            keep_meta: Further meta keys (``GEETEST_KEEP_META``).
+            keeps_cookies: Whether Scrapy keeps a cookie jar, so that the ``Cookie`` header is made anew each time.
+        """
+        headers = Headers({name: sent.headers.getlist(name) for name in sent.headers if name not in _OF_ONE_REQUEST})
+        for name in asked.headers:  # a redirect takes credentials off
+            if name not in _OF_ONE_REQUEST:
+                headers.setlist(name, asked.headers.getlist(name))
+        is_own_cookie = not keeps_cookies or sent.meta.get("dont_merge_cookies")
+        if is_own_cookie and b"Cookie" in asked.headers:
+            headers.setlist(b"Cookie", asked.headers.getlist(b"Cookie"))
+        meta = {key: sent.meta[key] for key in (*KEPT_META, *keep_meta) if key in sent.meta}
+        return cls(origin(asked.url), headers, meta)
+
+    def headers_for(self, url: str, own: Headers) -> Headers:
+        """The headers of a request to *url* that has its *own*, which count for more; credentials for the own origin only."""
+        headers = own.copy()
+        is_own_origin = origin(url) == self.origin
+        for name in self.headers:
+            if name not in headers and (is_own_origin or may_go_to_anybody(name)):
+                headers.setlist(name, self.headers.getlist(name))
+        if not is_own_origin:
+            for name in [name for name in headers if not may_go_to_anybody(name)]:
+                if headers.getlist(name) == self.headers.getlist(name):
+                    del headers[name]
+        return headers
+
+    def pin(self, request: Request, own: Headers) -> None:
+        """Put back what a middleware before us has changed of *request*, which set *own* headers when it was made."""
+        for name in _PINNED:
+            if name in own:
+                request.headers.setlist(name, own.getlist(name))
+        if "proxy" in self.meta:
+            request.meta["proxy"] = self.meta["proxy"]
+            request.meta.pop("_rotating_proxy", None)
+
+    def strip_credentials(self, request: Request) -> None:
+        """Take the credentials off a request that a redirect has led to another origin."""
+        if origin(request.url) != self.origin:
+            for name in [name for name in request.headers if not may_go_to_anybody(name)]:
+                if name in self.headers:
+                    del request.headers[name]
+
+    def changes(self, sent: Request, own: Headers) -> list[str]:
+        """What the middlewares behind us have changed of a request that was made with *own* headers, by name."""
+        changed = [name.decode() for name in _PINNED if name in own and sent.headers.getlist(name) != own.getlist(name)]
+        if "proxy" not in self.meta:
+            self.meta |= {key: sent.meta[key] for key in ("proxy", "_auth_proxy", "_scheme_proxy") if key in sent.meta}
+        elif sent.meta.get("proxy") != self.meta["proxy"]:
+            changed.append("proxy")
+        return changed
 
 
 def proxy_key(request: Request) -> str | None:
@@ -54,6 +153,17 @@ def proxy_of(request: Request) -> Proxy | None:
     if header and "@" not in parts.netloc:
         parts = parts._replace(netloc=f"{_userinfo(header)}@{parts.netloc}")
     return Proxy.from_url(parts.geturl())
+
+
+def cookie_key(request: Request, *, keeps_cookies: bool) -> str:
+    """A digest of the ``Cookie`` header that a request set itself; empty where a cookie jar counts.
+
+    Args:
+        request: Before or after it was sent.
+        keeps_cookies: Whether Scrapy keeps cookie jars: it then drops the header, unless ``dont_merge_cookies`` is set.
+    """
+    own = request.headers.get(b"Cookie") if request.meta.get("dont_merge_cookies") or not keeps_cookies else None
+    return f" {sha256(own).hexdigest()[:16]}" if own else ""
 
 
 def _userinfo(header: bytes) -> str:

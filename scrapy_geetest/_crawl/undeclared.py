@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from scrapy.utils.httpobj import urlparse_cached
 
+from scrapy_geetest._pages.forms import form_request
 from scrapy_geetest._pages.rules import widgets_of
 
 if TYPE_CHECKING:
     from scrapy import Request
     from scrapy.http import Response
 
-    from scrapy_geetest._attempt.context import Visit
+    from scrapy_geetest._attempt.context import Context
     from scrapy_geetest.stats import Stats
 
 logger = logging.getLogger(__name__)
@@ -45,26 +46,25 @@ class UndeclaredPages:
                 request.url,
             )
 
-    def let_through(self, visit: Visit) -> None:
+    def let_through(self, context: Context) -> None:
         """A response that the rules of its site do not match: if it carries a widget all the same, say so, once a site.
 
         Such a page may be just a login page. With a status of an error it is more likely that a rule has a slip in it.
         """
-        response = visit.response
+        response = context.page
         assert response is not None  # noqa: S101  # the rules were applied to it
         is_error = response.status >= _ERROR
-        if (visit.site.name, is_error) in self._told or not (widgets := widgets_of(response)):
+        if (context.site.name, is_error) in self._told or not (widgets := widgets_of(response)):
             return
-        self._told.add((visit.site.name, is_error))
+        self._told.add((context.site.name, is_error))
         logger.log(
             logging.WARNING if is_error else logging.INFO,
-            "GeeTest: %s carries a GeeTest v%d widget, but the rules of its site %s take it for an ordinary page; it is "
-            'left alone. See what they say: scrapy geetest inspect --site %s "%s"',
-            response,
-            widgets[0].version,
-            visit.site.name,
-            visit.site.name,
-            visit.request.url,
+            "GeeTest: %s only carries a GeeTest v%d widget, by the rules of its site %s, and is left alone. If a form of it "
+            "needs a solution, send that request (%s) with geetest=True in its meta. See what the rules say: "
+            'scrapy geetest inspect --site %s "%s"',
+            *(response, widgets[0].version, context.site.name),
+            form_request(response),
+            *(context.site.name, context.request.url),
         )
 
     def asked_for(self, request: Request, *, solve_first: bool) -> None:

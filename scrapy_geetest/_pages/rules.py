@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re as regular_expressions
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import jmespath
 from attrs import field, frozen
 from jmespath.exceptions import JMESPathError
 from parsel import Selector
-from scrapy.http import HtmlResponse, JsonResponse, TextResponse, XmlResponse
+from scrapy.http import TextResponse
 
 from scrapy_geetest._pages import loose_json
+from scrapy_geetest._pages.tree import is_markup, selector_of
 from scrapy_geetest._pages.widget import Widget, find_widgets, may_carry
+from scrapy_geetest._pages.withholding import withholds
 
 if TYPE_CHECKING:
     from scrapy.http import Response
@@ -128,7 +129,7 @@ class Rules:
 
     def _selected(self, response: TextResponse) -> Iterator[Finding]:
         if self.css or self.xpath:
-            page = _selector(response)
+            page = selector_of(response)
             yield from (_select(f"css {css!r}", page, Selector.css, css) for css in self.css)
             yield from (_select(f"xpath {path!r}", page, Selector.xpath, path) for path in self.xpath)
         for pattern in self.re:
@@ -142,7 +143,7 @@ class Rules:
 
 def widgets_of(response: Response) -> tuple[Widget, ...]:
     """The GeeTest widgets that a response carries; none if it is no page."""
-    if not isinstance(response, TextResponse) or not may_carry(response.body) or not _is_markup(response):
+    if not isinstance(response, TextResponse) or not may_carry(response.body) or not is_markup(response):
         return ()
     # In other encodings a byte that looks like ASCII may be half of a character.
     return find_widgets(response.body if response.encoding.lower() in _ASCII_COMPATIBLE else response.text)
@@ -153,24 +154,9 @@ def _built_in(response: TextResponse) -> Finding:
     if not widgets:
         return Finding("built-in detection", matched=False, seen="no GeeTest widget in the page")
     told = "; ".join(f"{widget.brand} v{widget.version}: {widget.evidence}" for widget in widgets)
-    return Finding(f"built-in detection: a {widgets[0].brand} v{widgets[0].version} widget", matched=True, seen=told)
-
-
-def _is_markup(response: TextResponse) -> bool:
-    if isinstance(response, HtmlResponse | XmlResponse):
-        return True
-    if isinstance(response, JsonResponse) or b"text/plain" in (response.headers.get(b"Content-Type") or b"").lower():
-        return False
-    return response.body[:256].lstrip(b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n").startswith(b"<")
-
-
-def _selector(response: TextResponse) -> Selector | None:
-    if not _is_markup(response) or not response.body:
-        return None
-    if isinstance(response, HtmlResponse | XmlResponse):
-        with suppress(ValueError):  # the address in its <base> is none
-            return response.selector
-    return Selector(text=response.text, type="xml" if isinstance(response, XmlResponse) else "html")
+    matched, why = withholds(response)
+    rule = f"built-in detection: a {widgets[0].brand} v{widgets[0].version} widget"
+    return Finding(rule, matched, f"{told}; {why}")
 
 
 def _select(

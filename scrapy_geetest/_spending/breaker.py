@@ -14,7 +14,7 @@ from scrapy_geetest.exceptions import CircuitOpen
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from scrapy_geetest._attempt.context import Visit
+    from scrapy_geetest._attempt.context import Context
     from scrapy_geetest.stats import Stats
 
 logger = logging.getLogger(__name__)
@@ -55,48 +55,48 @@ class Breaker:
         self._clock = clock
         self._circuits: dict[str, _Circuit] = {}
 
-    def check(self, visit: Visit) -> None:
+    def check(self, context: Context) -> None:
         """Called before anything is bought.
 
         Raises:
             CircuitOpen: Nothing is bought for this site at present.
         """
-        circuit = self._of(visit)
+        circuit = self._of(context)
         left = circuit.open_until - self._clock()
         if left > 0:
             self._stats.count("budget_refused")
             again = f"the next try is in {left:.0f} s" if isfinite(left) else "there will be no other try in this crawl"
-            raise CircuitOpen(f"No solution is bought for {visit}: {circuit.reason}; {again}", **visit.parts)
+            raise CircuitOpen(f"No solution is bought for {context}: {circuit.reason}; {again}", **context.parts)
         if circuit.open_until:
             circuit.open_until = self._clock() + self._seconds  # for the others: this one finds out how things are
 
-    def succeeded(self, visit: Visit) -> None:
+    def succeeded(self, context: Context) -> None:
         """The site accepted a solution."""
-        if not self._of(visit).is_blocked:
-            del self._circuits[visit.site.name]
+        if not self._of(context).is_blocked:
+            del self._circuits[context.site.name]
 
-    def failed(self, visit: Visit) -> None:
+    def failed(self, context: Context) -> None:
         """What was bought for the site, or what was to be bought, came to nothing."""
-        circuit = self._of(visit)
+        circuit = self._of(context)
         if circuit.is_blocked:
             return
         circuit.failures += 1
         if 0 < self._limit <= circuit.failures:
             self._open(
-                visit, circuit, f"{circuit.failures} failures in a row (GEETEST_BREAKER_FAILURES)", self._seconds
+                context, circuit, f"{circuit.failures} failures in a row (GEETEST_BREAKER_FAILURES)", self._seconds
             )
 
-    def block(self, visit: Visit, reason: str) -> None:
+    def block(self, context: Context, reason: str) -> None:
         """Buy nothing more for the site in this crawl."""
-        self._open(visit, self._of(visit), reason, inf)
+        self._open(context, self._of(context), reason, inf)
 
-    def _open(self, visit: Visit, circuit: _Circuit, reason: str, seconds: float) -> None:
+    def _open(self, context: Context, circuit: _Circuit, reason: str, seconds: float) -> None:
         is_news = circuit.open_until <= self._clock()
         circuit.open_until = self._clock() + seconds
-        circuit.reason = f"site {visit.site.name}: {reason}"
+        circuit.reason = f"site {context.site.name}: {reason}"
         if is_news:
             duration = f"for {seconds:g} s" if isfinite(seconds) else "for the rest of the crawl"
             logger.warning("GeeTest: nothing more is bought %s: %s", duration, circuit.reason)
 
-    def _of(self, visit: Visit) -> _Circuit:
-        return self._circuits.setdefault(visit.site.name, _Circuit())
+    def _of(self, context: Context) -> _Circuit:
+        return self._circuits.setdefault(context.site.name, _Circuit())

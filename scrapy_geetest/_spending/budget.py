@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from limits import RateLimitItem
     from limits.strategies import RateLimiter
 
-    from scrapy_geetest._attempt.context import Visit
+    from scrapy_geetest._attempt.context import Context
     from scrapy_geetest._crawl.parking import Parking
     from scrapy_geetest.settings import Config
     from scrapy_geetest.stats import Stats
@@ -37,8 +37,8 @@ class _Allowance:
     limit: RateLimitItem
     per_site: bool
 
-    def identifiers(self, visit: Visit) -> tuple[str, ...]:
-        return (NAMESPACE, "site", visit.site.name) if self.per_site else (NAMESPACE, "all")
+    def identifiers(self, context: Context) -> tuple[str, ...]:
+        return (NAMESPACE, "site", context.site.name) if self.per_site else (NAMESPACE, "all")
 
 
 class Budget:
@@ -73,7 +73,7 @@ class Budget:
         self._failure: Exception | None = None
         self._failed_until = 0.0
 
-    async def spend(self, visit: Visit) -> None:
+    async def spend(self, context: Context) -> None:
         """Count one task.
 
         What was counted is not given back if no task comes of it: budgets err on the side of spending less.
@@ -83,46 +83,50 @@ class Budget:
             Stopping: The crawl is ending.
         """
         if 0 < self._max_solves <= self._spent:
-            self._refuse(visit, f"GEETEST_MAX_SOLVES = {self._max_solves} is used up")
+            self._refuse(context, f"GEETEST_MAX_SOLVES = {self._max_solves} is used up")
         self._spent += 1  # at once: others come while the storage is asked
         try:
-            await self._ask(visit)
+            await self._ask(context)
         except BaseException:
             self._spent -= 1
             raise
 
-    async def _ask(self, visit: Visit) -> None:
+    def give_back(self) -> None:
+        """No task came of what was counted last: it leaves room under ``GEETEST_MAX_SOLVES``."""
+        self._spent -= 1
+
+    async def _ask(self, context: Context) -> None:
         if self._limiter is None:
             return
-        hit = partial(self._hit, self._limiter, visit)
+        hit = partial(self._hit, self._limiter, context)
         try:
             exhausted = hit() if self._in_memory else await self._parking.wait(deferToThread(hit))
         except _storage_errors() as error:
-            self._refuse(visit, f"the storage of the budgets (GEETEST_STORAGE_URI) fails: {type(error).__name__}")
+            self._refuse(context, f"the storage of the budgets (GEETEST_STORAGE_URI) fails: {type(error).__name__}")
         if exhausted is not None:
-            self._refuse(visit, f"{exhausted.setting} = {exhausted.limit} is used up")
+            self._refuse(context, f"{exhausted.setting} = {exhausted.limit} is used up")
 
-    def _hit(self, limiter: RateLimiter, visit: Visit) -> _Allowance | None:
+    def _hit(self, limiter: RateLimiter, context: Context) -> _Allowance | None:
         if self._failure is not None and time.monotonic() < self._failed_until:
             raise self._failure
         try:
-            return _hit(limiter, self._allowances, visit)
+            return _hit(limiter, self._allowances, context)
         except _storage_errors() as error:
             self._failure, self._failed_until = error, time.monotonic() + STORAGE_PAUSE
             raise
 
-    def _refuse(self, visit: Visit, reason: str) -> None:
+    def _refuse(self, context: Context, reason: str) -> None:
         self._stats.count("budget_refused")
-        raise BudgetExhausted(f"No solution is bought for {visit}: {reason}", **visit.parts)
+        raise BudgetExhausted(f"No solution is bought for {context}: {reason}", **context.parts)
 
 
-def _hit(limiter: RateLimiter, allowances: list[_Allowance], visit: Visit) -> _Allowance | None:
+def _hit(limiter: RateLimiter, allowances: list[_Allowance], context: Context) -> _Allowance | None:
     """Count one task in every budget; returns the first that is used up, where one is."""
     for allowance in allowances:  # first look, so that a refusal by one costs the others nothing
-        if not limiter.test(allowance.limit, *allowance.identifiers(visit)):
+        if not limiter.test(allowance.limit, *allowance.identifiers(context)):
             return allowance
     for allowance in allowances:  # another crawl may have come in between, so this alone decides
-        if not limiter.hit(allowance.limit, *allowance.identifiers(visit)):
+        if not limiter.hit(allowance.limit, *allowance.identifiers(context)):
             return allowance
     return None
 

@@ -34,6 +34,7 @@ class Login(GeetestSite):
     name = "login"
     detect_css = ("#captcha-holder",)
     challenge_url = "/v3/gt/register-slide"
+    accepted_css = "span.user"
 
     def submit_request(self, request: Request, response: Response | None, solution: V3Solution | V4Solution) -> Request:
         assert response is not None

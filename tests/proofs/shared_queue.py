@@ -145,7 +145,6 @@ def _plan(sandbox: Sandbox, url: str, folder: Path, kind: str, worker: int, sett
         "GEETEST_API_URL": sandbox.service_url,
         "GEETEST_FIRST_POLL": 0.7,
         "GEETEST_MAX_PARKED": 8,
-        "GEETEST_RETRY_MODE": "inline",
         "LOGSTATS_INTERVAL": 0,
         "LOG_LEVEL": "INFO",
         "REDIS_URL": url,
@@ -209,30 +208,28 @@ def expected(kind: str) -> Counter[str]:
 
 
 def main() -> int:
-    """Both retry modes at every site; with ``"inline"``, nothing may be wasted and nothing missing."""
+    """Every kind of site: nothing may be wasted and nothing missing."""
     if lacking := missing():
         sys.stdout.write(f"not installed: {lacking}\n")
         return 1
     failures = 0
     with Sandbox(**OPTIONS) as sandbox:
         for kind in KINDS:
-            for mode in ("inline", "schedule"):
-                good = _report(sandbox, kind, mode)
-                failures += mode == "inline" and not good
+            failures += not _report(sandbox, kind)
     return 1 if failures else 0
 
 
-def _report(sandbox: Sandbox, kind: str, mode: str) -> bool:
+def _report(sandbox: Sandbox, kind: str) -> bool:
     sandbox.reset(**OPTIONS)
     with redis_server() as url, tempfile.TemporaryDirectory() as folder:
-        works = run(sandbox, url, Path(folder), kind, GEETEST_RETRY_MODE=mode)
+        works = run(sandbox, url, Path(folder), kind)
     books = sandbox.books()
     bought, submissions = books["created"]["total"], books["submissions"].get("v3-login" if kind == "login" else kind)
     accepted = (submissions or {}).get("accepted", 0)
     pages = scraped(works)
     once = pages == expected(kind)
     sys.stdout.write(
-        f"{kind:6} {mode:9} bought {bought:3}, accepted {accepted:3}; {len(expected(kind) & pages)} of {PAGES} pages "
+        f"{kind:6} bought {bought:3}, accepted {accepted:3}; {len(expected(kind) & pages)} of {PAGES} pages "
         f"scraped, {' + '.join(str(work.pages.total()) for work in works)} by each worker{'' if once else '  LOSSES'}\n"
     )
     sys.stdout.flush()

@@ -13,7 +13,8 @@ from scrapy_geetest._pages import loose_json
 from scrapy_geetest._pages.register import RegisterError, parse_register
 from scrapy_geetest._pages.rules import Finding, Rules, widgets_of
 from scrapy_geetest._pages.widget import Signs, Widget, find_signs, register_hints, submit_hints
-from scrapy_geetest._submission import page_form, plan
+from scrapy_geetest._submission.page_form import form_to_send
+from scrapy_geetest._submission.plan import plan_submission
 from scrapy_geetest.challenge import Challenge, V3Challenge, V4Challenge
 from scrapy_geetest.commands.inspect.candidates import css_candidate, jmespath_candidate
 from scrapy_geetest.commands.inspect.declaration import Seen, declare, relative
@@ -287,15 +288,14 @@ def _sending(
         "script_urls": tuple(url for url in hints if url not in register_urls),
     }
     try:
-        target = plan(request, response, submit_as).url
+        plan = plan_submission(request, response, submit_as)
     except ValueError as error:
         return Sending(problem=str(error), **told)
-    form = page_form(response) if submit_as in {"auto", "form"} else None
+    target = plan.url
+    form = form_to_send(response).element if plan.is_page_form else None
     if form is not None:
-        method = (form.attrib.get("method") or "GET").upper()
-        kept = tuple(dict.fromkeys(form.xpath(_NAMED_INPUTS).getall()))[:_MAX_KEPT]
-        if method == "GET":  # the values of its inputs are in the query
-            target = target.partition("?")[0]
+        method = plan.fill({}).method
+        kept = tuple(dict.fromkeys(form.xpath(_NAMED_INPUTS)))[:_MAX_KEPT]
         return Sending(way="page form", method=method, url=public(target), kept=kept, **told)
     way = "query" if submit_as == "auto" else submit_as
     return Sending(way=way, method="POST" if way in {"form", "json"} else "GET", url=public(target), **told)

@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from attrs import frozen
 from scrapy.utils.defer import maybe_deferred_to_future
 
-from scrapy_geetest._attempt.gate import Gates
-from scrapy_geetest._attempt.gatekeeper import GateKeeper
-from scrapy_geetest._attempt.outcome import Outcomes
-from scrapy_geetest._attempt.purchase import Solver
-from scrapy_geetest._attempt.sending import Resender
-from scrapy_geetest._attempt.signal_sender import Teller
-from scrapy_geetest._attempt.verdict import Verdicts
-from scrapy_geetest._crawl.downloads import InnerDownloader
+from scrapy_geetest._attempt.books import Books
+from scrapy_geetest._attempt.challenges import Challenges
+from scrapy_geetest._attempt.forms import Forms
+from scrapy_geetest._attempt.fresh_pages import FreshPages
+from scrapy_geetest._attempt.gate import GateRegistry
+from scrapy_geetest._attempt.gates import Gates
+from scrapy_geetest._attempt.loop import Attempts
+from scrapy_geetest._attempt.outcomes import Outcomes
+from scrapy_geetest._attempt.purchases import Purchases
+from scrapy_geetest._attempt.submissions import Submissions
+from scrapy_geetest._attempt.verdict import is_withheld
+from scrapy_geetest._crawl.cookies import SessionCookies
+from scrapy_geetest._crawl.downloads import Downloads
+from scrapy_geetest._crawl.other_middlewares import OtherMiddlewares
 from scrapy_geetest._crawl.parking import Parking
 from scrapy_geetest._crawl.progress import Bulletin
-from scrapy_geetest._crawl.scrapy_middlewares import Neighbours
 from scrapy_geetest._crawl.undeclared import UndeclaredPages
 from scrapy_geetest._services.client import ServiceClient
 from scrapy_geetest._services.pacing import Pacing
 from scrapy_geetest._services.transport import Transport
+from scrapy_geetest._spending.bought import BoughtChallenges
 from scrapy_geetest._spending.breaker import Breaker
 from scrapy_geetest._spending.budget import Budget
+from scrapy_geetest._spending.turns import Turns
+from scrapy_geetest.site import find_site
 from scrapy_geetest.stats import Stats
 
 if TYPE_CHECKING:
@@ -37,17 +46,18 @@ if TYPE_CHECKING:
 class Parts:
     """What the middleware uses."""
 
+    books: Books
     bulletin: Bulletin
     client: ServiceClient
-    gatekeeper: GateKeeper
-    neighbours: Neighbours
+    downloads: Downloads
+    forms: Forms
+    gates: Gates
     outcomes: Outcomes
     parking: Parking
-    resender: Resender
-    solver: Solver
+    purchases: Purchases
     stats: Stats
+    turns: Turns
     undeclared: UndeclaredPages
-    verdicts: Verdicts
 
 
 def assemble(crawler: Crawler, config: Config) -> Parts:
@@ -58,47 +68,67 @@ def assemble(crawler: Crawler, config: Config) -> Parts:
     """
     from twisted.internet import reactor
 
-    stats, teller = Stats(crawler.stats), Teller(crawler)
+    stats = Stats(crawler.stats)
     bulletin = Bulletin(stats)
     parking = Parking(crawler, limit=config.max_parked, stats=stats, reactor=reactor, on_tick=bulletin.progress)
-    neighbours = Neighbours(crawler)
-    inner = InnerDownloader(crawler, neighbours=neighbours, wait=parking.wait)
     client = _client(config, parking, stats)
     breaker = Breaker(failures=config.breaker_failures, seconds=config.breaker_seconds, stats=stats)
-    verdicts = Verdicts(breaker=breaker, config=config, client=client, stats=stats, teller=teller)
-    resender = Resender(config, inner, neighbours)
-    solver = Solver(
+    books = Books(crawler, breaker=breaker, client=client, config=config, stats=stats)
+    outcomes = Outcomes(crawler, books=books, config=config, stats=stats)
+    others, cookies = OtherMiddlewares(crawler), SessionCookies(crawler)
+    downloads = Downloads(
+        crawler,
+        others=others,
+        wait=parking.wait,
+        is_challenge=is_withheld,
+        find_site=partial(find_site, config.sites),
+        on_change=outcomes.visitor_changed,
+    )
+    purchases = Purchases(
+        books=books,
         breaker=breaker,
         budget=Budget(config, parking=parking, stats=stats),
-        config=config,
+        challenges=Challenges(bought=BoughtChallenges(), config=config, downloads=downloads, stats=stats),
         client=client,
-        inner=inner,
-        parking=parking,
-        stats=stats,
-        teller=teller,
-    )
-    gatekeeper = GateKeeper(
         config=config,
-        gates=Gates(time.monotonic),
-        inner=inner,
         parking=parking,
-        resender=resender,
-        solver=solver,
+    )
+    turns = Turns(config.max_concurrent_solves, parking.wait)
+    attempts = Attempts(
+        config=config,
+        books=books,
+        cookies=cookies,
+        fresh_pages=FreshPages(cookies, downloads),
+        parking=parking,
+        purchases=purchases,
         stats=stats,
-        verdicts=verdicts,
+        submissions=Submissions(config, books=books, downloads=downloads, others=others),
+        turns=turns,
+    )
+    gates = Gates(
+        config=config,
+        attempts=attempts,
+        breaker=breaker,
+        cookies=cookies,
+        downloads=downloads,
+        others=others,
+        parking=parking,
+        registry=GateRegistry(time.monotonic),
+        stats=stats,
     )
     return Parts(
+        books=books,
         bulletin=bulletin,
         client=client,
-        gatekeeper=gatekeeper,
-        neighbours=neighbours,
-        outcomes=Outcomes(crawler, config=config, neighbours=neighbours, stats=stats, teller=teller),
+        downloads=downloads,
+        forms=Forms(attempts=attempts, parking=parking),
+        gates=gates,
+        outcomes=outcomes,
         parking=parking,
-        resender=resender,
-        solver=solver,
+        purchases=purchases,
         stats=stats,
+        turns=turns,
         undeclared=UndeclaredPages(stats),
-        verdicts=verdicts,
     )
 
 

@@ -1,0 +1,160 @@
+"""The books: every task and every solution is counted once, logged once, and told by one signal."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from scrapy_geetest import signals
+from scrapy_geetest._attempt.evidence import told_by
+from scrapy_geetest._attempt.verdict import Outcome
+from scrapy_geetest._services.errors import ServiceError
+
+if TYPE_CHECKING:
+    from scrapy.crawler import Crawler
+    from scrapy.http import Response
+
+    from scrapy_geetest._attempt.context import Context
+    from scrapy_geetest._attempt.purchases import Purchase
+    from scrapy_geetest._attempt.verdict import Verdict
+    from scrapy_geetest._services.client import Result, ServiceClient
+    from scrapy_geetest._spending.breaker import Breaker
+    from scrapy_geetest.settings import Config
+    from scrapy_geetest.stats import Stats
+
+logger = logging.getLogger(__name__)
+
+_ERROR_STATUS = 400
+
+
+class Books:
+    """Keeps the two equations: every created task ends once, and every solution gets one verdict."""
+
+    def __init__(
+        self, crawler: Crawler, *, breaker: Breaker, client: ServiceClient, config: Config, stats: Stats
+    ) -> None:
+        self._crawler = crawler
+        self._breaker = breaker
+        self._client = client
+        self._reports = config.report_rejected
+        self._stats = stats
+        self._hinted: set[str] = set()
+
+    async def tell(self, signal: object, context: Context, **facts: Any) -> None:
+        """Send *signal*, and wait for handlers that are coroutines; one that fails is logged by Scrapy."""
+        await self._crawler.signals.send_catch_log_async(signal, **context.parts, spider=self._crawler.spider, **facts)
+
+    def created(self) -> None:
+        """The service took a task."""
+        self._stats.count("tasks_created")
+
+    def refused(self, error: ServiceError) -> None:
+        """The service gave no task, or its answer was lost."""
+        self._stats.count_with("tasks_refused", error.code)
+
+    def failed(self, error: ServiceError) -> None:
+        """A task that was created came to nothing."""
+        self._stats.count_with("tasks_failed", error.code)
+        self._stats.count("cost_millionths", error.cost_millionths)
+
+    def abandoned(self, task_id: int | str, why: str) -> None:
+        """A task is waited for no more."""
+        self._stats.count("tasks_abandoned")
+        logger.warning("GeeTest: task %s was paid for and is abandoned, because %s", task_id, why)
+
+    def solved(self, purchase: Purchase, result: Result) -> None:
+        """A task was solved."""
+        self._stats.count("tasks_solved")
+        self._stats.count("solve_ms", result.waited_ms)
+        self._stats.maximum("solve_ms_max", result.waited_ms)
+        self._stats.count("cost_millionths", result.cost_millionths)
+        logger.debug("GeeTest: task %s was solved in %.1f s", purchase.task_id, result.waited_ms / 1000)
+
+    def unused(self, purchase: Purchase, why: str) -> None:
+        """A solution was never sent."""
+        if not purchase.is_settled:
+            purchase.is_settled = True
+            self._stats.count("unused")
+            logger.warning(
+                "GeeTest: the solution of task %s was paid for and is not used, because %s", purchase.task_id, why
+            )
+
+    async def unanswered(self, context: Context, purchase: Purchase) -> None:
+        """A solution was sent, and there was no answer."""
+        if not purchase.is_settled:
+            purchase.is_settled = True
+            self._breaker.failed(context)
+            self._stats.count("unverified")
+            await self.tell(
+                signals.solution_unverified,
+                context,
+                task_id=purchase.task_id,
+                attempt=purchase.attempt,
+                evidence="no answer",
+            )
+
+    def spoilt(self, context: Context) -> None:
+        """A solution came, and the site's hook could make no request of it."""
+        self._breaker.failed(context)
+
+    def handed_out(self, purchase: Purchase) -> None:
+        """A solution was handed to a spider that uses it itself."""
+        purchase.is_settled = True
+        self._stats.count("unverified")
+
+    async def settle(self, context: Context, purchase: Purchase, verdict: Verdict, answer: Response) -> None:
+        """The verdict on a solution.
+
+        Args:
+            context: With the page whose challenge was solved.
+            purchase: The solution.
+            verdict: What *answer* shows.
+            answer: Of the site.
+        """
+        purchase.is_settled = True
+        told = told_by(answer, context.page)
+        facts = {"task_id": purchase.task_id, "attempt": purchase.attempt}
+        if verdict.outcome is Outcome.ACCEPTED:
+            self._stats.count("accepted")
+            self._breaker.succeeded(context)
+            logger.debug(
+                "GeeTest: the solution of task %s was accepted: %s; %s", purchase.task_id, context, verdict.evidence
+            )
+            await self.tell(signals.solution_accepted, context, **facts)
+        elif verdict.outcome is Outcome.REFUSED:
+            self._stats.count("rejected")
+            self._breaker.failed(context)
+            logger.warning(
+                "GeeTest: the site refused the solution of task %s for %s: %s; %s",
+                *(purchase.task_id, context, told, verdict.evidence),
+            )
+            await self.tell(signals.solution_rejected, context, **facts)
+            await self._report(purchase, verdict)
+        else:
+            self._stats.count("unverified")
+            self._say_unverified(context, purchase, verdict, told)
+            if answer.status >= _ERROR_STATUS:
+                self._breaker.failed(context)
+            await self.tell(signals.solution_unverified, context, **facts, evidence=verdict.evidence)
+
+    def _say_unverified(self, context: Context, purchase: Purchase, verdict: Verdict, told: str) -> None:
+        is_first = context.site.name not in self._hinted
+        self._hinted.add(context.site.name)
+        if not (is_first or verdict.is_failure):
+            return
+        hint = f". Declare what shows it: accepted_… and refused_… of site {context.site.name}" if is_first else ""
+        logger.warning(
+            "GeeTest: it is not known whether the site accepted the solution of task %s for %s: %s; %s%s",
+            *(purchase.task_id, context, told, verdict.evidence, hint),
+        )
+
+    async def _report(self, purchase: Purchase, verdict: Verdict) -> None:
+        # One that went out twice was used up by the first time.
+        if not (self._reports and verdict.is_site_rule and purchase.departures <= 1):
+            return
+        try:
+            await self._client.report_incorrect(purchase.task_id)
+        except ServiceError as error:
+            logger.info("GeeTest: the refusal of task %s could not be reported: %s", purchase.task_id, error)
+        else:
+            self._stats.count("reported")

@@ -1,0 +1,142 @@
+"""A fresh challenge, from the page in hand or from what the site's request hook yields."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scrapy import Request
+from scrapy.exceptions import IgnoreRequest
+
+from scrapy_geetest._crawl.parking import Stopping
+from scrapy_geetest._hooks import resolve
+from scrapy_geetest._pages.register import RegisterError
+from scrapy_geetest.challenge import V3Challenge, V4Challenge
+from scrapy_geetest.exceptions import ChallengeError, ChallengeNotNeeded, ChallengeNotReady
+
+if TYPE_CHECKING:
+    from scrapy.http import Response
+
+    from scrapy_geetest._attempt.context import Context
+    from scrapy_geetest._crawl.downloads import Downloads
+    from scrapy_geetest._spending.bought import BoughtChallenges
+    from scrapy_geetest.challenge import Challenge
+    from scrapy_geetest.settings import Config
+    from scrapy_geetest.stats import Stats
+
+
+class NotYetError(Exception):
+    """There is no challenge to buy now, and a little later there may be one.
+
+    Attributes:
+        why: In words, for the error in case there never is.
+        retry_after: Seconds that the site or its hook asked for; ``None``: it did not say.
+        is_bounded: Whether the number of such tries is bounded, rather than their time.
+    """
+
+    def __init__(self, why: str, *, retry_after: float | None = None, is_bounded: bool = True) -> None:
+        super().__init__(why)
+        self.why = why
+        self.retry_after = retry_after
+        self.is_bounded = is_bounded
+
+
+class Challenges:
+    """Fetches challenges that nobody has used."""
+
+    def __init__(self, *, bought: BoughtChallenges, config: Config, downloads: Downloads, stats: Stats) -> None:
+        self._bought = bought
+        self._timeout = config.request_timeout
+        self._downloads = downloads
+        self._stats = stats
+
+    async def fresh(self, context: Context) -> Challenge:
+        """Get a challenge for *context*; from here on it counts as bought.
+
+        Raises:
+            NotYetError: Not now.
+            ChallengeNotNeeded: The site wants no CAPTCHA this time.
+            ChallengeError: Never.
+            Stopping: The crawl began to end meanwhile.
+        """
+        try:
+            answer = await self._answer(context)
+            challenge = await self._parse(context, answer)
+        except ChallengeNotReady as error:
+            why = str(error) or "the site's hook says that it is not ready"
+            raise NotYetError(why, retry_after=error.retry_after, is_bounded=False) from error
+        except RegisterError as error:
+            if error.transient:
+                raise NotYetError(str(error)) from error
+            raise ChallengeError(f"No fresh challenge for {context}: {error}", **context.parts) from error
+        if unfilled := context.site.unfilled(challenge):
+            raise ChallengeError(
+                f"No fresh challenge for {context}: the site's answer has no {', '.join(unfilled)}, which field_names names",
+                **context.parts,
+            )
+        self._stats.count("challenges_fetched")
+        if not context.site.challenge_is_reusable and not self._bought.take(challenge):
+            self._stats.count("challenges_repeated")
+            raise NotYetError(
+                "the site handed out a challenge that was bought before, and a second solution of it is worth nothing. If "
+                "it keeps one challenge a session, set one_at_a_time = True; if a cache answers, let challenge_url differ "
+                "each time ({timestamp})"
+            )
+        return challenge
+
+    def give_back(self, challenge: Challenge) -> None:
+        """The service never got it, so that it is still fresh."""
+        self._bought.give_back(challenge)
+
+    async def _answer(self, context: Context) -> Response | None:
+        query = await self._query(context)
+        if query is None:
+            return context.page
+        try:
+            return await self._downloads.for_challenge(query, context, timeout=self._timeout)
+        except Stopping:
+            raise
+        except IgnoreRequest as error:
+            raise ChallengeError(
+                f"No fresh challenge for {context}: {query} was refused by this crawl: {error}. If robots.txt forbids it "
+                "and you may fetch it all the same, set dont_obey_robotstxt in the meta of the request that "
+                "challenge_request returns",
+                **context.parts,
+            ) from error
+        except Exception as error:
+            raise ChallengeError(
+                f"No fresh challenge for {context}: {query} failed: {_words(error)}; check the site's challenge_url",
+                **context.parts,
+            ) from error
+
+    async def _query(self, context: Context) -> Request | None:
+        try:
+            query = await resolve(context.site.challenge_request(context.request, context.page))
+            if not isinstance(query, Request | None):
+                raise TypeError(f"it returned {type(query).__name__}")  # noqa: TRY301
+        except (Stopping, RegisterError, ChallengeNotNeeded, ChallengeNotReady):
+            raise
+        except Exception as error:
+            raise ChallengeError(
+                f"No fresh challenge for {context}: challenge_request failed: {_words(error)}", **context.parts
+            ) from error
+        return query
+
+    async def _parse(self, context: Context, answer: Response | None) -> Challenge:
+        if answer is None:
+            return context.site.known_challenge()
+        try:
+            challenge = await resolve(context.site.parse_challenge(answer))
+            if not isinstance(challenge, V3Challenge | V4Challenge):
+                raise TypeError(f"it returned {type(challenge).__name__}")  # noqa: TRY301
+        except (Stopping, ChallengeNotNeeded, ChallengeNotReady):
+            raise
+        except RegisterError as error:
+            # A status alone condemns nothing: pages that withhold come with 403, 412 or 429, challenge and all.
+            raise RegisterError(f"{answer}: {error}", transient=error.transient) from error
+        except Exception as error:
+            raise RegisterError(f"{answer}: parse_challenge failed: {_words(error)}", transient=False) from error
+        return challenge
+
+
+def _words(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"

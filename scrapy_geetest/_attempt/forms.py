@@ -1,0 +1,101 @@
+"""The policy of form sites: every form request needs a solution of its own, and gets the site's answer to it."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, ClassVar
+
+from twisted.internet.defer import DeferredLock
+
+from scrapy_geetest._attempt.sessions import session_of
+from scrapy_geetest._attempt.verdict import Verdict, judge
+from scrapy_geetest._crawl.marks import SAFE_METHODS
+from scrapy_geetest._pages.rules import widgets_of
+from scrapy_geetest.site import GeetestSite
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from scrapy.http import Response
+
+    from scrapy_geetest._attempt.context import Context
+    from scrapy_geetest._attempt.loop import Attempts
+    from scrapy_geetest._attempt.purchases import Purchase
+    from scrapy_geetest._attempt.submissions import Way
+    from scrapy_geetest._crawl.parking import Parking
+
+
+class Forms:
+    """Gets requests to form sites past their CAPTCHA."""
+
+    opens_session: ClassVar[bool] = False
+
+    def __init__(self, *, attempts: Attempts, parking: Parking) -> None:
+        self._attempts = attempts
+        self._parking = parking
+        self._locks: dict[tuple[str, str], DeferredLock] = {}
+
+    def acts_before(self, context: Context) -> bool:
+        """Whether a request that nobody has sent yet is to be solved first.
+
+        One without a body needs a page whose form can be sent: it goes out, and its page is looked at.
+        """
+        if not context.asks_to_solve:
+            return False
+        site, request = context.site, context.request
+        has_own_hook = type(site).submit_request is not GeetestSite.submit_request
+        needs_page = not request.body and request.method in SAFE_METHODS and site.submit_as in {"auto", "form"}
+        return has_own_hook or not needs_page
+
+    async def before(self, context: Context) -> Response:
+        """Solve first, then send.
+
+        Raises:
+            GeetestError: It could not be got past.
+            Stopping: The crawl is ending.
+        """
+        return await self.react(context)
+
+    async def react(self, context: Context) -> Response:
+        """From a challenge page, or the knowledge that there would be one, to the site's answer.
+
+        Raises:
+            GeetestError: It could not be got past.
+            Stopping: The crawl is ending.
+        """
+        async with self._alone(context):
+            return await self._attempts.run(context, self)
+
+    def is_asked_for(self, context: Context) -> bool:
+        """Whether a page that only carries a widget is to be solved, because its spider says so."""
+        return context.asks_to_solve and context.page is not None and bool(widgets_of(context.page))
+
+    async def only_buy(self, context: Context) -> Purchase:
+        """A solution for a spider that sends it itself.
+
+        Raises:
+            GeetestError: There is none.
+            Stopping: The crawl is ending.
+        """
+        async with self._alone(context):
+            return await self._attempts.buy(context)
+
+    async def conclude(self, way: Way, answer: Response) -> tuple[Verdict, Response]:
+        """The answer is what the spider asked for, whatever it shows."""
+        return await judge(way.context, answer, is_page_form=way.is_page_form), answer
+
+    @asynccontextmanager
+    async def _alone(self, context: Context) -> AsyncIterator[None]:
+        """Where the site keeps one challenge a session, attempts of one session wait for each other."""
+        if not context.site.one_at_a_time:
+            yield
+            return
+        key = context.site.name, await session_of(context, context.outer)
+        lock = self._locks.setdefault(key, DeferredLock())
+        await self._parking.wait(lock.acquire())
+        try:
+            yield
+        finally:
+            lock.release()
+            if not lock.locked and not lock.waiting:
+                self._locks.pop(key, None)

@@ -1,0 +1,251 @@
+"""The policy of gate sites: one accepted solution opens a session for all requests of it."""
+
+from __future__ import annotations
+
+from functools import partial
+from secrets import token_hex
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+
+from attrs import define, evolve, field, frozen
+
+from scrapy_geetest._attempt.sessions import session_of
+from scrapy_geetest._attempt.tries import Tries
+from scrapy_geetest._attempt.verdict import Outcome, Verdict, is_withheld, judge
+from scrapy_geetest._crawl.marks import SAFE_METHODS, gate_at_departure, note_departure, note_gate
+from scrapy_geetest._crawl.parking import Stopping
+from scrapy_geetest.exceptions import ChallengeError, GeetestError, SolutionRejected
+
+if TYPE_CHECKING:
+    from scrapy import Request
+    from scrapy.http import Response
+
+    from scrapy_geetest._attempt.context import Context
+    from scrapy_geetest._attempt.gate import Gate, GateRegistry
+    from scrapy_geetest._attempt.loop import Attempts
+    from scrapy_geetest._attempt.submissions import Way
+    from scrapy_geetest._crawl.cookies import SessionCookies
+    from scrapy_geetest._crawl.downloads import Downloads
+    from scrapy_geetest._crawl.other_middlewares import OtherMiddlewares
+    from scrapy_geetest._crawl.parking import Parking
+    from scrapy_geetest._spending.breaker import Breaker
+    from scrapy_geetest.settings import Config
+    from scrapy_geetest.stats import Stats
+
+_ERROR_STATUS = 400
+_MAX_BOUNCES = 20  # each of them after another request's purchase, so that a session may end at any moment
+
+
+@frozen
+class _Departure:
+    """How a gate stood when a request was sent."""
+
+    openings: int = 0
+    failures: int = 0
+    waited: bool = False
+
+    @classmethod
+    def of(cls, request: Request, run: str) -> _Departure:
+        """Read the note of *request*; what another process counted says nothing."""
+        note = gate_at_departure(request)
+        if note.get("run") != run:
+            return cls()
+        return cls(note["openings"], note["failures"], note["waited"])
+
+
+@define(eq=False, kw_only=True)
+class Gates:
+    """Gets requests to gate sites past their CAPTCHA."""
+
+    opens_session: ClassVar[bool] = True
+
+    _config: Config
+    _attempts: Attempts
+    _breaker: Breaker
+    _cookies: SessionCookies
+    _downloads: Downloads
+    _others: OtherMiddlewares
+    _parking: Parking
+    _registry: GateRegistry
+    _stats: Stats
+    _run: str = field(init=False, factory=partial(token_hex, 4))  # tells this process from others that share a queue
+
+    async def leave(self, context: Context) -> bool:
+        """A request is about to be sent: note how its gate stands.
+
+        Returns:
+            Whether :meth:`before` has something to do: the gate is being opened, or its spider says that it has to be.
+
+        Raises:
+            GeetestError: The site's hook failed.
+        """
+        session = await session_of(context, self._others.with_proxy(context.outer))
+        gate = self._registry.get(context.site.name, session)
+        note_departure(context.outer, None if gate is None else self._note(gate))
+        if gate is None:
+            return context.asks_to_solve
+        return gate.is_opening or (context.asks_to_solve and not gate.is_open)
+
+    async def before(self, context: Context) -> Response | None:
+        """Wait for a gate that is being opened, or open it, before a request is sent.
+
+        Returns:
+            The page that the request asks for, if it came on the way.
+
+        Raises:
+            GeetestError: It could not be opened.
+            Stopping: The crawl is ending.
+        """
+        session = await session_of(context, self._others.with_proxy(context.outer))
+        gate = self._registry.make(context.site.name, session, context.site.gate_max_age)
+        if gate.is_opening:
+            await self._wait(gate, context)
+            if "redirect_urls" not in context.outer.meta:  # else it may lead to the captcha page, of no use any more
+                note_gate(context.outer, self._note(gate, waited=True))
+            return None
+        response = await self._open(gate, context, Tries(self._config))
+        note_gate(context.outer, self._note(gate))
+        is_its_page = context.request.method in SAFE_METHODS and context.page_url == context.request.url
+        return response if is_its_page else None
+
+    def let_through(self, request: Request) -> None:
+        """A page was not withheld."""
+        if _Departure.of(request, self._run).waited:
+            self._stats.count("shared")
+
+    async def react(self, context: Context) -> Response:
+        """From a challenge page to the page that the spider asked for.
+
+        Raises:
+            GeetestError: The gate could not be opened, or lets this request through all the same not.
+            Stopping: The crawl is ending.
+        """
+        session = await session_of(context, context.outer)
+        gate = self._registry.make(context.site.name, session, context.site.gate_max_age)
+        departure = _Departure.of(context.outer, self._run)
+        tries, bounces = Tries(self._config), 0
+        while True:
+            is_shared = True
+            if gate.is_opening:
+                await self._wait(gate, context)
+            elif gate.is_open and departure.openings < gate.openings:
+                pass  # it was on its way when the gate opened
+            elif departure.failures < gate.failures:
+                self._fail(gate.failure, context)
+            else:
+                is_shared = False
+                response = await self._open(gate, context, tries)
+                if context.request.method in SAFE_METHODS:
+                    return response
+            departure = _Departure(gate.openings, gate.failures)
+            if is_shared and context.page is not None:
+                self._cookies.restore(context.outer, context.page, gate.cookies)
+            response = await self._again(context)
+            if not await is_withheld(context, response):
+                if is_shared:
+                    self._stats.count("shared")
+                return response
+            bounces += 1
+            if bounces > _MAX_BOUNCES:
+                raise SolutionRejected(
+                    f"{context} is withheld though its gate was opened {bounces} times; is it a gate site, and what does "
+                    "session_key say?",
+                    **context.parts,
+                )
+            context = context.on(response)
+
+    async def conclude(self, way: Way, answer: Response) -> tuple[Verdict, Response]:
+        """A gate is often answered with "thanks", or a redirect: whether the withheld page comes is the evidence."""
+        context = way.context
+        verdict = await judge(context, answer, is_page_form=way.is_page_form)
+        if verdict.outcome is Outcome.REFUSED:
+            return verdict, answer
+        page = answer if _is_the_page(context, answer) else await self._again(context)
+        if verdict.is_site_rule:
+            return verdict, page
+        if await is_withheld(context, page):
+            if verdict.is_failure:
+                return verdict, page
+            return Verdict(Outcome.REFUSED, "the page is withheld as before"), page
+        if page.status >= _ERROR_STATUS:
+            return Verdict(Outcome.UNVERIFIED, f"the page behind it came with status {page.status}"), page
+        return Verdict(Outcome.ACCEPTED, "the page that was withheld came"), page
+
+    def _note(self, gate: Gate, *, waited: bool = False) -> dict[str, Any]:
+        return {"run": self._run, "openings": gate.openings, "failures": gate.failures, "waited": waited}
+
+    async def _door(self, context: Context) -> Context:
+        """What is submitted to open a gate: what a person would do with its page, whatever request met it."""
+        if context.page is not None and context.request.method in SAFE_METHODS:
+            return context
+        url = context.page_url if context.page is None else context.request.url
+        door = evolve(context, request=context.request.replace(url=url, method="GET", body=b""))
+        if context.page is not None:
+            return door
+        return evolve(door, page=await self._again(door), was_sent=True)
+
+    async def _open(self, gate: Gate, context: Context, tries: Tries) -> Response:
+        """Open the gate for everybody.
+
+        Returns:
+            The page behind it.
+        """
+        gate.begin()
+        try:
+            door = await self._door(context)
+            response = await self._pass(door, tries)
+        except BaseException as error:
+            gate.fail(error)
+            raise
+        gate.succeed(self._cookies.held_for(context.outer))
+        return response
+
+    async def _pass(self, door: Context, tries: Tries) -> Response:
+        if door.page is not None and not await is_withheld(door, door.page):
+            return door.page  # it is open
+        response = await self._attempts.run(door, self, tries)
+        await self._check_open(door, response)
+        return response
+
+    async def _check_open(self, door: Context, response: Response) -> None:
+        if await is_withheld(door, response):
+            self._breaker.failed(door)
+            raise SolutionRejected(
+                f"The gate did not open for {door}: {response} is withheld all the same. See what the site's "
+                "accepted_…, detect_… and session_key say, and whether it is a gate site at all",
+                **door.parts,
+            )
+
+    async def _again(self, context: Context) -> Response:
+        try:
+            return await self._downloads.again(context)
+        except Stopping:
+            raise
+        except Exception as error:
+            raise ChallengeError(
+                f"The page could not be fetched at its gate for {context}: {type(error).__name__}: {error}",
+                **context.parts,
+            ) from error
+
+    async def _wait(self, gate: Gate, context: Context) -> None:
+        try:
+            await self._parking.wait(gate.wait())
+        except GeetestError as error:
+            self._fail(error, context)
+
+    @staticmethod
+    def _fail(error: BaseException | None, context: Context) -> NoReturn:
+        """What the gate's opener met is what everybody gets who depended on it."""
+        if isinstance(error, Stopping):
+            raise Stopping from error
+        if isinstance(error, GeetestError):
+            raise error.for_request(
+                context.request, context.page, f"{context}: its gate was not opened: {error}"
+            ) from error
+        raise GeetestError(f"The gate could not be opened for {context}: {error!r}", **context.parts)
+
+
+def _is_the_page(context: Context, answer: Response) -> bool:
+    """Whether the site has redirected from its form to the very page that was withheld."""
+    sent = answer.request
+    wanted = context.request
+    return sent is not None and sent.method == wanted.method == "GET" and sent.url == wanted.url == answer.url

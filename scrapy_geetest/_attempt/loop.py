@@ -1,0 +1,181 @@
+"""THE loop: fresh page, challenge, task, solution, submission, verdict; again while the site refuses and more is allowed.
+
+::
+
+    way known? ─▶ turn ─▶ fresh page ─▶ withheld? ─▶ buy ─▶ send ─▶ verdict ─▶ the answer
+                            ▲             no: the page                │
+                            └──── refused, failed, "later" ◀──────────┘
+
+Forms and gates are policies over it: what shows that a solution was accepted, and what the spider gets then.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from attrs import define
+
+from scrapy_geetest._attempt.challenges import NotYetError
+from scrapy_geetest._attempt.tries import Tries
+from scrapy_geetest._attempt.verdict import Outcome
+from scrapy_geetest._crawl.delivery import without_values
+from scrapy_geetest._crawl.downloads import SolutionTooOldError
+from scrapy_geetest.challenge import solution_values
+from scrapy_geetest.exceptions import ChallengeError, ChallengeNotNeeded
+
+if TYPE_CHECKING:
+    from scrapy.http import Response
+
+    from scrapy_geetest._attempt.books import Books
+    from scrapy_geetest._attempt.context import Context
+    from scrapy_geetest._attempt.fresh_pages import FreshPages
+    from scrapy_geetest._attempt.purchases import Purchase, Purchases
+    from scrapy_geetest._attempt.submissions import Submissions, Way
+    from scrapy_geetest._attempt.verdict import Verdict
+    from scrapy_geetest._crawl.cookies import SessionCookies
+    from scrapy_geetest._crawl.parking import Parking
+    from scrapy_geetest._spending.turns import Turns
+    from scrapy_geetest.settings import Config
+    from scrapy_geetest.stats import Stats
+
+logger = logging.getLogger(__name__)
+
+UNVERIFIED = "geetest-unverified"
+
+
+class Policy(Protocol):
+    """What differs between form sites and gate sites.
+
+    Attributes:
+        opens_session: Whether the session of an attempt is the one that counts for the rest of the crawl.
+    """
+
+    opens_session: ClassVar[bool]
+
+    async def conclude(self, way: Way, answer: Response) -> tuple[Verdict, Response]:
+        """What the answer to a submission shows, and what the spider gets if it was not refused."""
+        ...
+
+
+@define(eq=False, kw_only=True)
+class Attempts:
+    """Gets requests past their CAPTCHA."""
+
+    _config: Config
+    _books: Books
+    _cookies: SessionCookies
+    _fresh_pages: FreshPages
+    _parking: Parking
+    _purchases: Purchases
+    _stats: Stats
+    _submissions: Submissions
+    _turns: Turns
+
+    async def run(self, context: Context, policy: Policy, tries: Tries | None = None) -> Response:
+        """One request, from its challenge page, or the knowledge that there would be one, to the answer.
+
+        Args:
+            context: Whose; parked by the caller.
+            policy: Form or gate.
+            tries: What was tried for this request before.
+
+        Returns:
+            What the spider gets.
+
+        Raises:
+            GeetestError: It could not be got past.
+            Stopping: The crawl is ending.
+        """
+        tries = tries or Tries(self._config)
+        in_hand = True
+        while True:
+            way = await self._submissions.way(context)  # before anything waits: nothing is bought without it
+            later: NotYetError | None = None
+            with self._cookies.attempt(context.visitor, context.outer, keep_all=policy.opens_session) as own_cookies:
+                try:
+                    async with self._turns.turn() as at_once:
+                        own_cookies.begin()
+                        context = await self._fresh_pages.fresh(context, in_hand=in_hand and at_once)
+                        if context.page is not None and not await self._fresh_pages.is_withheld(context):
+                            return context.page  # the content came without a purchase
+                        way = way if way.context is context else await self._submissions.way(context)
+                        purchase = await self._purchases.buy(context, tries)
+                    answer = None if purchase is None else await self._use(way, purchase, policy, tries)
+                except ChallengeNotNeeded as none:
+                    answer = await self._send_unsolved(way, none)
+                except NotYetError as error:
+                    answer, later = None, error
+            if answer is not None:
+                return answer
+            if later is not None:
+                await self._pause(context, later, tries)
+            in_hand = False
+
+    async def buy(self, context: Context) -> Purchase:
+        """The first half of an attempt, for a spider that sends the solution itself.
+
+        Raises:
+            GeetestError: There is none.
+            Stopping: The crawl is ending.
+        """
+        tries = Tries(self._config)
+        in_hand = True
+        while True:
+            try:
+                async with self._turns.turn():
+                    if not in_hand:
+                        context = await self._fresh_pages.fresh(context, in_hand=False)
+                    purchase = await self._purchases.buy(context, tries)
+            except NotYetError as later:
+                await self._pause(context, later, tries)
+            except ChallengeNotNeeded as none:
+                raise ChallengeError(f"The site wants no CAPTCHA for {context}: {none}", **context.parts) from none
+            else:
+                if purchase is not None:
+                    return purchase
+            in_hand = False
+
+    async def _use(self, way: Way, purchase: Purchase, policy: Policy, tries: Tries) -> Response | None:
+        """Send a solution and judge the answer; the purchase is settled, whatever happens.
+
+        Returns:
+            What the spider gets; ``None``: refused, or too old, and another may be bought.
+        """
+        context = way.context
+        try:
+            self._parking.check()
+            answer = await self._submissions.send(way, purchase)
+            answer = without_values(answer, solution_values(purchase.solution).values())
+            verdict, response = await policy.conclude(way, answer)
+            await self._books.settle(context, purchase, verdict, answer)
+        except SolutionTooOldError:
+            self._books.unused(purchase, "it became too old before it was sent (GEETEST_SOLUTION_MAX_AGE)")
+            tries.refusal = "they became too old before they were sent (GEETEST_SOLUTION_MAX_AGE)"
+        else:
+            if verdict.outcome is not Outcome.REFUSED:
+                if verdict.outcome is Outcome.UNVERIFIED:
+                    response.flags.append(UNVERIFIED)
+                return response
+            tries.refusal = f"the last answer is {answer}; {verdict.evidence}"
+        finally:
+            if purchase.departures:
+                await self._books.unanswered(context, purchase)
+            self._books.unused(purchase, "its request came to nothing")
+        tries.check(context)
+        return None
+
+    async def _pause(self, context: Context, later: NotYetError, tries: Tries) -> None:
+        logger.info("GeeTest: no fresh challenge yet for %s: %s", context, later)
+        await tries.pause(context, later, self._parking.sleep)
+
+    async def _send_unsolved(self, way: Way, none: ChallengeNotNeeded) -> Response:
+        self._stats.count("not_needed")
+        logger.info("GeeTest: the site wants no CAPTCHA this time for %s (%s)", way.context, none or "its hook says so")
+        answer = await self._submissions.send_unsolved(way)
+        if await self._fresh_pages.is_withheld(way.context.on(answer)):
+            raise ChallengeError(
+                f"The site says that it wants no CAPTCHA, and withholds the page all the same: {way.context}",
+                **way.context.parts,
+            )
+        return answer

@@ -1,0 +1,31 @@
+"""Which session of a site a request belongs to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scrapy_geetest._hooks import resolve
+from scrapy_geetest.exceptions import GeetestError
+
+if TYPE_CHECKING:
+    from scrapy import Request
+
+    from scrapy_geetest._attempt.context import Context
+
+
+async def session_of(context: Context, request: Request) -> str:
+    """Ask the site's hook.
+
+    Raises:
+        GeetestError: The hook failed.
+    """
+    site = context.site
+    try:
+        session = await resolve(site.session_key(request))
+        if not isinstance(session, str):
+            raise TypeError(f"it returned {type(session).__name__}, not a str")  # noqa: TRY301
+    except Exception as error:
+        raise GeetestError(
+            f"session_key of site {site.name} failed on {request}: {type(error).__name__}: {error}", **context.parts
+        ) from error
+    return session

@@ -1,0 +1,72 @@
+"""How often one request may be tried, counted at one place."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from scrapy_geetest.exceptions import ChallengeError, SolutionRejected
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from scrapy_geetest._attempt.challenges import NotYetError
+    from scrapy_geetest._attempt.context import Context
+    from scrapy_geetest._services.errors import ServiceError
+    from scrapy_geetest.settings import Config
+
+CHALLENGE_TRIES = 3  # of a site that says it will be better later; costs requests, no money
+CHALLENGE_PAUSE = 2.0  # seconds between them
+
+
+class Tries:
+    """The tries of one request.
+
+    Attributes:
+        bought: Solutions asked for so far.
+        failures: What the service said of those that came to nothing.
+        refusal: How the site refused the last one.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._limit = config.max_attempts
+        self._patience = config.solve_timeout
+        self._since = time.monotonic()
+        self._unready = 0
+        self.bought = 0
+        self.failures: list[ServiceError] = []
+        self.refusal = ""
+
+    @property
+    def are_left(self) -> bool:
+        """Whether another solution may be bought."""
+        return self.bought < self._limit
+
+    def check(self, context: Context) -> None:
+        """Called before a solution is bought.
+
+        Raises:
+            SolutionRejected: As many as are allowed were bought.
+        """
+        if not self.are_left:
+            raise SolutionRejected(
+                f"{self.bought} solution(s) were bought for {context} (GEETEST_MAX_ATTEMPTS), and none was accepted: "
+                f"{self.refusal or 'they came to nothing'}",
+                **context.parts,
+            )
+
+    async def pause(self, context: Context, error: NotYetError, sleep: Callable[[float], Awaitable[None]]) -> None:
+        """Wait until the site may have a challenge.
+
+        Raises:
+            ChallengeError: It has said "later" too often, or for too long.
+            Stopping: The crawl is ending.
+        """
+        seconds = CHALLENGE_PAUSE if error.retry_after is None else max(0.0, error.retry_after)
+        self._unready += 1
+        waited = time.monotonic() - self._since + seconds
+        is_over = self._unready >= CHALLENGE_TRIES if error.is_bounded else waited > self._patience
+        if is_over:
+            limit = "" if error.is_bounded else f" (waited for up to GEETEST_SOLVE_TIMEOUT = {self._patience:g} s)"
+            raise ChallengeError(f"No fresh challenge for {context}: {error.why}{limit}", **context.parts) from error
+        await sleep(seconds)

@@ -1,0 +1,162 @@
+"""What the plugin notes in the meta of a request: plain data, so that any queue can store it, and gone before the callback.
+
+There are three notes. The plugin's own requests carry the number of their download. A request whose response was
+downloaded in place carries fences, which keep the middlewares behind from doing again what was done. And a request that
+a redirect may change carries what the redirect would lose.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from scrapy.http.request import NO_CALLBACK
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from scrapy import Request
+
+META_KEY = "_geetest"
+SAFE_METHODS = frozenset({"GET", "HEAD"})
+
+# RedirectMiddleware takes these headers off a request that it turns into a GET, or sends to another origin, and adds
+# these keys to its meta.
+_REDIRECT_DROPS = (
+    *("Referer", "Authorization", "Cookie"),
+    *("Content-Type", "Content-Length", "Content-Encoding", "Content-Language", "Content-Location"),
+)
+_REDIRECT_META = ("redirect_times", "redirect_ttl", "redirect_urls", "redirect_reasons")
+# CookiesMiddleware would file the cookies of another host under this one, HttpCache would store the page under the spider's
+# request, and Retry would have the page bought again.
+_FENCES = ("dont_merge_cookies", "dont_cache", "dont_retry")
+
+
+def _note(request: Request) -> dict[str, Any]:
+    note = request.meta.get(META_KEY)
+    return note if isinstance(note, dict) else {}
+
+
+def mark_own(request: Request, number: int) -> Request:
+    """Mark a request of the plugin's own with the *number* of its download."""
+    request.meta[META_KEY] = {"download": number}
+    return request
+
+
+def own_number(request: Request) -> int:
+    """The number of the plugin's own download that *request* belongs to; 0: it is none of the plugin's."""
+    number = _note(request).get("download")
+    return number if isinstance(number, int) else 0
+
+
+def raise_fences(request: Request) -> None:
+    """Keep the middlewares behind from doing again what the download in place has done."""
+    before = {key: request.meta.get(key) for key in _FENCES if not request.meta.get(key)}
+    request.meta.update(dict.fromkeys(before, True))
+    request.meta[META_KEY] = {"fences": before}
+
+
+def is_fenced(request: Request) -> bool:
+    """Whether the response of *request* was downloaded in place, so that nothing of it is to be judged again."""
+    return "fences" in _note(request)
+
+
+def note_departure(request: Request, gate: Mapping[str, Any] | None = None) -> None:
+    """Note what a redirect would lose of *request*, which is about to be sent as its spider made it.
+
+    Args:
+        request: What is sent; after a redirect, the note of the request before it stays.
+        gate: How the gate of its session stands, where it has been met.
+    """
+    if "redirect_urls" in request.meta:
+        return
+    lost: dict[str, Any] = {
+        name: [value.decode("latin-1") for value in request.headers.getlist(name)]
+        for name in _REDIRECT_DROPS
+        if name in request.headers
+    }
+    before: dict[str, Any] = {"headers": lost} if lost else {}
+    if request.method not in SAFE_METHODS:
+        before |= {"method": request.method, "body": request.body.decode("latin-1")}
+    if request.cookies:
+        before["cookies"] = request.cookies
+    note = {**({"before": before} if before else {}), **({"gate": gate} if gate else {})}
+    if note:
+        request.meta[META_KEY] = note
+
+
+def gate_at_departure(request: Request) -> Mapping[str, Any]:
+    """How the gate stood when *request*, or the one before its redirects, was sent; empty: nobody had met it."""
+    gate = _note(request).get("gate")
+    return gate if isinstance(gate, dict) else {}
+
+
+def note_gate(request: Request, gate: Mapping[str, Any]) -> None:
+    """Note that the gate stands otherwise by now: the request has waited for it."""
+    request.meta[META_KEY] = {**_note(request), "gate": gate}
+
+
+def lift(request: Request) -> None:
+    """Take out of the meta what is the plugin's."""
+    note = request.meta.pop(META_KEY, None)
+    fences = note.get("fences") if isinstance(note, dict) else None
+    for key, value in (fences or {}).items():
+        request.meta.pop(key, None)
+        if value is not None:
+            request.meta[key] = value
+
+
+def original(request: Request) -> Request:
+    """*request* as its spider made it: the request itself, or the one before its redirects."""
+    urls = request.meta.get("redirect_urls")
+    if not urls:
+        return request
+    before = _note(request).get("before", {})
+    headers = request.headers.copy()
+    for name in _REDIRECT_DROPS:
+        headers.pop(name, None)
+    for name, values in before.get("headers", {}).items():
+        headers.setlist(name, [value.encode("latin-1") for value in values])
+    meta = {key: value for key, value in request.meta.items() if key not in {META_KEY, *_REDIRECT_META}}
+    _forget_slot(meta, request.url, urls[0])
+    return request.replace(
+        url=urls[0],
+        method=before.get("method", request.method),
+        body=before.get("body", "").encode("latin-1"),
+        headers=headers,
+        cookies=before.get("cookies") or request.cookies,
+        meta=meta,
+    )
+
+
+def meta_for(request: Request, url: str) -> dict[str, Any]:
+    """The meta of *request* for another request in its place, to *url*: the spider's own, without Scrapy's bookkeeping."""
+    dropped = {META_KEY, *_REDIRECT_META, "retry_times", "download_latency", "is_start_request", "depth"}
+    meta = {key: value for key, value in request.meta.items() if key not in dropped}
+    _forget_slot(meta, request.url, url)
+    return meta
+
+
+def is_left_alone(request: Request) -> bool:
+    """Whether nothing is done about a request: robots.txt, and those with ``geetest=False``."""
+    return request.meta.get("geetest") is False or is_robots_txt(request)
+
+
+def is_robots_txt(request: Request) -> bool:
+    """Whether RobotsTxtMiddleware made this request.
+
+    It is never taken for a challenge page: the requests for a challenge would wait for robots.txt, which would wait for
+    them. A spider's own request for robots.txt has a callback.
+    """
+    return (
+        request.callback is NO_CALLBACK
+        and bool(request.meta.get("dont_obey_robotstxt"))
+        and urlsplit(request.meta.get("redirect_urls", [request.url])[0]).path == "/robots.txt"
+    )
+
+
+def _forget_slot(meta: dict[str, Any], before: str, now: str) -> None:
+    """Drop the download slot that Scrapy derived from the host *before*, where the request goes to another one *now*."""
+    host = urlsplit(before).hostname
+    if meta.get("download_slot") == host != urlsplit(now).hostname:
+        del meta["download_slot"]

@@ -1,0 +1,1 @@
+"""Where a solution goes and how it is packed, known before anything is bought: one file a way."""
