@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from scrapy_geetest.exceptions import (
         BudgetExhausted,
         ChallengeError,
+        ChallengeNotNeeded,
+        ChallengeNotReady,
         CircuitOpen,
         GeetestError,
         SolutionRejected,
@@ -27,6 +29,8 @@ __all__ = [
     "Addon",
     "BudgetExhausted",
     "ChallengeError",
+    "ChallengeNotNeeded",
+    "ChallengeNotReady",
     "CircuitOpen",
     "GeetestError",
     "GeetestMiddleware",
@@ -47,7 +51,14 @@ _HOMES = {
     "addon": ("Addon",),
     "challenge": ("V3Challenge", "V3Solution", "V4Challenge", "V4Solution"),
     "exceptions": (
-        *("BudgetExhausted", "ChallengeError", "CircuitOpen", "GeetestError"),
+        *(
+            "BudgetExhausted",
+            "ChallengeError",
+            "ChallengeNotNeeded",
+            "ChallengeNotReady",
+            "CircuitOpen",
+            "GeetestError",
+        ),
         *("SolutionRejected", "SolveError", "StoppedError", "SubmissionError"),
     ),
     "middleware": ("GeetestMiddleware",),

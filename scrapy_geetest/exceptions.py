@@ -105,3 +105,24 @@ class CircuitOpen(GeetestError):  # noqa: N818  # the name is part of the public
     """Too much was wasted on this site of late (``GEETEST_BREAKER_FAILURES``); nothing was bought."""
 
     reason = "breaker"
+
+
+class ChallengeNotNeeded(Exception):  # noqa: N818  # the name is part of the public contract
+    """Raised by ``challenge_request`` or ``parse_challenge``: the site wants no CAPTCHA this time."""
+
+    def __init__(self, message: str = "the site wants no CAPTCHA this time") -> None:
+        super().__init__(message)
+
+
+class ChallengeNotReady(Exception):  # noqa: N818  # the name is part of the public contract
+    """Raised by ``challenge_request`` or ``parse_challenge``: the site will have a challenge later.
+
+    Attributes:
+        retry_after: Seconds to wait before it is asked again; ``None``: the site does not say.
+    """
+
+    def __init__(
+        self, message: str = "the site has no challenge at the moment", *, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
