@@ -107,16 +107,21 @@ class CircuitOpen(GeetestError):  # noqa: N818  # the name is part of the public
 
 
 class ChallengeNotNeeded(Exception):  # noqa: N818  # the name is part of the public contract
-    """For hooks to raise: the site wants no CAPTCHA this time. The request goes out as it is, and nothing is bought."""
+    """Raised by ``challenge_request`` or ``parse_challenge``: the site wants no CAPTCHA this time."""
+
+    def __init__(self, message: str = "the site wants no CAPTCHA this time") -> None:
+        super().__init__(message)
 
 
 class ChallengeNotReady(Exception):  # noqa: N818  # the name is part of the public contract
-    """For hooks to raise: the site says "too often", or "later". It is asked again.
+    """Raised by ``challenge_request`` or ``parse_challenge``: the site will have a challenge later.
 
     Attributes:
-        retry_after: Seconds to wait before that; ``None``: a little.
+        retry_after: Seconds to wait before it is asked again; ``None``: the site does not say.
     """
 
-    def __init__(self, *args: object, retry_after: float | None = None) -> None:
-        super().__init__(*args)
+    def __init__(
+        self, message: str = "the site has no challenge at the moment", *, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message)
         self.retry_after = retry_after

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scrapy.http import HtmlResponse, JsonResponse, Response, TextResponse, XmlResponse
 
 from scrapy_geetest._pages.rules import Finding, Rules, widgets_of
+from scrapy_geetest._pages.widget import Widget, find_widgets
 
 URL = "https://shop.test/login"
 ID = "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
@@ -212,3 +213,19 @@ def test_rules_are_plain_data() -> None:
     assert rules(jmespath="c") != rules(jmespath="d")
     assert [rules(**{kind: "a"}).named for kind in ("css", "xpath", "re", "jmespath")] == [True] * 4
     assert not rules(status=[403]).named
+
+
+def test_a_response_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every rule and hook that asks for its widgets gets what the first one read; another response is read anew."""
+    read: list[object] = []
+
+    def find(body: bytes | str) -> tuple[Widget, ...]:
+        read.append(body)
+        return find_widgets(body)
+
+    monkeypatch.setattr("scrapy_geetest._pages.rules.find_widgets", find)
+    response = HtmlResponse("https://example.com/", body=b"<script>initGeetest({gt: data.gt}, f)</script>")
+    assert widgets_of(response) is widgets_of(response)
+    assert len(read) == 1
+    assert widgets_of(response.replace(status=403)) == widgets_of(response)
+    assert len(read) == 2

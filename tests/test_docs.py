@@ -21,14 +21,22 @@ import pytest
 from attrs import frozen
 from scrapy import Request, Spider
 from scrapy.crawler import AsyncCrawlerRunner
-from scrapy.http import HtmlResponse
+from scrapy.http import HtmlResponse, JsonResponse
 from scrapy.settings import Settings, default_settings
 from scrapy.utils.misc import load_object
 from scrapy.utils.test import get_crawler
 from twisted.python.failure import Failure
 
 import scrapy_geetest
-from scrapy_geetest import BudgetExhausted, GeetestError, GeetestSite, SolveError, signals
+from scrapy_geetest import (
+    BudgetExhausted,
+    ChallengeNotNeeded,
+    ChallengeNotReady,
+    GeetestError,
+    GeetestSite,
+    SolveError,
+    signals,
+)
 from scrapy_geetest.settings import SETTINGS, Config
 
 if TYPE_CHECKING:
@@ -218,6 +226,10 @@ def _call_errors(page: Any) -> None:
         "error: a hook failed",
         "something else: ValueError('no error of the plugin')",
     ]
+    answers = (b'{"mmt_type": 0}', b'{"mmt_type": 1, "code": 1034, "wait": 9}')
+    for body, kind in zip(answers, (ChallengeNotNeeded, ChallengeNotReady), strict=True):
+        with pytest.raises(kind):
+            page.Passport().parse_challenge(JsonResponse(URL, body=body))
 
 
 def _call_signals(page: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 MAX_CALLS = 16  # of one page: more are no page for a visitor
 _NAME = re.compile(rb"(?<![\w$])init(?:Geetest4?|Alicom4)(?![\w$])")
+_NAMED_AT_ALL = re.compile(rb"initGeetest|initAlicom4")
+_MAX_NAMES = 500  # of one script that are looked at
 _OPEN = re.compile(rb"\s{0,40}(?:\]\s{0,8})?(?:\?\.\s{0,8})?\(\s*")
 # initGeetest.call(window, …; initGeetest.apply(window, […
 _OPEN_INDIRECT = re.compile(
@@ -33,6 +36,8 @@ _DEFINITION = re.compile(
 )
 _NO_CALL_BEFORE = (b"function", b"function*", b"new")
 _LOADER_URL = re.compile(rb"(?:https?:)?(?:\\?/){2}[\w.-]{1,80}(?:\\?/[\w.-]{0,60}){1,8}\.js")
+_LOADER_FILE = re.compile(rb"/(?:gt4?|gcaptcha4|ct4|fullpage|geetest)(?:[._-][\w.-]{0,60})?$", re.IGNORECASE)
+_LONGEST_URL = 400
 _SCRIPT_TAG = re.compile(rb"[\"'`]\s{0,8}<script[^<>]{0,80}src=\\?[\"']?$")
 _LOADER = re.compile(r"(gt4|gcaptcha4|ct4|gt|fullpage|geetest)(?:[._-][\w.-]{0,60})?\.js")
 _OWN_LOADER = re.compile(r"(gt4|gt)(?:\.\d[\d.]{0,12})?(?:[.-](?:min|prod|[0-9a-f]{6,40}))?\.js")
@@ -91,7 +96,9 @@ def find_calls(code: Code) -> Iterator[Call]:
 
     ``that.initGeetest(…)`` is such a method; ``w.initGeetest(…)`` is not, because one letter may stand for ``window``.
     """
-    for match in _NAME.finditer(code.masked):
+    if not _NAMED_AT_ALL.search(code.text):
+        return
+    for match in islice(_NAME.finditer(code.masked), _MAX_NAMES):
         before = code.masked[max(0, match.start() - 60) : match.start()].rstrip()
         opening, is_sequence = _opening(code, match.end(), before)
         if (
@@ -138,7 +145,9 @@ def _argument(code: Code, start: int) -> Span:
 
 def find_definition(code: Code) -> Loader | None:
     """The loader itself, where it was put into the page: ``window.initGeetest = function …``."""
-    for match in _NAME.finditer(code.masked):
+    if not _NAMED_AT_ALL.search(code.text):
+        return None
+    for match in islice(_NAME.finditer(code.masked), _MAX_NAMES):
         before = code.masked[max(0, match.start() - 8) : match.start()].rstrip()
         if before.endswith((b".", b"[")) and _DEFINITION.match(code.masked, match.end()):
             version = 4 if match[0].endswith(b"4") else 3
@@ -152,7 +161,7 @@ def _brand_in(text: bytes) -> str | None:
 
 def find_loaded(code: Code) -> Loader | None:
     """A loader that a script loads: the whole of a string is its address, or it stands in a script tag to be written."""
-    for match in _LOADER_URL.finditer(code.text):
+    for match in _loader_urls(code.text):
         at = match.start()
         if not at or code.masked[at] != TEXT:
             continue
@@ -162,6 +171,17 @@ def find_loaded(code: Code) -> Loader | None:
             if loader:
                 return loader
     return None
+
+
+def _loader_urls(text: bytes) -> Iterator[re.Match[bytes]]:
+    end = text.find(b".js")
+    for _ in range(_MAX_NAMES):
+        if end < 0:
+            return
+        if _LOADER_FILE.search(text, max(0, end - _LONGEST_NAME), end):
+            start = max(0, end - _LONGEST_URL)
+            yield from (match for match in _LOADER_URL.finditer(text, start, end + 3) if match.end() == end + 3)
+        end = text.find(b".js", end + 3)
 
 
 def linked_loader(src: str, *, is_about_geetest: bool) -> Loader | None:
@@ -187,9 +207,7 @@ def linked_loader(src: str, *, is_about_geetest: bool) -> Loader | None:
 
 def speaks_of_geetest(code: Code) -> bool:
     """Whether a script has GeeTest in a name or in a string that is no prose; comments do not count."""
-    for count, match in enumerate(_MENTION.finditer(code.text)):
-        if count == _MAX_MENTIONS:
-            break
+    for match in islice(_MENTION.finditer(code.text), _MAX_MENTIONS):
         filling = code.masked[match.start()]
         if filling not in {SPACE, TEXT}:
             return True

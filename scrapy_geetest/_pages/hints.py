@@ -9,8 +9,9 @@ from urllib.parse import urljoin, urlsplit
 from attrs import frozen
 
 from scrapy_geetest._pages.calls import MAX_CALLS, Call, find_calls
-from scrapy_geetest._pages.javascript import SPACE, TEXT, Code
+from scrapy_geetest._pages.javascript import SPACE, TEXT, Budget, Code
 from scrapy_geetest._pages.markup import Markup, read_markup
+from scrapy_geetest._pages.prefilter import excerpt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -114,8 +115,9 @@ def register_hints(body: bytes | str, base_url: str) -> tuple[str, ...]:
 
 
 def _read(body: bytes | str) -> tuple[Markup, list[Code]]:
-    markup = read_markup(body.encode("utf-8", "replace") if isinstance(body, str) else body)
-    return markup, [Code.of(script.code) for script in markup.scripts if script.code and not script.is_json]
+    markup = read_markup(excerpt(body.encode("utf-8", "replace") if isinstance(body, str) else body))
+    budget = Budget()
+    return markup, [Code.of(script.code, budget) for script in markup.scripts if script.code and not script.is_json]
 
 
 def _joined(urls: Iterable[str], page_url: str, base: str) -> tuple[str, ...]:

@@ -7,20 +7,31 @@ positions being kept, so that everything after it works with bounded looks at th
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
-from attrs import field, frozen
+from attrs import define, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 TEXT = 0x01  # stands in the masked code for each byte inside a string or a regular expression
 SPACE = 0x20  # stands there for each byte of a comment
+_TEXT, _SPACE = bytes([TEXT]), bytes([SPACE])
+_QUOTES, _SLASH = b"\"'", 0x2F
+_COMMENTS = (b"//", b"/*", b"<!--")
 
-_TOKEN = re.compile(rb"[\"'`]|/[/*]?|<!--")
-_TOKEN_IN_TEMPLATE = re.compile(rb"[\"'`{}]|/[/*]?|<!--")
+# A string is one token, however many escapes it has, so that most tokens cost one step; an unclosed one ends with its
+# line. The number of repetitions is bounded because each takes memory.
+_INSIDE = {
+    quote: rb"[^%b\\\n\r]*(?:\\(?:\r\n|[\s\S])[^%b\\\n\r]*){0,500}(%b?)" % (quote, quote, quote)
+    for quote in (b'"', b"'")
+}
+_MORE_OF_STRING = {ord(quote): re.compile(inside.replace(b"{0,", b"{1,")) for quote, inside in _INSIDE.items()}
+_STRINGS = b"|".join(quote + inside for quote, inside in _INSIDE.items())
+_TOKEN = re.compile(_STRINGS + rb"|`|/[/*]?|<!--")
+_TOKEN_IN_TEMPLATE = re.compile(_STRINGS + rb"|[`{}]|/[/*]?|<!--")
 _LINE_END = re.compile(rb"[\n\r]")
-_STRING_STOPS = {quote: re.compile(rb"[\\\n\r" + bytes([quote]) + b"]") for quote in b"\"'"}
 _TEMPLATE_STOP = re.compile(rb"[\\`]|\$\{")
 _REGEX_STOP = re.compile(rb"[\\/\[\]\n\r]")
 _BEFORE_REGEX = re.compile(
@@ -41,21 +52,38 @@ _PATH = re.compile(rb"\s*([A-Za-z_$][\w$]{0,63}(?:\s{0,8}\??\.\s{0,8}[A-Za-z_$][
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _WORDS: Mapping[bytes, bool] = {b"true": True, b"false": False, b"!0": True, b"!1": False, b"1": True, b"0": False}
 _MAX_SCAN = 65_536  # bytes of one object or one call that are looked at
+_MAX_MARKS = 2_500  # of punctuation in it
 _MAX_ENTRIES = 256
+MAX_STEPS = 25_000  # of one page: tokens whose ends are looked for one by one
 
 Span: TypeAlias = tuple[int, int]
 
 
-@frozen
+@define
+class Budget:
+    """The steps that may still be taken for a page: nothing that it holds can take long."""
+
+    left: int = MAX_STEPS
+
+
+@define(eq=False)
 class Code:
-    """A script, and the same with comments, strings and regular expressions blanked out."""
+    """A script, and the same with comments, strings and regular expressions blanked out, once that is asked for."""
 
     text: bytes
-    masked: bytes = field(repr=False)
+    _budget: Budget = field(factory=Budget, repr=False)
+    _masked: bytes | None = field(default=None, init=False, repr=False)
 
     @classmethod
-    def of(cls, text: bytes) -> Code:
-        return cls(text, mask(text))
+    def of(cls, text: bytes, budget: Budget | None = None) -> Code:
+        return cls(text, budget or Budget())
+
+    @property
+    def masked(self) -> bytes:
+        """The script with its positions kept; what the budget does not suffice for is blank."""
+        if self._masked is None:
+            self._masked = mask(self.text, self._budget)
+        return self._masked
 
     def literal(self, span: Span) -> str | None:
         """The text of the string literal that fills *span*, or ``None``: an expression is no value."""
@@ -85,7 +113,7 @@ class Code:
         found: dict[str, Span] = {}
         key: str | None = None
         begin, depth, end = start + 1, 1, 0
-        for mark in _PUNCTUATION.finditer(self.masked, start + 1, start + reach):
+        for mark in islice(_PUNCTUATION.finditer(self.masked, start + 1, start + reach), _MAX_MARKS):
             depth += {0x7B: 1, 0x5B: 1, 0x28: 1, 0x7D: -1, 0x5D: -1, 0x29: -1}.get(mark[0][0], 0)
             at = mark.start()
             if depth == 0 or (depth == 1 and mark[0] == b","):
@@ -112,15 +140,15 @@ def _unescape(match: re.Match[str]) -> str:
     return chr(int(code, 16)) if code else match[3]
 
 
-def mask(text: bytes) -> bytes:
+def mask(text: bytes, budget: Budget) -> bytes:
     """Blank out comments, strings and regular expressions of *text*, keeping every position. Linear in its length.
 
     ``window["initGeetest4"]`` is the same as ``window.initGeetest4``: this name stays legible.
     """
     masked = bytearray(text)
-    for start, end, filling in _blanks(text):
+    for start, end, filling in _blanks(text, budget):
         if end > start:
-            masked[start:end] = bytes([filling]) * (end - start)
+            masked[start:end] = filling * (end - start)
     for match in _BY_NAME.finditer(text):
         opening = match.start(1) - 1
         if (
@@ -132,27 +160,37 @@ def mask(text: bytes) -> bytes:
     return bytes(masked)
 
 
-def _blanks(text: bytes) -> Iterator[tuple[int, int, int]]:
+def _blanks(text: bytes, budget: Budget) -> Iterator[tuple[int, int, bytes]]:
     """Where what is no code begins and ends, and what stands there in the masked code."""
     position = 0
     no_regex_before = 0  # a slash up to here is known to begin no regular expression
     depths: list[int] = []  # of the braces, in each "${" that is open
     while match := (_TOKEN_IN_TEMPLATE if depths else _TOKEN).search(text, position):
-        token, at, position = match[0], match.start(), match.end()
-        if token in {b"//", b"<!--", b"/*"}:
-            position = _comment_end(text, token, position)
-            yield at, position, SPACE
-        elif token == b"/":
-            end_of_regex = _regex_end(text, at) if at >= no_regex_before else 0
+        at, position = match.span()
+        token = text[at]
+        budget.left -= 1
+        if budget.left < 0:
+            yield at, len(text), _SPACE
+            return
+        if token in _QUOTES:
+            closing = match[1] or match[2] or b""
+            while not closing and text[position : position + 1] == b"\\":
+                more = _MORE_OF_STRING[token].match(text, position)
+                budget.left -= 20  # of the five hundred escapes that were looked at
+                closing, position = (more[1], more.end()) if more else (b"", len(text))
+            yield at + 1, position - len(closing), _TEXT
+        elif match[0] in _COMMENTS:
+            position = _comment_end(text, match[0], position)
+            yield at, position, _SPACE
+        elif token == _SLASH:
+            budget.left -= 1
+            end_of_regex = _regex_end(text, at, budget) if at >= no_regex_before else 0
             no_regex_before = max(no_regex_before, -end_of_regex)
             if end_of_regex > 0:
-                yield at + 1, end_of_regex - 1, TEXT
+                yield at + 1, end_of_regex - 1, _TEXT
                 position = end_of_regex
-        elif token in b"\"'":
-            position = _string_end(text, position, token[0])
-            yield at + 1, position - (text[position - 1 : position] == token), TEXT
-        elif end := _template(text, token, position, depths):
-            yield at + 1, end[0], TEXT
+        elif end := _template(text, match[0], position, depths, budget):
+            yield at + 1, end[0], _TEXT
             position = end[1]
 
 
@@ -164,7 +202,7 @@ def _comment_end(text: bytes, token: bytes, position: int) -> int:
     return line_end.start() if line_end else len(text)
 
 
-def _template(text: bytes, token: bytes, position: int, depths: list[int]) -> tuple[int, int] | None:
+def _template(text: bytes, token: bytes, position: int, depths: list[int], budget: Budget) -> tuple[int, int] | None:
     """Where the text that a backquote or a brace begins ends, and where to go on; ``None``: it begins none."""
     if token == b"{":
         depths[-1] += 1
@@ -184,18 +222,13 @@ def _template(text: bytes, token: bytes, position: int, depths: list[int]) -> tu
             depths.append(0)
             return position - 2, position
         position += 1
+        budget.left -= 1
+        if budget.left < 0:
+            break
     return len(text), len(text)
 
 
-def _string_end(text: bytes, position: int, quote: int) -> int:
-    while stop := _STRING_STOPS[quote].search(text, position):
-        if stop[0] != b"\\":
-            return stop.end() if stop[0][0] == quote else stop.start()
-        position = stop.end() + 1
-    return len(text)
-
-
-def _regex_end(text: bytes, at: int) -> int:
+def _regex_end(text: bytes, at: int, budget: Budget) -> int:
     """Behind the regular expression that begins at *at*; negative: there is none, nor up to that position."""
     before = max(0, at - 32)
     if not _BEFORE_REGEX.search(text, before, at):
@@ -204,6 +237,9 @@ def _regex_end(text: bytes, at: int) -> int:
     while stop := _REGEX_STOP.search(text, position):
         token = stop[0]
         position = stop.end() + (token == b"\\")
+        budget.left -= 1
+        if budget.left < 0:
+            break
         if token in b"\n\r":
             return -stop.start()
         if token in b"[]":

@@ -10,7 +10,7 @@ from attrs import define, field
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from scrapy_geetest._pages.javascript import Code, Span
+    from scrapy_geetest._pages.javascript import Budget, Code, Span
 
 _ASSIGNS = re.compile(rb"\s{0,40}=(?![=>])\s*")
 _GLOBAL = re.compile(rb"(?<![\w$.])(?:window|self|globalThis)\s{0,8}\.\s{0,8}$")
@@ -25,6 +25,7 @@ _PARAMETERS = re.compile(
 _MAX_LOOK_UPS = 48  # of one page
 _MAX_ASSIGNMENTS = 64  # to one name
 _MAX_PARAMETERS = 20_000
+BYTES_A_STEP = 256  # that are searched in the time that another step takes
 
 
 @define
@@ -36,6 +37,7 @@ class Names:
     """
 
     scripts: Sequence[Code]
+    budget: Budget
     _look_ups: int = 0
     _parameters: frozenset[str] | None = field(default=None, init=False)
 
@@ -44,7 +46,7 @@ class Names:
         if path.partition(".")[0] in self._all_parameters():
             return None
         found = list(self._values(path))
-        if not found or None in found:
+        if not found or None in found or self.budget.left < 0:
             return None
         literals = {text: place for place in found if place and (text := place[0].literal(place[1]))}
         return next(iter(literals.values())) if len(literals) == 1 else None
@@ -54,7 +56,7 @@ class Names:
         if path.partition(".")[0] in self._all_parameters():
             return None
         found = [(code, at) for code, at in self._assignments(path)]
-        if len(found) != 1 or found[0][0].masked[found[0][1] : found[0][1] + 1] != b"{":
+        if self.budget.left < 0 or len(found) != 1 or found[0][0].masked[found[0][1] : found[0][1] + 1] != b"{":
             return None
         return found[0]
 
@@ -91,7 +93,11 @@ class Names:
         pattern = re.compile(rb"\s{0,8}\.\s{0,8}".join(re.escape(part.encode()) for part in path.split(".")))
         count = 0
         for code in self.scripts:
+            self.budget.left -= len(code.text) // BYTES_A_STEP
             for match in pattern.finditer(code.masked):
+                self.budget.left -= 1
+                if self.budget.left < 0:
+                    return
                 assigns = _ASSIGNS.match(code.masked, match.end())
                 if assigns is None or not _is_whole(code.masked, match.start()):
                     continue
@@ -104,11 +110,13 @@ class Names:
         if self._parameters is None:
             names: set[str] = set()
             for code in self.scripts:
+                self.budget.left -= len(code.text) // BYTES_A_STEP
                 for match in _PARAMETERS.finditer(code.masked):
+                    self.budget.left -= 1
                     names.update(
                         re.findall(r"[\w$]+", next(filter(None, match.groups()), b"").decode("utf-8", "replace"))
                     )
-                    if len(names) > _MAX_PARAMETERS:
+                    if len(names) > _MAX_PARAMETERS or self.budget.left < 0:
                         break
             self._parameters = frozenset(names)
         return self._parameters

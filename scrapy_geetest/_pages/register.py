@@ -3,43 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jmespath
-from attrs import evolve, field, frozen
+from attrs import evolve, frozen
 from jmespath.exceptions import JMESPathError
 
 from scrapy_geetest._pages import loose_json
 from scrapy_geetest._pages.hints import register_hints
-from scrapy_geetest._pages.values import host, is_challenge, is_site_id, word
+from scrapy_geetest._pages.register_objects import AnswerObject, objects_of
+from scrapy_geetest._pages.register_refusals import refuse_text, refuse_unneeded, refuse_unready
+from scrapy_geetest._pages.values import is_challenge, is_site_id
 from scrapy_geetest._pages.widget import Widget, find_widgets
 from scrapy_geetest.challenge import Challenge, V3Challenge, V4Challenge
 
-_GT_KEYS = ("gt", "geetest_gt", "gt_id", "geetest_id", "captcha_id", "captchaId")
-_ID_KEYS = (
-    "captcha_id",
-    "captchaId",
-    "captchaID",
-    "captchaid",
-    "geetest_captcha_id",
-    "geetestCaptchaId",
-    "geetest_id",
-    "geetestId",
-)
-_CHALLENGE_KEYS = ("challenge", "geetest_challenge", "gt_challenge")
-_RISK_KEYS = ("risk_type", "riskType")
-_HOST_KEYS = ("api_server", "apiServer")
-V3_KEYS = frozenset({"gt", "geetest_gt", "gt_id", *_CHALLENGE_KEYS, "success", "new_captcha"})
-"""What a register answer calls the values that GeeTest's own SDK puts into it."""
-_NO_EXTRA = frozenset({*_GT_KEYS, *_ID_KEYS, *V3_KEYS})
 _CALLS = ("initGeetest", "initAlicom4")
-_NO = (0, "0", False, "false", "False", "fail", "error")
 _OLD_CHALLENGE = re.compile(r"(?:old|used|expired|illegal) challenge", re.IGNORECASE)
-_MAX_OBJECTS = 5_000
-_MAX_DEPTH = 16
-_MAX_NESTED_TEXTS = 8  # JSON in a string of JSON
-_MAX_EXTRA, _MAX_EXTRA_KEY, _MAX_EXTRA_VALUE = 32, 64, 4096
 _EXCERPT = 120
 
 
@@ -105,47 +85,6 @@ class _Fixed:
         )
 
 
-@frozen
-class _Object:
-    """An object of an answer, with those around it, the nearest first."""
-
-    values: Mapping[str, Any]
-    around: tuple[Mapping[str, Any], ...] = field(default=())
-
-    def get(self, keys: Sequence[str]) -> Any:
-        return next((self.values[key] for key in keys if key in self.values), None)
-
-    def nearest(self, key: str) -> Any:
-        return next((values[key] for values in (self.values, *self.around) if values.get(key) is not None), None)
-
-    def nearest_word(self, keys: Sequence[str]) -> str | None:
-        return next((text for key in keys if (text := word(self.nearest(key)))), None)
-
-    def nearest_host(self) -> str | None:
-        return next((name for key in _HOST_KEYS if (name := host(self.nearest(key)))), None)
-
-    def gt(self) -> Any:
-        """``gt``, by its name or as the only other value that looks like one: its name may be anything."""
-        if (named := self.get(_GT_KEYS)) is not None:
-            return named
-        challenge = self.get(_CHALLENGE_KEYS)
-        alike = [
-            value for value in self.values.values() if value != challenge and re.fullmatch(r"[0-9a-f]{32}", str(value))
-        ]
-        return alike[0] if len(alike) == 1 else None
-
-    def extra(self) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for values in (self.values, *self.around):
-            for key, value in values.items():
-                text = _text(value)
-                if key in _NO_EXTRA or key in found or text is None or len(key) > _MAX_EXTRA_KEY:
-                    continue
-                if len(found) < _MAX_EXTRA:
-                    found[key] = text
-        return found
-
-
 def parse_register(
     text: str,
     *,
@@ -174,6 +113,8 @@ def parse_register(
         get_lib: Fixed value: JSON as text.
 
     Raises:
+        ChallengeNotNeeded: The answer says that no CAPTCHA is wanted.
+        ChallengeNotReady: The answer says that there will be a challenge later.
         RegisterError: There is no challenge in it that a solution could be bought for; the message says why, and its
             ``transient`` whether to ask again.
     """
@@ -188,6 +129,7 @@ def parse_register(
         return _from_page(text, fixed)
     if captcha_id and version != 3:  # noqa: PLR2004  # the versions of GeeTest
         return fixed.v4(None, None, None, {})
+    refuse_text(text)
     raise RegisterError(
         f"the answer is neither JSON nor a page with a GeeTest widget, but {_quote(text)}; "
         "check challenge_url, and that the request is sent as the browser sends it"
@@ -195,36 +137,85 @@ def parse_register(
 
 
 def _from_json(data: Any, path: str | Any, fixed: _Fixed, text: str) -> Challenge:
-    objects = list(_objects(_at(data, path, text)))
+    objects = list(objects_of(_at(data, path, text)))
     if path is not None and objects:  # success and token may stand beside the path
         objects = [evolve(one, around=(*one.around, *_tops(data))) for one in objects]
     _refuse_errors(objects)
-    if fixed.version != 4:  # noqa: PLR2004  # the versions of GeeTest
-        candidates = [one for one in objects if one.get(_CHALLENGE_KEYS) is not None]
-        candidates.sort(
-            key=lambda one: not (is_challenge(one.get(_CHALLENGE_KEYS)) and (fixed.gt or is_site_id(one.gt())))
-        )
-        if candidates:
-            return _v3(candidates[0], fixed)
-    if fixed.version != 3:  # noqa: PLR2004  # the versions of GeeTest
-        keys = (*_ID_KEYS, "gt") if fixed.version == 4 else _ID_KEYS  # noqa: PLR2004  # the versions of GeeTest
-        named = [one for one in objects if one.get(keys) is not None]
-        named.sort(key=lambda one: not is_site_id(one.get(keys)))
-        if named or fixed.captcha_id:
-            one = named[0] if named else objects[0] if objects else _Object({})
-            return fixed.v4(one.get(keys), one.nearest_word(_RISK_KEYS), one.nearest_host(), one.extra())
+    v3 = _likeliest_v3(objects, fixed)
+    v4 = _likeliest_v4(objects, fixed)
+    told = next((version for one in (v3, v4) if one and (version := one.version())), None)
+    if told == V4Challenge.version and v4 is None and v3 is not None and is_site_id(v3.gt()):
+        v4 = v3
+    version = _decided(told, v3, v4, fixed, text)
+    if version == V3Challenge.version and v3 is not None:
+        if v3.says_no_success():
+            refuse_unready(objects)
+        return _v3(v3, fixed)
+    if version == V4Challenge.version and (v4 is not None or fixed.captcha_id):
+        if v4 is None:
+            refuse_unneeded(objects)
+            v4 = objects[0] if objects else AnswerObject({})
+        return fixed.v4(v4.captcha_id(by_gt=True), v4.risk_type(), v4.api_server(), v4.extra())
+    refuse_unneeded(objects)
+    refuse_unready(objects)
     raise RegisterError(_nothing_found(objects, fixed, text))
 
 
-def _v3(one: _Object, fixed: _Fixed) -> V3Challenge:
-    success = one.nearest("success")
-    if any(type(success) is type(no) and success == no for no in _NO) or one.nearest("offline") is True:
+def _likeliest_v3(objects: Sequence[AnswerObject], fixed: _Fixed) -> AnswerObject | None:
+    found = [one for one in objects if one.challenge() is not None]
+    return min(
+        found, key=lambda one: not (is_challenge(one.challenge()) and (fixed.gt or is_site_id(one.gt()))), default=None
+    )
+
+
+def _likeliest_v4(objects: Sequence[AnswerObject], fixed: _Fixed) -> AnswerObject | None:
+    """The object with a ``captcha_id``, or with a ``gt`` that is said to be one."""
+    found = [
+        one
+        for one in objects
+        if one.captcha_id() is not None or (one.captcha_id(by_gt=True) is not None and _is_v4_gt(one, fixed))
+    ]
+    return min(
+        found, key=lambda one: (not is_site_id(one.captcha_id(by_gt=True)), one.captcha_id() is None), default=None
+    )
+
+
+def _is_v4_gt(one: AnswerObject, fixed: _Fixed) -> bool:
+    is_declared = fixed.version == V4Challenge.version and not is_challenge(one.challenge())
+    return is_declared or one.version() == V4Challenge.version
+
+
+def _decided(
+    told: int | None, v3: AnswerObject | None, v4: AnswerObject | None, fixed: _Fixed, text: str
+) -> int | None:
+    """The version that an answer is of. What the site declares cannot make one version of the other.
+
+    Raises:
+        RegisterError: The answer is of the version that is not declared.
+    """
+    if told is None and v4 is not None and fixed.version == V4Challenge.version:
+        told = V4Challenge.version  # the answer holds what either wants
+    if told is None and v3 is not None and (v3.has_pair() or not (v4 or fixed.captcha_id) or fixed.gt):
+        told = V3Challenge.version
+    if told is None and v4 is not None:
+        told = V4Challenge.version
+    is_sure = told == V4Challenge.version or (v3 is not None and is_challenge(v3.challenge()))
+    if told and fixed.version and told != fixed.version and is_sure:
+        raise RegisterError(
+            f"the answer is of GeeTest v{told}, but version = {fixed.version} is declared: {_quote(text)}; leave version "
+            "out where the site uses both, and each answer tells"
+        )
+    return fixed.version or told or (V4Challenge.version if fixed.captcha_id else None)
+
+
+def _v3(one: AnswerObject, fixed: _Fixed) -> V3Challenge:
+    if one.says_no_success():
         raise RegisterError(
             'the site could not reach GeeTest ("success": 0) and made the challenge up itself: no solution of it would '
             "ever be accepted, so none is bought; register again later",
             transient=True,
         )
-    return fixed.v3(one.gt(), one.get(_CHALLENGE_KEYS), one.nearest_host(), one.extra())
+    return fixed.v3(one.gt(), one.challenge(), one.api_server(), one.extra())
 
 
 def _at(data: Any, path: str | Any, text: str) -> Any:
@@ -236,7 +227,10 @@ def _at(data: Any, path: str | Any, text: str) -> Any:
     except (JMESPathError, RecursionError, TypeError, ValueError, ArithmeticError) as error:
         raise RegisterError(f"challenge_path cannot be applied to the answer: {_quote(str(error))}") from error
     if not isinstance(found, Mapping | list | str) or not found:
-        _refuse_errors(list(_objects(data)))
+        objects = list(objects_of(data))
+        _refuse_errors(objects)
+        refuse_unneeded(objects)
+        refuse_unready(objects)
         raise RegisterError(
             f"challenge_path {_quote(compiled.expression)} leads to no object in the answer {_quote(text)}; "
             "correct it, or leave it out: gt and challenge are found wherever they are"
@@ -248,30 +242,7 @@ def _tops(data: Any) -> tuple[Mapping[str, Any], ...]:
     return (data,) if isinstance(data, Mapping) else ()
 
 
-def _objects(data: Any) -> Iterator[_Object]:
-    """The objects in *data*, from the outside in, in no more steps than bounded."""
-    waiting: list[tuple[Any, tuple[Mapping[str, Any], ...]]] = [(data, ())]
-    nested_texts = 0
-    for count, (value, around) in enumerate(waiting):
-        if count >= _MAX_OBJECTS:
-            return
-        if isinstance(value, str) and value[:1] == "{" and nested_texts < _MAX_NESTED_TEXTS:
-            nested_texts += 1
-            value = loose_json.load(value)  # noqa: PLW2901  # from here on it is what the text says
-        if isinstance(value, Mapping):
-            yield _Object(value, around)
-        inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
-        around_inner = (value, *around) if isinstance(value, Mapping) else around
-        if len(around_inner) > _MAX_DEPTH:
-            continue
-        for one in inner:
-            if len(waiting) >= _MAX_OBJECTS:
-                break
-            if isinstance(one, Mapping | list) or (isinstance(one, str) and one[:1] == "{"):
-                waiting.append((one, around_inner))
-
-
-def _refuse_errors(objects: Sequence[_Object]) -> None:
+def _refuse_errors(objects: Sequence[AnswerObject]) -> None:
     """GeeTest's own error, as its ``get.php`` words it, is passed through by some sites."""
     for one in objects[:32]:
         error = one.values.get("error")
@@ -287,7 +258,7 @@ def _refuse_errors(objects: Sequence[_Object]) -> None:
             )
 
 
-def _nothing_found(objects: Sequence[_Object], fixed: _Fixed, text: str) -> str:
+def _nothing_found(objects: Sequence[AnswerObject], fixed: _Fixed, text: str) -> str:
     if any(is_site_id(one.values.get("gt")) for one in objects):
         if fixed.version is None:
             return f"the answer {_quote(text)} has a gt but no challenge; set version = 4 if this gt is a v4 captcha_id"
@@ -303,9 +274,11 @@ def _from_page(text: str, fixed: _Fixed) -> Challenge:
     is_script = not text.lstrip("\ufeff \t\r\n").startswith("<")
     found = find_widgets(text) or (find_widgets(f"<script>{text}") if is_script else ())
     widgets = [widget for widget in found if fixed.version in {None, widget.version}]
-    if not widgets and fixed.captcha_id and fixed.version != 3:  # noqa: PLR2004  # the versions of GeeTest
-        return fixed.v4(None, None, None, {})
     if not widgets:
+        _refuse_other_version(found, fixed)
+        if fixed.captcha_id and fixed.version != V3Challenge.version:
+            return fixed.v4(None, None, None, {})
+        refuse_text(text)
         raise RegisterError(
             f"the answer is a page without a GeeTest{f' v{fixed.version}' if fixed.version else ''} widget: {_quote(text)}; "
             "check challenge_url, and whether the request needs a cookie or a header"
@@ -325,6 +298,14 @@ def _from_page(text: str, fixed: _Fixed) -> Challenge:
     return fixed.v3(widget.gt, widget.challenge, widget.api_server, {})
 
 
+def _refuse_other_version(widgets: Sequence[Widget], fixed: _Fixed) -> None:
+    if any(_tells_enough(widget, _Fixed()) for widget in widgets):
+        raise RegisterError(
+            f"the answer is a page with a GeeTest v{widgets[0].version} widget, but version = {fixed.version} is declared; "
+            "leave version out where the site uses both, and each answer tells"
+        )
+
+
 def _tells_enough(widget: Widget, fixed: _Fixed) -> bool:
     if widget.version == 4:  # noqa: PLR2004  # the versions of GeeTest
         return bool(fixed.captcha_id or widget.captcha_id)
@@ -339,14 +320,6 @@ def _untold(widget: Widget, text: str) -> str:
     hint = hint.removeprefix("https://site.invalid")
     advice = f", perhaps to {hint!r}" if hint else " to where its script gets them"
     return f"the page has a v3 widget but does not show its gt and challenge{what}; set challenge_url{advice}"
-
-
-def _text(value: Any) -> str | None:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        value = repr(value) if abs(value) < 1e300 else ""  # noqa: PLR2004  # JSON knows no infinity
-    return value if isinstance(value, str) and 0 < len(value) <= _MAX_EXTRA_VALUE else None
 
 
 def _quote(value: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re as regular_expressions
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import jmespath
 from attrs import field, frozen
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 MAX_SEARCHED = 1_048_576  # characters of a body that a regular expression is applied to
 
 _T = TypeVar("_T")
+_READ: WeakKeyDictionary[Response, tuple[Widget, ...]] = WeakKeyDictionary()  # what a response shows never changes
 _ASCII_COMPATIBLE = frozenset({"utf-8", "utf8", "ascii", "cp1252", "latin-1", "latin1", "iso8859-1", "windows-1252"})
 _EXAMPLES: Mapping[str, str] = {
     "css": "a CSS selector like 'div#captcha' or '.error::text'",
@@ -142,9 +144,16 @@ class Rules:
 
 
 def widgets_of(response: Response) -> tuple[Widget, ...]:
-    """The GeeTest widgets that a response carries; none if it is no page."""
+    """The GeeTest widgets that a response carries; none if it is no page. A response is read once, as long as it lives."""
     if not isinstance(response, TextResponse) or not may_carry(response.body) or not is_markup(response):
         return ()
+    found = _READ.get(response)
+    if found is None:
+        found = _READ[response] = _read(response)
+    return found
+
+
+def _read(response: TextResponse) -> tuple[Widget, ...]:
     # In other encodings a byte that looks like ASCII may be half of a character.
     return find_widgets(response.body if response.encoding.lower() in _ASCII_COMPATIBLE else response.text)
 

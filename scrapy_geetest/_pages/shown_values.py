@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING
 
-from scrapy_geetest._pages.names import ENDS
+from scrapy_geetest._pages.names import BYTES_A_STEP, ENDS
 from scrapy_geetest._pages.values import is_challenge, is_site_id, word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from scrapy_geetest._pages.javascript import Code
+    from scrapy_geetest._pages.javascript import Budget, Code
     from scrapy_geetest._pages.markup import Markup
 
 _MEANINGS: Mapping[str, str] = {
@@ -33,10 +34,10 @@ _NAMED = re.compile(
     rb"(?<![\w$-])[\"']?([A-Za-z][\w-]{1,31})[\"']?\s{0,8}(?:(?<![=!<>])=|:)\s{0,8}([\"'])([\w-]{1,64})[\"']"
 )
 _OTHER_VENDORS = (b"NECaptcha", b"initAliyunCaptcha", b"TencentCaptcha")
-_MAX_NAMED = 100_000
+_MAX_NAMED = 5_000  # of one page
 
 
-def shown_values(markup: Markup, scripts: Sequence[Code]) -> dict[str, str]:
+def shown_values(markup: Markup, scripts: Sequence[Code], budget: Budget) -> dict[str, str]:
     """Values by what they mean (``captcha_id``, ``gt``, ``challenge``, ``risk_type``), where the page shows one only.
 
     Scripts are left out on pages with the captcha of another vendor: NetEase's Yidun has a ``captchaId``, too.
@@ -44,7 +45,7 @@ def shown_values(markup: Markup, scripts: Sequence[Code]) -> dict[str, str]:
     found: dict[str, set[str]] = {}
     named = list(_from_attributes(markup))
     if not any(vendor in code.text for code in scripts for vendor in _OTHER_VENDORS):
-        named.extend(_from_scripts(markup, scripts))
+        named.extend(islice(_from_scripts(markup, scripts, budget), _MAX_NAMED))
     for name, value in named:
         meaning = _meaning(name)
         if meaning and _RULES[meaning](value):
@@ -61,20 +62,18 @@ def _from_attributes(markup: Markup) -> Iterable[tuple[str, str]]:
     return ((name, value) for name, value in markup.attributes if name != value)
 
 
-def _from_scripts(markup: Markup, scripts: Sequence[Code]) -> Iterator[tuple[str, str]]:
+def _from_scripts(markup: Markup, scripts: Sequence[Code], budget: Budget) -> Iterator[tuple[str, str]]:
     for script in markup.scripts:
         if script.is_json:
-            yield from ((match[1].decode(), match[3].decode()) for match in _limited(script.code))
+            yield from ((match[1].decode(), match[3].decode()) for match in _NAMED.finditer(script.code))
     for code in scripts:
-        for match in _limited(code.text):
+        budget.left -= len(code.text) // BYTES_A_STEP
+        if budget.left < 0:
+            return
+        for match in _NAMED.finditer(code.text):
+            if not _meaning(match[1].decode()):
+                continue
             at = match.start(2)
             is_string = code.masked[at] == code.text[at]  # neither in a comment nor in another string
             if is_string and ENDS.match(code.masked, match.end()):
                 yield match[1].decode(), match[3].decode()
-
-
-def _limited(text: bytes) -> Iterator[re.Match[bytes]]:
-    for count, match in enumerate(_NAMED.finditer(text)):
-        if count == _MAX_NAMED:
-            return
-        yield match

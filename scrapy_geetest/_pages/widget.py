@@ -19,9 +19,10 @@ from scrapy_geetest._pages.calls import (
     speaks_of_geetest,
 )
 from scrapy_geetest._pages.hints import register_hints, register_request, submit_hints
-from scrapy_geetest._pages.javascript import Code, Span
+from scrapy_geetest._pages.javascript import Budget, Code, Span
 from scrapy_geetest._pages.markup import Markup, read_markup
 from scrapy_geetest._pages.names import Names
+from scrapy_geetest._pages.prefilter import excerpt, may_be_live
 from scrapy_geetest._pages.shown_values import shown_values
 from scrapy_geetest._pages.values import host, is_challenge, is_site_id, word
 
@@ -108,14 +109,17 @@ def find_widgets(body: bytes | str) -> tuple[Widget, ...]:
 
     A call of ``initGeetest(…)``, ``initGeetest4(…)`` or ``initAlicom4(…)`` in a script is a widget each; comments,
     strings, ``pre`` and the like do not count. A page without such a call has one widget for each version whose loader
-    it links, loads or contains. The time is linear in the length of *body*, which may be anything; no more than its first
-    four million bytes are read.
+    it links, loads or contains. *body* may be anything: the time is linear in its length and bounded. Of a long page its beginning is read, and the
+    scripts behind that which name one of these functions.
 
     Args:
         body: The page. Bytes are read as an extension of ASCII, or by their UTF-16 byte order mark.
     """
     body = _ascii_compatible(body)
-    return _Page(read_markup(body)).widgets() if may_carry(body) else ()
+    if not may_carry(body):
+        return ()
+    body = excerpt(body)
+    return _Page(read_markup(body)).widgets() if may_be_live(body) else ()
 
 
 def find_signs(body: bytes | str) -> Signs:
@@ -125,7 +129,7 @@ def find_signs(body: bytes | str) -> Signs:
         body: The page, as :func:`find_widgets` takes it.
     """
     body = _ascii_compatible(body)
-    page = _Page(read_markup(body))
+    page = _Page(read_markup(excerpt(body)))
     calls = tuple(call.function for call in page.calls())
     written = sum(1 for _ in _WRITTEN_CALL.finditer(body))
     return Signs(
@@ -147,9 +151,15 @@ def _ascii_compatible(body: bytes | str) -> bytes:
 class _Page:
     def __init__(self, markup: Markup) -> None:
         self.markup = markup
-        self.scripts = [Code.of(script.code) for script in markup.scripts if script.code and not script.is_json]
-        self.names = Names(self.scripts)
-        self.is_about_geetest = markup.mentions or any(speaks_of_geetest(code) for code in self.scripts)
+        budget = Budget()
+        self.scripts = [Code.of(script.code, budget) for script in markup.scripts if script.code and not script.is_json]
+        self.names = Names(self.scripts, budget)
+        self.sources = [script.src for script in markup.scripts if script.src] + list(markup.preloads)
+        # What the scripts say of GeeTest matters only where a linked one has a name that others have, too.
+        self.is_about_geetest = markup.mentions or (
+            any(linked_loader(src, is_about_geetest=True) for src in self.sources)
+            and any(speaks_of_geetest(code) for code in self.scripts)
+        )
         self.loaders = self._loaders()
 
     def widgets(self) -> tuple[Widget, ...]:
@@ -180,8 +190,7 @@ class _Page:
         return found
 
     def _loaders(self) -> list[Loader]:
-        sources = [script.src for script in self.markup.scripts if script.src] + list(self.markup.preloads)
-        linked = (linked_loader(src, is_about_geetest=self.is_about_geetest) for src in sources)
+        linked = (linked_loader(src, is_about_geetest=self.is_about_geetest) for src in self.sources)
         inside = (find(code) for code in self.scripts for find in (find_loaded, find_definition))
         return [loader for loader in (*linked, *inside) if loader]
 
@@ -229,7 +238,7 @@ class _Page:
         """Fill a widget's ids from the rest of the page, where it has none and the page shows one that is unambiguous."""
         if not widgets or any(widget.gt or widget.captcha_id or widget.challenge for widget in widgets):
             return widgets
-        shown = shown_values(self.markup, self.scripts)
+        shown = shown_values(self.markup, self.scripts, self.names.budget)
         site_id, gt = shown.get("captcha_id"), shown.get("gt")
         return tuple(
             evolve(widget, gt=gt or site_id, challenge=shown.get("challenge"))

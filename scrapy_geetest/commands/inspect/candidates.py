@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from scrapy.http import HtmlResponse, TextResponse
 
 from scrapy_geetest._pages import loose_json
-from scrapy_geetest._pages.register import V3_KEYS
+from scrapy_geetest._pages.register_objects import V3_KEYS, plain
 
 if TYPE_CHECKING:
     from scrapy.http import Response
@@ -62,7 +62,7 @@ def _telling_key(data: Any, depth: int = 2) -> str | None:
 
 
 def _speaks_of_a_captcha(key: str) -> bool:
-    return key not in V3_KEYS and any(word in key.lower() for word in _WORDS)
+    return plain(key) not in V3_KEYS and any(word in key.lower() for word in _WORDS)
 
 
 def _quoted(key: str) -> str:
