@@ -78,7 +78,7 @@ def fetched_before(site: RecordedSite, parts: tuple[Part, ...], sent: Exchange) 
         if part.role == CARRIED and origin and (part.field.place, part.field.keys) not in own:
             found.setdefault(without_clock(origin.exchange.url), origin.exchange)
     page = site.page
-    if page is not None and _needs_its_cookies(page, sent, site):
+    if page is not None and site.plan in {"request", "steps"} and _needs_its_cookies(page, sent, site):
         found.setdefault(without_clock(page.url), page)
     return tuple(sorted(found.values(), key=lambda one: one.number))
 

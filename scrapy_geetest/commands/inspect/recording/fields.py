@@ -110,9 +110,9 @@ def request_fields(exchange: Exchange) -> tuple[Field, ...]:
 
 
 def json_body(exchange: Exchange) -> Any:
-    """The request's JSON; ``None``: it has none."""
+    """The request's JSON, whatever type it is sent as (jQuery's is that of a form); ``None``: it has none."""
     text = exchange.body.lstrip("\ufeff \t\r\n")
-    if text[:1] not in {"{", "["} or "urlencoded" in exchange.body_type or "multipart" in exchange.body_type:
+    if text[:1] not in {"{", "["} or "multipart" in exchange.body_type:
         return None
     try:
         return json.loads(text)
@@ -152,8 +152,9 @@ def _query(exchange: Exchange) -> Iterator[Field]:
 
 
 def _body(exchange: Exchange) -> Iterator[Field]:
-    if "json" in exchange.body_type or exchange.body.lstrip()[:1] in {"{", "["}:
-        for keys, value in leaves(json_body(exchange)):
+    data = json_body(exchange)
+    if data is not None:
+        for keys, value in leaves(data):
             if keys:
                 yield from _unpacked(Field("json", keys, value))
         return

@@ -27,6 +27,7 @@ class PageForm:
         hidden: Names of its hidden inputs.
         visible: Names of the controls that a person sees, with their kinds (``"text"``, ``"checkbox"``, ``"select"``).
         checked: Names of those that are ticked from the start.
+        preset: Name -> the text that a control has from the start.
         buttons: Names of its submit buttons.
     """
 
@@ -35,6 +36,7 @@ class PageForm:
     hidden: frozenset[str]
     visible: Mapping[str, str]
     checked: frozenset[str]
+    preset: Mapping[str, str]
     buttons: frozenset[str]
 
     @property
@@ -68,6 +70,7 @@ def _read(form: Selector, page_url: str) -> PageForm:
         action=urljoin(page_url, form.attrib.get("action", "")),
         hidden=frozenset(name for name, kind, _ in controls if kind == "hidden"),
         visible={name: kind for name, kind, _ in controls if kind != "hidden" and kind not in _BUTTONS},
+        preset={name: control.attrib["value"] for name, _, control in controls if control.attrib.get("value")},
         checked=frozenset(name for name, _, control in controls if "checked" in control.attrib),
         buttons=frozenset(name for name, kind, _ in controls if kind == "submit"),
     )

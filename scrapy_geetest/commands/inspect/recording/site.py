@@ -44,7 +44,6 @@ class RecordedSite:
         source_parts: The values of the request that yielded the challenge.
         wanted_parts: The values of the wanted request, where it is another one.
         verdicts: Rules that tell what an answer shows.
-        detect: Attribute and selector by which a withheld answer is told; empty: the built-in detection will do.
         risk_type: Of v4, where the widget said one.
         api_server: Of the widget, where it is not a usual one.
         others: Ids of further widgets that were asked for, with their versions.
@@ -61,7 +60,6 @@ class RecordedSite:
     source_parts: Parts
     wanted_parts: Parts
     verdicts: Verdicts
-    detect: Mapping[str, str]
     risk_type: str | None
     api_server: str | None
     others: tuple[tuple[int, str], ...]
@@ -92,6 +90,25 @@ class RecordedSite:
     def _gate(self) -> str:
         return "page form" if self._is_bare_form() else "hook"
 
+    @property
+    def withheld(self) -> Exchange | None:
+        """The request that was withheld, the page with nothing but the form included; ``None``: none was."""
+        is_the_page = self.session.mode == "form" and self.plan == "page form"
+        return self.session.withheld or (self.page if is_the_page else None)
+
+    @property
+    def detect(self) -> Mapping[str, str]:
+        """Attribute and selector by which a withheld answer is told; empty: the built-in detection will do."""
+        withheld = self.withheld
+        if withheld is None:
+            return {}
+        page = self.page
+        if page is not None and withheld.is_redirect and urljoin(withheld.url, withheld.location) == page.url:
+            withheld = page
+        contents = (self.submission.final, self.session.wanted)
+        rest = [one for one in contents if one.text and one is not withheld and one is not self.withheld]
+        return detection(withheld, rest)
+
     def _repeats(self, withheld: Exchange | None) -> bool:
         """Whether the submission is the withheld request once more, with the solution added to it."""
         sent = self.submission.exchange
@@ -111,9 +128,10 @@ class RecordedSite:
     @property
     def wanted_url(self) -> str:
         """Of the request that a spider makes."""
-        if self.plan == "page form" and self.session.withheld is None and self.session.mode == "form":
-            return self.page_url
-        return self.submission.exchange.url if self.plan == "request" else self.session.wanted.url
+        if self.plan == "request":
+            return self.submission.exchange.url
+        withheld = self.withheld
+        return withheld.url if withheld is not None and self.plan != "steps" else self.session.wanted.url
 
 
 def read_site(recording: Recording) -> RecordedSite | None:
@@ -150,7 +168,6 @@ def read_site(recording: Recording) -> RecordedSite | None:
         source_parts=_source_parts(classifier, source, parts),
         wanted_parts=_wanted_parts(classifier, session),
         verdicts=_verdicts(submission, refused, session, page, private),
-        detect=_detect(session, submission, page),
         risk_type=next((call.risk_type for call in of_version if call.risk_type), None),
         api_server=_server(of_version),
         others=tuple(dict.fromkeys((call.version, call.id) for call in calls if call.id != source.id)),
@@ -219,16 +236,6 @@ def _verdicts(
     if session.mode == "gate" and json_of(taken) is None:
         return Verdicts(refused=verdicts.refused)  # the withheld page, asked for again, is the evidence
     return verdicts
-
-
-def _detect(session: Session, submission: Submission, page: Exchange | None) -> Mapping[str, str]:
-    withheld = session.withheld
-    if withheld is None:
-        return {}
-    if withheld.is_redirect and page is not None and urljoin(withheld.url, withheld.location) == page.url:
-        withheld = page
-    contents = [submission.final] + ([session.wanted] if session.wanted is not session.withheld else [])
-    return detection(withheld, [one for one in contents if one.text and one is not withheld])
 
 
 def place(exchange: Exchange) -> str:

@@ -203,7 +203,12 @@ def _own_answers(site: RecordedSite) -> Names:
 
 def _submit_request(site: RecordedSite) -> str:
     exchange, names = site.submission.exchange, _own_answers(site)
-    given = [f"url={url_code(exchange, site.parts, names)}", f'method="{exchange.method}"']
+    given, withheld = [], site.withheld
+    if withheld is None or (withheld.method, withheld.url.partition("?")[0]) != (
+        exchange.method,
+        site.submission.target,
+    ):
+        given += [f"url={url_code(exchange, site.parts, names)}", f'method="{exchange.method}"']
     headers = headers_code(site.parts, names, _BODY + 4)
     if json_body(exchange) is not None:
         given.append(f"body=json.dumps({json_code(exchange, site.parts, names, _BODY + 4)})")
@@ -211,7 +216,8 @@ def _submit_request(site: RecordedSite) -> str:
     elif form := form_code(site.parts, names, _BODY + 4):
         given.append(f"body=urlencode({form})")
         headers = _with_type(headers, "application/x-www-form-urlencoded")
-    given += [f"headers={headers}"] if headers else []
+    if headers:  # those of the request stay: they are the visitor's
+        given.append("headers={**request.headers, " + headers[1:].lstrip())
     return f"""    def submit_request(self, request, response, solution):
         opening = {call("request.replace", given, _BODY)}
         return super().submit_request(opening, response, solution)"""

@@ -66,8 +66,7 @@ def _sent(site: RecordedSite) -> tuple[Parts, Exchange]:
         return site.wanted_parts, site.session.wanted
     if site.plan == "same":
         return site.parts, site.session.wanted
-    wanted = site.session.withheld or site.session.wanted
-    return Parts(all=(), form=None), wanted
+    return Parts(all=(), form=None), site.withheld or site.session.wanted
 
 
 def _is_plain(site: RecordedSite, sent: Exchange, parts: Parts) -> bool:
@@ -81,7 +80,12 @@ def _is_plain(site: RecordedSite, sent: Exchange, parts: Parts) -> bool:
 
 def _to_type(parts: Parts) -> tuple[Part, ...]:
     """What the spider has to be told: of a page's form, what is chosen stays as the page has it."""
-    return tuple(one for one in typed(parts.all) if not (parts.form and one.control in _CHOSEN))
+    return tuple(one for one in typed(parts.all) if not (parts.form and _is_left(one, parts.form)))
+
+
+def _is_left(part: Part, form: PageForm) -> bool:
+    """Whether a visible control of a form can stay as the page has it."""
+    return part.control in _CHOSEN or form.preset.get(part.field.name) == part.field.text
 
 
 def _requests(site: RecordedSite, parts: Parts, sent: Exchange) -> Iterator[str]:
@@ -134,7 +138,7 @@ def _form(parts: Parts, form: PageForm, names: Names, callback: str) -> Iterator
             if name not in form.checked:
                 css = literal(f"[name={css_word(name)}]::attr(value)")
                 entries.append((name, f'response.css({css}).get("on")'))
-        elif part.control != "select" and name not in form.hidden | form.buttons:
+        elif not _is_left(part, form) and name not in form.hidden | form.buttons:
             entries.append((name, expression(part, names)))
     pressed = next((part.field.name for part in parts.body if part.field.name in form.buttons), None)
     click = f"response.css({literal(f'[name={css_word(pressed)}]')})[0]" if pressed else "False"

@@ -1,0 +1,104 @@
+"""Visits of the sandbox's sites, recorded with a headless Chromium: what inspect prints solves them, pasted as it is."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from crawl import SETTINGS
+from har_recorder import CHROMIUM, VISITS
+from scrapy import Spider
+from scrapy import signals as scrapy_signals
+from scrapy.crawler import AsyncCrawlerRunner
+
+from scrapy_geetest import GeetestSite
+from scrapy_geetest.commands.inspect.har import load_har
+from scrapy_geetest.commands.inspect.recording.report import read_visit
+
+if TYPE_CHECKING:
+    from scrapy_geetest.sandbox import Sandbox
+
+TYPED = {"user": "ann", "password": "sandbox", "username": "ann", "keyword": "rope"}
+GATES = {"gate", "gate3", "gater"}
+EXPECTED: dict[str, dict[str, Any]] = {
+    "v3-login": {"typed": ["user", "password"], "challenge_path": None},
+    "v3-search": {"challenge_path": None, "typed": []},
+    "nested": {"challenge_path": "data.geetest", "typed": ["username"]},
+    "jsonp": {"submit_as": "query", "field_names": {key: key for key in ("challenge", "validate", "seccode")}},
+    "inline": {"challenge_url": None, "version": 3},
+    "v4-api": {"submit_as": "json", "version": 4, "challenge_url": None},
+    "v4-form": {"risk_type": "slide", "typed": ["keyword", "town"]},
+    "headers": {"submit_as": "headers"},
+    "gate": {"version": 4},
+    "gate3": {"version": 3},
+    "gater": {"version": 4},
+}
+
+
+@pytest.fixture(scope="session")
+def recorded(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the recordings, made once, in a process of its own."""
+    if find_spec("playwright") is None:
+        pytest.skip("playwright, which drives the browser, is not installed")
+    if not Path(CHROMIUM).exists():
+        pytest.skip(f"there is no {CHROMIUM} (Debian's package chromium)")
+    running_sandbox.reset(solve_seconds=0.1)
+    folder = tmp_path_factory.mktemp("recorded")
+    addresses = {name: getattr(running_sandbox, name) for name in ("url", "service_url", "api_key", "captchas")}
+    command = [sys.executable, str(Path(__file__).with_name("har_recorder.py")), json.dumps(addresses), str(folder)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def pasted(code: str, base: type, path: Path) -> Any:
+    """The one class of a module that is a subclass of *base*; a file, since Scrapy reads the source of callbacks."""
+    path.write_text(code, encoding="utf-8")
+    spec = spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found = [
+        one for one in vars(module).values() if isinstance(one, type) and issubclass(one, base) and one is not base
+    ]
+    assert len(found) == 1
+    return found[0]
+
+
+@pytest.mark.parametrize("name", VISITS)
+async def test_what_is_printed_solves_the_site(name: str, recorded: Path, sandbox: Sandbox, tmp_path: Path) -> None:
+    """Class and spider without an edit; what a person types is given on the command line. One task, one page."""
+    recording = load_har(recorded / f"{name}.har")
+    assert recording is not None
+    told = read_visit(recording).to_json()
+    assert told["mode"] == ("gate" if name in GATES else "form")
+    assert {key: told[key] for key in EXPECTED[name]} == EXPECTED[name]
+    site = pasted(told["declaration"], GeetestSite, tmp_path / "site.py")
+    spider = pasted(told["spider"], Spider, tmp_path / "spider.py")
+    items: list[Any] = []
+    settings = {
+        **SETTINGS,
+        "GEETEST_SITES": [site],
+        "GEETEST_API_KEY": sandbox.api_key,
+        "GEETEST_API_URL": sandbox.service_url,
+    }
+    runner = AsyncCrawlerRunner(settings)
+    crawler = runner.create_crawler(spider)
+
+    def scraped(item: Any) -> None:
+        items.append(item)
+
+    crawler.signals.connect(scraped, scrapy_signals.item_scraped)
+    await runner.crawl(crawler, **{key: value for key, value in TYPED.items() if hasattr(spider, key)})
+    assert len(items) == 1
+    books = sandbox.books()
+    assert books["outcomes"] == {"solved": 1}
+    assert [outcome for outcomes in books["submissions"].values() for outcome in outcomes if outcome != "missing"] == [
+        "accepted"
+    ]
