@@ -209,8 +209,8 @@ def _candidates(taken: Exchange, private: frozenset[str]) -> Iterator[tuple[str,
 def _page_candidates(taken: Exchange, private: frozenset[str]) -> Iterator[tuple[str, str]]:
     page = as_response(taken)
     for word in ("logout", "log-out", "signout", "sign-out", "logoff"):
-        if page.css(f'a[href*="{word}" i]'):
-            yield "css", f'a[href*="{word}" i]'
+        if page.css(f"a[href*={word} i]"):
+            yield "css", f"a[href*={word} i]"
     title = " ".join((page.css("title::text").get() or "").split())
     if title and len(title) <= _FEW_WORDS and not _shows(title, private) and "'" not in title:
         yield "xpath", f"//title[normalize-space() = '{title}']"

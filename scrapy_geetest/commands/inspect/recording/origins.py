@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, unquote_plus, urlsplit
 
 from attrs import evolve, frozen
 from parsel import Selector
@@ -32,6 +32,10 @@ _SECONDS = 10  # digits of a clock that counts seconds
 _SHORTEST_NAMESAKE = 4  # characters: no "1", no "yes"
 _CLOSE = 400 * 86_400  # seconds within which a number is taken for the clock
 _SECRET = re.compile(r"token|auth|key|secret|session|sign|csrf|xsrf|passw|sid\b|jwt|credential", re.IGNORECASE)
+_SECRET_PARAMETER = re.compile(
+    r"(?:^|[_-])(?:token|auth|secret|session|sessid|sid|jwt|passw\w*|sig|sign|signature|csrf\w*|ticket)(?:$|[_-])|token$|(?:api|access)_?key$",
+    re.IGNORECASE,
+)
 _RANDOM = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[0-9A-Za-z+/=_.:-]{12,}")
 
 
@@ -99,13 +103,25 @@ def may_be_shown(name: str, value: str) -> bool:
 
 
 def with_timestamp(url: str) -> str:
-    """*url* with ``{timestamp}`` where the clock is in its query."""
-    return _clocked(url, "{timestamp}")
+    """*url* with ``{timestamp}`` where the clock is in its query, and without values that are secret by their names."""
+    return _clocked(shown_url(url), "{timestamp}")
 
 
 def without_clock(url: str) -> str:
-    """*url* without the clock in its query."""
-    return _clocked(url, None)
+    """*url* without the clock in its query, and without values that are secret by their names."""
+    return _clocked(shown_url(url), None)
+
+
+def shown_url(url: str, secrets: frozenset[str] = frozenset()) -> str:
+    """*url* without the values of its query that are secret: by their names, or because they are among *secrets*."""
+    address, mark, query = url.partition("?")
+    pairs = [pair.partition("=") for pair in query.split("&")] if mark else []
+    kept = [
+        f"{name}{equals}{value}"
+        for name, equals, value in pairs
+        if unquote_plus(value) not in secrets and not (value and _SECRET_PARAMETER.search(name))
+    ]
+    return f"{address}?{'&'.join(kept)}" if kept else address
 
 
 def _clocked(url: str, stand_in: str | None) -> str:
@@ -159,7 +175,7 @@ class Origins:
                 continue
             for origin in values.get(value, ()):
                 is_namesake = _plain(origin.path.rpartition(".")[2]) == _plain(name)
-                is_word = origin.kind == "hidden" or len(value) >= _SHORTEST_NAMESAKE
+                is_word = origin.kind == "hidden" or (origin.kind != "script" and len(value) >= _SHORTEST_NAMESAKE)
                 if is_telling(value) or (is_namesake and is_word):
                     yield origin
 
@@ -222,11 +238,10 @@ def _of_page(exchange: Exchange) -> Iterator[tuple[str, Origin]]:
 
 def css_word(text: str) -> str:
     """A name as CSS writes it in an attribute selector."""
-    return (
-        text
-        if re.fullmatch(r"-?[A-Za-z_][A-Za-z0-9_-]*", text)
-        else '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    )
+    if re.fullmatch(r"-?[A-Za-z_][A-Za-z0-9_-]*", text):
+        return text
+    mark = "'" if "'" not in text else '"'
+    return mark + text.replace("\\", "\\\\").replace(mark, f"\\{mark}") + mark
 
 
 def _of_script(code: str, exchange: Exchange) -> Iterator[tuple[str, Origin]]:

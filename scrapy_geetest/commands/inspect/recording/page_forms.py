@@ -8,6 +8,8 @@ from urllib.parse import urljoin
 from attrs import frozen
 from parsel import Selector
 
+from scrapy_geetest.commands.inspect.recording.origins import css_word
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -82,7 +84,7 @@ def _css(form: Selector) -> str:
         return f"form#{attributes['id']}"
     for key in ("name", "action"):
         if (value := attributes.get(key)) and not set(value) & set("\"'\\\n?"):
-            return f'form[{key}="{value}"]'
+            return f"form[{key}={css_word(value)}]"
     return "form"
 
 

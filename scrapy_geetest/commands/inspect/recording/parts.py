@@ -20,6 +20,7 @@ _KINDS = frozenset(
     {"text", "password", "email", "tel", "search", "url", "number", "textarea", "checkbox", "radio", "select"}
 )
 _SMALL = 100_000
+_DIGITS, _DIGITS_OF_A_QUERY = 2, 5  # of a number that nobody types: a page, a kind
 _CUSTOMARY = {"x-requested-with": "XMLHttpRequest"}
 
 
@@ -139,6 +140,8 @@ class Classifier:
             return True
         if isinstance(value, int | float):
             return abs(value) < _SMALL
+        if value.isdecimal() and len(value) <= (_DIGITS_OF_A_QUERY if field.place == "query" else _DIGITS):
+            return True
         name = str(field.keys[-1])
         quoted = [f"{mark}{value}{mark}" for mark in "\"'`"]
         assigned = [f"{name}={value}", f"{name}:{value}", f"{name}: {value}", f'"{name}":{value}', f'"{name}": {value}']

@@ -194,6 +194,6 @@ def _challenge(told: Mapping[str, Any], site: RecordedSite) -> Iterator[tuple[st
     if exchange is None:
         yield "challenge from", "not in the log"
         return
-    address = with_timestamp(exchange.url)
+    address = told["challenge_url"] or without_clock(exchange.url)
     path = f"challenge_path {told['challenge_path']}" if told["challenge_path"] else "no challenge_path is needed"
     yield "challenge from", "the page" if exchange.is_page else f"{exchange.method} {address} ({path})"

@@ -34,9 +34,11 @@ class Carried:
         name: Of the field, header or cookie.
         exchange: The first request that carried it.
         before: What that has before the value: ``"Bearer "``.
+        value: As the request carried it; it is never printed.
     """
 
     path: str
+    value: str = field(repr=False)
     place: str
     name: str
     exchange: Exchange
@@ -88,7 +90,7 @@ def find_session(
         for one in exchanges[submission.exchange.number + 1 :]
         if one.number not in sent and not is_geetests(one.url) and is_content(one)
     ]
-    withheld = _withheld(exchanges, submission, later)
+    withheld = _withheld([one for one in exchanges if one.number not in sent], submission, later)
     accepted = [one for one in submissions if one.reading is not Reading.REFUSED and one.target == submission.target]
     cookies = () if has_password else _opened(submission, exchanges, later)
     carried = () if has_password else _carried(submission, exchanges, later)
@@ -161,10 +163,12 @@ def _in_request(exchange: Exchange, values: dict[str, str]) -> Iterator[Carried]
         for text, path in values.items():
             if one.text == text or (one.place == "headers" and one.text.endswith(text)):
                 before = one.text[: -len(text)]
-                yield Carried(path=path, place=one.place, name=one.name, exchange=exchange, before=before)
+                yield Carried(
+                    path=path, value=one.text, place=one.place, name=one.name, exchange=exchange, before=before
+                )
     for name, value in exchange.cookies:
         if found := values.get(value) or values.get(unquote(value)):
-            yield Carried(path=found, place="cookie", name=name, exchange=exchange)
+            yield Carried(path=found, value=value, place="cookie", name=name, exchange=exchange)
 
 
 def _opened(submission: Submission, exchanges: Sequence[Exchange], later: Sequence[Exchange]) -> tuple[str, ...]:
@@ -183,8 +187,8 @@ def _opened(submission: Submission, exchanges: Sequence[Exchange], later: Sequen
 
 def _withheld(exchanges: Sequence[Exchange], submission: Submission, later: Sequence[Exchange]) -> Exchange | None:
     """The latest request before the submission whose answer was withheld."""
-    for one in reversed(exchanges[: submission.exchange.number]):
-        if is_geetests(one.url) or not is_content(one):
+    for one in reversed(exchanges):
+        if one.number > submission.exchange.number or is_geetests(one.url) or not is_content(one):
             continue
         if json_of(one) is not None:
             is_refused = is_withheld(one) or read_answer(one) is Reading.REFUSED
@@ -199,8 +203,12 @@ def _withheld(exchanges: Sequence[Exchange], submission: Submission, later: Sequ
 
 def _redirected(page: Exchange, exchanges: Sequence[Exchange]) -> Exchange | None:
     """The request that was redirected to a page which withholds it."""
-    for one in reversed(exchanges[: page.number]):
-        if one.is_redirect and urljoin(one.url, one.location).partition("#")[0] == page.url:
+    for one in reversed(exchanges):
+        if (
+            one.number < page.number
+            and one.is_redirect
+            and urljoin(one.url, one.location).partition("#")[0] == page.url
+        ):
             return one if urlsplit(one.url).path != urlsplit(page.url).path else None
     return None
 

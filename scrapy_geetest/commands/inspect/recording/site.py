@@ -17,7 +17,7 @@ from scrapy_geetest.commands.inspect.recording.answers import (
 from scrapy_geetest.commands.inspect.recording.challenge_source import ChallengeSource, find_source
 from scrapy_geetest.commands.inspect.recording.fields import Field, request_fields
 from scrapy_geetest.commands.inspect.recording.geetest_calls import V3, GeetestCall, Known, find_calls, is_geetests
-from scrapy_geetest.commands.inspect.recording.origins import Origins, without_clock
+from scrapy_geetest.commands.inspect.recording.origins import Origins, shown_url, without_clock
 from scrapy_geetest.commands.inspect.recording.parts import TYPED, Classifier, Parts
 from scrapy_geetest.commands.inspect.recording.sessions import Session, find_session
 from scrapy_geetest.commands.inspect.recording.submissions import Submission, find_submissions
@@ -129,9 +129,15 @@ class RecordedSite:
     def wanted_url(self) -> str:
         """Of the request that a spider makes."""
         if self.plan == "request":
-            return self.submission.exchange.url
-        withheld = self.withheld
-        return withheld.url if withheld is not None and self.plan != "steps" else self.session.wanted.url
+            return self.submission.target
+        return shown_url((self.withheld or self.session.wanted).url, self.secrets)
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """Values that no address may show."""
+        carried = {one.value for one in self.session.carried}
+        typed = {part.field.text for part in self.parts.all if part.role == TYPED}
+        return frozenset(carried | self.submission.values() | typed)
 
 
 def read_site(recording: Recording) -> RecordedSite | None:
@@ -159,7 +165,7 @@ def read_site(recording: Recording) -> RecordedSite | None:
     return RecordedSite(
         size=len(exchanges),
         page=page,
-        page_url=page_url,
+        page_url=shown_url(page_url),
         submission=submission,
         refused=refused,
         parts=parts,

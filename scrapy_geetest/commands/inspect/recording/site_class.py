@@ -22,7 +22,7 @@ from scrapy_geetest.commands.inspect.recording.code import (
     url_code,
 )
 from scrapy_geetest.commands.inspect.recording.fields import json_body
-from scrapy_geetest.commands.inspect.recording.origins import without_clock
+from scrapy_geetest.commands.inspect.recording.origins import shown_url, without_clock
 from scrapy_geetest.commands.inspect.recording.parts import CARRIED
 
 if TYPE_CHECKING:
@@ -96,7 +96,10 @@ def challenge_url(site: RecordedSite) -> str | None:
     """v3's attribute; ``None``: the page or the withheld answer tells the challenge, or a hook asks for it."""
     source = site.source
     is_the_answer = source.exchange is not None and source.exchange is site.session.withheld
-    return None if is_the_answer else source.challenge_url
+    if is_the_answer or source.challenge_url is None:
+        return None
+    carried = frozenset(part.field.text for part in site.source_parts.all if part.role == CARRIED)
+    return shown_url(source.challenge_url, carried)
 
 
 def submit_as(site: RecordedSite) -> str:

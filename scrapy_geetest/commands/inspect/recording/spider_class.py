@@ -11,6 +11,7 @@ from scrapy_geetest.commands.inspect.recording.answers import json_of
 from scrapy_geetest.commands.inspect.recording.carrying import extras, fetched_before, typed
 from scrapy_geetest.commands.inspect.recording.code import (
     Names,
+    call,
     expression,
     identifier,
     imports,
@@ -44,12 +45,13 @@ def _lines(site: RecordedSite) -> Iterator[str]:
     yield f"class {class_name(site.page_url)}Spider(Spider):"
     yield f"    name = {literal(spider_name(site.page_url))}"
     parts, sent = _sent(site)
-    attributes = [identifier(str(part.field.keys[-1])) for part in _to_type(parts)]
+    is_plain = _is_plain(site, sent, parts)
+    attributes = [] if is_plain else [identifier(str(part.field.keys[-1])) for part in _to_type(parts)]
     if attributes:
         options = " ".join(f"-a {one}=..." for one in dict.fromkeys(attributes))
         yield f"    # What a person types: scrapy crawl {spider_name(site.page_url)} {options}"
         yield from (f'    {one} = "..."' for one in dict.fromkeys(attributes))
-    if _is_plain(site, sent, parts):
+    if is_plain:
         yield f"    start_urls = [{literal(site.wanted_url)}]"
         yield from ("", *_callback("parse", [], site))
         return
@@ -142,15 +144,16 @@ def _form(parts: Parts, form: PageForm, names: Names, callback: str) -> Iterator
             entries.append((name, expression(part, names)))
     pressed = next((part.field.name for part in parts.body if part.field.name in form.buttons), None)
     click = f"response.css({literal(f'[name={css_word(pressed)}]')})[0]" if pressed else "False"
-    data = f"{mapping(entries, _BODY, room=50)}, " if entries else ""
-    yield f"        form = form2request(response.css({literal(form.css)})[0], {data}click={click})"
+    data = [mapping(entries, _BODY + 4)] if entries else []
+    given = [f"response.css({literal(form.css)})[0]", *data, f"click={click}"]
+    yield f"        form = {call('form2request', given, _BODY + 7)}".replace(f"\n{' ' * 7}", "\n")
     yield f'        yield form.to_scrapy(self.{callback}, meta={{"geetest": True}})'
 
 
 def _callback(name: str, arguments: Sequence[str], site: RecordedSite) -> Iterator[str]:
     yield f"    def {name}({', '.join(('self', 'response', *arguments))}):"
-    wanted = site.session.wanted if site.session.carried else site.submission.final
-    if site.session.mode == "form" and json_of(wanted) is not None:
+    is_second = bool(site.session.carried) or site.session.mode == "gate"
+    if json_of(site.session.wanted if is_second else site.submission.final) is not None:
         yield '        yield {"url": response.url, "answer": response.json()}'
     else:
         yield '        yield {"url": response.url, "title": response.css("title::text").get()}'
