@@ -73,8 +73,21 @@ class Session:
     cookies: tuple[str, ...] = field(default=())
 
 
+@frozen(kw_only=True)
+class Typed:
+    """What a person typed into the request that carried the solution.
+
+    Attributes:
+        anything: Whether anything.
+        password: Whether a password: a log-in needs a solution of its own each time.
+    """
+
+    anything: bool
+    password: bool
+
+
 def find_session(
-    exchanges: Sequence[Exchange], submission: Submission, submissions: Sequence[Submission], *, has_password: bool
+    exchanges: Sequence[Exchange], submission: Submission, submissions: Sequence[Submission], typed: Typed
 ) -> Session:
     """Find out what came after *submission*.
 
@@ -82,35 +95,49 @@ def find_session(
         exchanges: The whole log.
         submission: The one that counts.
         submissions: All that carried a solution.
-        has_password: Whether it also logs somebody in: a log-in needs a solution of its own each time.
+        typed: What a person typed into it.
     """
-    sent = {one.exchange.number for one in submissions}
-    later = [
-        one
-        for one in exchanges[submission.exchange.number + 1 :]
-        if one.number not in sent and not is_geetests(one.url) and is_content(one)
-    ]
-    withheld = _withheld([one for one in exchanges if one.number not in sent], submission, later)
-    accepted = [one for one in submissions if one.reading is not Reading.REFUSED and one.target == submission.target]
-    cookies = () if has_password else _opened(submission, exchanges, later)
-    carried = () if has_password else _carried(submission, exchanges, later)
-    if carried:
-        return _two_steps(carried, withheld, len(accepted))
-    if len(accepted) >= _SEVERAL and not cookies:
-        why = f"{len(accepted)} requests were accepted, each with a solution of its own"
-        return Session(mode="form", why=why, wanted=submission.exchange, withheld=withheld)
-    if len(accepted) < _SEVERAL and cookies:
-        why = f"the answer set the cookie {', '.join(cookies)}, which later requests sent without a solution"
-        return Session(
-            mode="gate", why=why, wanted=withheld or _first(later, submission), withheld=withheld, cookies=cookies
-        )
-    if withheld and not has_password and _comes_again(withheld, later, _address):
-        why = f"{without_clock(withheld.url)} was withheld before, and came without a solution afterwards"
-        return Session(mode="gate", why=why, wanted=withheld, withheld=withheld)
-    why = "no later request of the log lives on a session that the answer opened"
-    if has_password:
+    if typed.password:
         why = "it is a log-in, which needs a solution of its own each time"
         return Session(mode="form", why=why, wanted=submission.exchange)
+    sent = {one.exchange.number for one in submissions}
+    rest = [one for one in exchanges if one.number not in sent and not is_geetests(one.url) and is_content(one)]
+    later = [one for one in rest if one.number > submission.exchange.number]
+    withheld = _withheld(rest, submission, later)
+    accepted = [one for one in submissions if one.reading is not Reading.REFUSED and one.target == submission.target]
+    if carried := _carried(submission, exchanges, later):
+        return _two_steps(carried, withheld, len(accepted))
+    if withheld and _comes_again(withheld, later, _address):
+        cookies = _opened(submission, exchanges, later, typed)
+        with_cookie = f"; the answer set the cookie {', '.join(cookies)}" if cookies else ""
+        why = f"{without_clock(withheld.url)} was withheld before, and came without a solution afterwards{with_cookie}"
+        return Session(mode="gate", why=why, wanted=withheld, withheld=withheld, cookies=cookies)
+    if len(accepted) >= _SEVERAL:
+        why = f"{len(accepted)} requests were accepted, each with a solution of its own"
+        return Session(mode="form", why=why, wanted=submission.exchange, withheld=withheld)
+    return _of_one(exchanges, submission, later, withheld, typed)
+
+
+def _of_one(
+    exchanges: Sequence[Exchange],
+    submission: Submission,
+    later: Sequence[Exchange],
+    withheld: Exchange | None,
+    typed: Typed,
+) -> Session:
+    """Where nothing was seen withheld that came later, and only one solution was taken."""
+    wanted = withheld or _first(later, submission)
+    if cookies := _opened(submission, exchanges, later, typed):
+        why = f"the answer set the cookie {', '.join(cookies)}, which later requests sent without a solution"
+        return Session(mode="gate", why=why, wanted=wanted, withheld=withheld, cookies=cookies)
+    has_cookies = any(one.cookies or one.set_cookies for one in exchanges)
+    leads_on = submission.final is not submission.exchange and submission.final.status < _BAD_STATUS
+    if leads_on and not has_cookies and not typed.anything:
+        why = (
+            f"the answer led on to {without_clock(submission.final.url)} (the log has no cookies, which would prove it)"
+        )
+        return Session(mode="gate", why=why, wanted=withheld or submission.final, withheld=withheld)
+    why = "no later request of the log lives on a session that the answer opened"
     return Session(mode="form", why=why, wanted=withheld or submission.exchange, withheld=withheld)
 
 
@@ -171,16 +198,22 @@ def _in_request(exchange: Exchange, values: dict[str, str]) -> Iterator[Carried]
             yield Carried(path=found, value=value, place="cookie", name=name, exchange=exchange)
 
 
-def _opened(submission: Submission, exchanges: Sequence[Exchange], later: Sequence[Exchange]) -> tuple[str, ...]:
-    """Names of the cookies that the answer set, redirects included, and that later requests sent."""
+def _opened(
+    submission: Submission, exchanges: Sequence[Exchange], later: Sequence[Exchange], typed: Typed
+) -> tuple[str, ...]:
+    """Names of the cookies that the answer set, redirects included, and that later requests sent.
+
+    Many sites set their session's cookie anew in every answer: where something was typed, only a new name counts.
+    """
     had = dict(submission.exchange.cookies)
+    before = {name for one in exchanges[: submission.exchange.number] for name, _ in (*one.cookies, *one.set_cookies)}
     chain = exchanges[submission.exchange.number : submission.final.number + 1]
     of_chain = [one for one in chain if one is submission.exchange or one is submission.final or one.is_redirect]
     found: dict[str, None] = {}
     for setting in of_chain:
         for name, value in setting.set_cookies:
-            is_new = value and had.get(name) not in {value, unquote(value)}
-            if is_new and any(one.number > setting.number and name in dict(one.cookies) for one in later):
+            is_new = name not in before or (not typed.anything and had.get(name) not in {value, unquote(value)})
+            if value and is_new and any(one.number > setting.number and name in dict(one.cookies) for one in later):
                 found[name] = None
     return tuple(name for name in found if not name.startswith(("_ga", "_gid", "_fbp", "_hj")))
 
@@ -188,7 +221,7 @@ def _opened(submission: Submission, exchanges: Sequence[Exchange], later: Sequen
 def _withheld(exchanges: Sequence[Exchange], submission: Submission, later: Sequence[Exchange]) -> Exchange | None:
     """The latest request before the submission whose answer was withheld."""
     for one in reversed(exchanges):
-        if one.number > submission.exchange.number or is_geetests(one.url) or not is_content(one):
+        if one.number > submission.exchange.number:
             continue
         if json_of(one) is not None:
             is_refused = is_withheld(one) or read_answer(one) is Reading.REFUSED

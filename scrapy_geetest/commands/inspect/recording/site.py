@@ -19,7 +19,7 @@ from scrapy_geetest.commands.inspect.recording.fields import Field, request_fiel
 from scrapy_geetest.commands.inspect.recording.geetest_calls import V3, GeetestCall, Known, find_calls, is_geetests
 from scrapy_geetest.commands.inspect.recording.origins import Origins, shown_url, without_clock
 from scrapy_geetest.commands.inspect.recording.parts import TYPED, Classifier, Parts
-from scrapy_geetest.commands.inspect.recording.sessions import Session, find_session
+from scrapy_geetest.commands.inspect.recording.sessions import Session, Typed, find_session
 from scrapy_geetest.commands.inspect.recording.submissions import Submission, find_submissions
 
 if TYPE_CHECKING:
@@ -156,8 +156,7 @@ def read_site(recording: Recording) -> RecordedSite | None:
     same_target = [one for one in submissions if one is not submission and one.target == submission.target]
     others = [{field.name: field.text for field in one.others} for one in same_target]
     parts = classifier.classify(submission.exchange, submission.others, others)
-    has_password = any(part.control == "password" or "passw" in part.field.name.lower() for part in parts.body)
-    session = find_session(exchanges, submission, submissions, has_password=has_password)
+    session = find_session(exchanges, submission, submissions, _typed(parts))
     refused = tuple(one for one in submissions if one.reading is Reading.REFUSED and one is not submission)
     private = frozenset(part.field.text for part in parts.body if part.role == TYPED)
     of_version = [call for call in calls if call.version == submission.version]
@@ -178,6 +177,12 @@ def read_site(recording: Recording) -> RecordedSite | None:
         api_server=_server(of_version),
         others=tuple(dict.fromkeys((call.version, call.id) for call in calls if call.id != source.id)),
     )
+
+
+def _typed(parts: Parts) -> Typed:
+    typed = parts.named(TYPED)
+    is_password = any(part.control == "password" or "passw" in part.field.name.lower() for part in typed)
+    return Typed(anything=bool(typed), password=is_password)
 
 
 def _that_counts(submissions: Sequence[Submission]) -> Submission:
