@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from crawl import SETTINGS
 from har_recorder import CHROMIUM, VISITS
+from har_replay import pasted
 from scrapy import Spider
 from scrapy import signals as scrapy_signals
 from scrapy.crawler import AsyncCrawlerRunner
@@ -54,21 +55,6 @@ def recorded(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory)
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
     return folder
-
-
-def pasted(code: str, base: type, path: Path) -> Any:
-    """The one class of a module that is a subclass of *base*; a file, since Scrapy reads the source of callbacks."""
-    path.write_text(code, encoding="utf-8")
-    spec = spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    found = [
-        one for one in vars(module).values() if isinstance(one, type) and issubclass(one, base) and one is not base
-    ]
-    assert len(found) == 1
-    return found[0]
 
 
 @pytest.mark.parametrize("name", VISITS)

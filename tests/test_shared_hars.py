@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from har_replay import Replay, as_exchange, values_of
 
 from scrapy_geetest.commands.inspect.har import load_har
 from scrapy_geetest.commands.inspect.recording.report import read_visit
@@ -47,3 +48,15 @@ def test_visit(path: Path) -> None:
         assert told[kind].keys() == expected[kind].keys()
         for name, origin in expected[kind].items():
             assert told[kind][name].startswith(origin.split(",")[0].split(" of the config answer")[0])
+
+
+@pytest.mark.parametrize("path", HARS, ids=lambda path: path.stem)
+async def test_the_recorded_request_is_made_again(path: Path, tmp_path: Path) -> None:
+    """By the printed class and the printed spider, from the recorded answers."""
+    recording = load_har(path)
+    assert recording is not None
+    replay = Replay.of(recording, tmp_path)
+    recorded = replay.recorded.submission.exchange
+    made = as_exchange(await replay.sent(), recorded.seconds)
+    assert (made.method, made.url.partition("?")[0]) == (recorded.method, recorded.url.partition("?")[0])
+    assert values_of(made) == values_of(recorded)

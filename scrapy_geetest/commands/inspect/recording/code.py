@@ -92,7 +92,8 @@ def read(origin: Origin, variable: str) -> str:
         "script": f"re.search({_raw(path)}, {variable}.text)[1]",
         "redirect": f"re.search({literal(re.escape(path) + '=([^&]*)')}, {variable}.url)[1]",
     }
-    return f"{literal(origin.before)} + {codes[origin.kind]}" if origin.before else codes[origin.kind]
+    code = f"unquote({codes[origin.kind]})" if origin.is_quoted else codes[origin.kind]
+    return f"{literal(origin.before)} + {code}" if origin.before else code
 
 
 def _raw(pattern: str) -> str:
@@ -231,7 +232,8 @@ def imports(code: str, *, of_package: Sequence[str] = ()) -> list[str]:
         of_package: Names that it has from ``scrapy_geetest``.
     """
     standard = [f"import {name}" for name in _MODULES if re.search(rf"\b{name}\.", code)]
-    standard += ["from urllib.parse import urlencode"] if "urlencode(" in code else []
+    parsing = [name for name in ("unquote", "urlencode") if re.search(rf"\b{name}\(", code)]
+    standard += [f"from urllib.parse import {', '.join(parsing)}"] if parsing else []
     others = ["from attrs import evolve"] if "evolve(" in code else []
     others += ["from form2request import form2request"] if "form2request(" in code else []
     plain = [name for name in ("Request", "Spider") if re.search(rf"(?<![A-Za-z_]){name}\b", code)]

@@ -49,6 +49,7 @@ class Origin:
         path: Where in it: a name, a JMESPath expression, a CSS selector, or a regular expression.
         keys: Of JSON: keys and indexes.
         before: What the request has before the value: ``"Bearer "``.
+        is_quoted: Whether the answer has the value percent-encoded.
     """
 
     exchange: Exchange
@@ -56,6 +57,7 @@ class Origin:
     path: str
     keys: tuple[str | int, ...] = ()
     before: str = ""
+    is_quoted: bool = False
 
     def describe(self, page: Exchange | None) -> str:
         """In words."""
@@ -203,7 +205,9 @@ def _index(exchange: Exchange) -> Mapping[str, list[Origin]]:
 def _values(exchange: Exchange) -> Iterator[tuple[str, Origin]]:
     for name, value in exchange.set_cookies:
         origin = Origin(exchange=exchange, kind="cookie", path=name)
-        yield from ((one, origin) for one in {value, unquote(value)})
+        yield value, origin
+        if unquote(value) != value:
+            yield unquote(value), evolve(origin, is_quoted=True)
     for name, value in exchange.answer_headers:
         if name.lower() not in {*ORDINARY, "set-cookie", "date", "server", "location", "etag", "last-modified"}:
             yield value, Origin(exchange=exchange, kind="header", path=name)
