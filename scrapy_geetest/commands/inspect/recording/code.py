@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from keyword import iskeyword
@@ -248,8 +247,3 @@ def imports(code: str, *, of_package: Sequence[str] = ()) -> list[str]:
 def spider_name(url: str) -> str:
     """A spider's name made from a URL's host."""
     return re.sub(r"[^a-z0-9]+", "_", (urlsplit(url).hostname or "site").removeprefix("www.").lower()).strip("_")
-
-
-def json_text(value: Any) -> str:
-    """Plain data as a Python literal."""
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)

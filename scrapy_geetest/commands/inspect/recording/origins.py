@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
+from html import escape
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, unquote_plus, urlsplit
 
-from attrs import evolve, frozen
+from attrs import define, evolve, frozen
+from attrs import field as define_field
 from parsel import Selector
 
 from scrapy_geetest.commands.inspect.recording.answers import json_of
@@ -26,6 +29,7 @@ _MAX_LITERALS = 5_000
 _MAX_ATTRIBUTES = 2_000
 _LITERAL = re.compile(r"""(?<!\\)(["'`])((?:(?!\1)[^\\\r\n]){4,4096})\1""")
 _CONTEXT = 24
+_LAST_WORD = re.compile(r"[^\s=,;:]+$")
 _CLOCK_NAMES = frozenset(["t", "_", "ts", "time", "timestamp", "r", "rand", "v", "now", "date", "nonce_time"])
 _CLOCK = re.compile(r"1[0-9]{9}(?:[0-9]{3})?(?:\.\d+)?")
 _SECONDS = 10  # digits of a clock that counts seconds
@@ -141,40 +145,40 @@ def _clocked(url: str, stand_in: str | None) -> str:
     return address + (mark + "&".join(kept) if kept and mark else "")
 
 
-@frozen
+@define
 class Origins:
     """Finds where values came from.
 
     Attributes:
-        answers: Value -> places, of each exchange by its number.
+        exchanges: Of the site; what their answers hold is read when a value is looked for that may be among it.
     """
 
-    answers: Mapping[int, Mapping[str, Sequence[Origin]]]
+    exchanges: Sequence[Exchange]
+    _read: dict[int, Mapping[str, Sequence[Origin]]] = define_field(factory=dict, init=False)
 
-    @classmethod
-    def of(cls, exchanges: Sequence[Exchange]) -> Origins:
-        """Index the answers of a visit."""
-        return cls({exchange.number: _index(exchange) for exchange in exchanges})
+    def _answers(self, field: Field, before: int) -> Iterator[Mapping[str, Sequence[Origin]]]:
+        """The values of the answers that may hold that of *field*, or one that it ends with."""
+        for exchange in self.exchanges:
+            if exchange.number >= before or not field.text or not _may_hold(exchange, field):
+                continue
+            if exchange.number not in self._read:
+                self._read[exchange.number] = _index(exchange)
+            yield self._read[exchange.number]
 
     def find(self, field: Field, before: int) -> Origin | None:
         """Where the value of *field* stood in an answer before the exchange numbered *before*.
 
         Of several places, the one of the most telling kind counts, then the latest.
         """
-        exact = list(self._places(field.text, str(field.keys[-1]), before))
+        exact = list(self._places(field, before))
         if not exact and field.place == "headers":
             exact = list(self._behind_a_word(field, before))
         order = ("hidden", "json", "meta", "header", "attribute", "cookie", "redirect", "script")
         return min(exact, key=lambda origin: (order.index(origin.kind), -origin.exchange.number), default=None)
 
-    def appears(self, value: str, before: int) -> bool:
-        """Whether *value* is in an answer before the exchange numbered *before*."""
-        return any(value in values for number, values in self.answers.items() if number < before)
-
-    def _places(self, value: str, name: str, before: int) -> Iterator[Origin]:
-        for number, values in self.answers.items():
-            if number >= before:
-                continue
+    def _places(self, field: Field, before: int) -> Iterator[Origin]:
+        value, name = field.text, str(field.keys[-1])
+        for values in self._answers(field, before):
             for origin in values.get(value, ()):
                 is_namesake = _plain(origin.path.rpartition(".")[2]) == _plain(name)
                 is_word = origin.kind == "hidden" or (origin.kind != "script" and len(value) >= _SHORTEST_NAMESAKE)
@@ -182,12 +186,27 @@ class Origins:
                     yield origin
 
     def _behind_a_word(self, field: Field, before: int) -> Iterator[Origin]:
-        for number, values in self.answers.items():
-            if number >= before:
-                continue
+        for values in self._answers(field, before):
             for value, origins in values.items():
                 if len(value) >= _SHORTEST_BEHIND and is_telling(value) and field.text.endswith(value):
                     yield from (evolve(one, before=field.text[: -len(value)]) for one in origins)
+
+
+def _may_hold(exchange: Exchange, field: Field) -> bool:
+    """Whether an answer has the value of *field* in it somewhere; a cheap look, before the whole answer is read."""
+    text = field.text
+    if not is_telling(text) and str(field.keys[-1]) not in exchange.text:
+        return False
+    if any(text in {value, unquote(value)} or text.endswith(value) for _, value in exchange.set_cookies if value):
+        return True
+    if any(value and text.endswith(value) for _, value in exchange.answer_headers) or text in unquote_plus(
+        exchange.location
+    ):
+        return True
+    last = _LAST_WORD.search(text)
+    needles = {text, last[0] if last and is_telling(last[0]) else text}
+    written = {form for one in needles for form in (one, one.replace("/", "\\/"), escape(one), json.dumps(one)[1:-1])}
+    return any(one in exchange.text for one in written)
 
 
 def _plain(name: str) -> str:

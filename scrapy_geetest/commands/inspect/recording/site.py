@@ -17,7 +17,7 @@ from scrapy_geetest.commands.inspect.recording.answers import (
 from scrapy_geetest.commands.inspect.recording.challenge_source import ChallengeSource, find_source
 from scrapy_geetest.commands.inspect.recording.fields import Field, request_fields
 from scrapy_geetest.commands.inspect.recording.geetest_calls import V3, GeetestCall, Known, find_calls, is_geetests
-from scrapy_geetest.commands.inspect.recording.origins import Origins, shown_url, without_clock
+from scrapy_geetest.commands.inspect.recording.origins import Origins, shown_url
 from scrapy_geetest.commands.inspect.recording.parts import TYPED, Classifier, Parts
 from scrapy_geetest.commands.inspect.recording.sessions import Session, Typed, find_session
 from scrapy_geetest.commands.inspect.recording.submissions import Submission, find_submissions
@@ -149,9 +149,8 @@ def read_site(recording: Recording) -> RecordedSite | None:
         return None
     submission = _that_counts(submissions)
     page, page_url = _page(recording, submission, calls)
-    origins = Origins.of(
-        [one for one in exchanges if not is_geetests(one.url) and one not in {c.exchange for c in calls}]
-    )
+    asked = {call.exchange.number for call in calls}
+    origins = Origins([one for one in exchanges if not is_geetests(one.url) and one.number not in asked])
     classifier = Classifier(origins=origins, page=page, scripts=_scripts(exchanges, page))
     same_target = [one for one in submissions if one is not submission and one.target == submission.target]
     others = [{field.name: field.text for field in one.others} for one in same_target]
@@ -247,11 +246,6 @@ def _verdicts(
     if session.mode == "gate" and json_of(taken) is None:
         return Verdicts(refused=verdicts.refused)  # the withheld page, asked for again, is the evidence
     return verdicts
-
-
-def place(exchange: Exchange) -> str:
-    """A request in a few words, the clock left out."""
-    return f"{exchange.method} {without_clock(exchange.url)}"
 
 
 def _server(calls: Sequence[GeetestCall]) -> str | None:

@@ -21,7 +21,7 @@ from scrapy_geetest.commands.inspect.recording.code import (
 )
 from scrapy_geetest.commands.inspect.recording.fields import request_fields
 from scrapy_geetest.commands.inspect.recording.origins import css_word, without_clock
-from scrapy_geetest.commands.inspect.recording.parts import CARRIED, Part, Parts
+from scrapy_geetest.commands.inspect.recording.parts import Part, Parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -157,8 +157,3 @@ def _callback(name: str, arguments: Sequence[str], site: RecordedSite) -> Iterat
         yield '        yield {"url": response.url, "answer": response.json()}'
     else:
         yield '        yield {"url": response.url, "title": response.css("title::text").get()}'
-
-
-def carried_in_hook(parts: Parts) -> bool:
-    """Whether a value of an earlier answer is among *parts*."""
-    return any(part.role == CARRIED for part in parts.all)
