@@ -396,6 +396,8 @@ def test_a_visit_without_a_captcha(capsys: pytest.CaptureFixture[str], tmp_path:
     path.write_text('{"log": {"entries": []}}')
     assert _inspect(str(path)) == 1
     assert "No GeeTest CAPTCHA was passed in this log" in capsys.readouterr().out
+    assert _inspect(str(path), "--url", "https://club.example/") == 2
+    assert "a HAR file has addresses of its own" in capsys.readouterr().err
     path.write_text("nothing")
     assert _inspect(str(path)) == 2
     assert "this is no HAR file" in capsys.readouterr().err

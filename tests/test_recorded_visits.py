@@ -356,3 +356,48 @@ async def test_a_multipart_form(tmp_path: Path) -> None:
     sent = answer("/send", {"ok": True}, "POST", body=parts + "--b--", body_type="multipart/form-data; boundary=b")
     said = await made_again(tmp_path, page("/x", WIDGET), geetest(), sent)
     assert said["submit"]["way"] == "form"
+
+
+async def test_a_log_in_with_a_verification_before_it(tmp_path: Path) -> None:
+    """The solution goes to the verification, its ticket into the log-in, which a person fills in."""
+    recording = visit(
+        page("/login", '<input name="user"><input type="password" name="pass">' + WIDGET),
+        geetest(),
+        posted("/verify", V4, {"data": {"ticket": "tk-1100aa"}}),
+        posted("/api/login", {"user": "someone", "pass": "not-one", "ticket": "tk-1100aa"}, {"code": 0}),
+    )
+    said = read_visit(recording).to_json()
+    assert (said["mode"], said["verified_fields"], said["submit_as"]) == ("form", {"data.ticket": "ticket"}, "json")
+    assert '"ticket"' not in said["spider"]
+    wanted = await Replay.of(recording, tmp_path).wanted()
+    assert json.loads(wanted.body) == {"user": "...", "pass": "..."}
+    assert "not-one" not in json.dumps(said)
+
+
+def test_content_that_leads_on_is_no_second_step() -> None:
+    """A row of the results, and an order's number, which later requests ask for."""
+    for typed, data, following in (
+        ('<input name="q">', {"order": "ord-20261122"}, "/order?number=ord-20261122"),
+        ("", {"rows": [{"id": "row-20261122"}]}, "/row?id=row-20261122"),
+    ):
+        sent = posted("/api/find", {"q": "something", **V4}, data)
+        said = told(page("/x", typed + WIDGET), geetest(), sent, answer(following, {"ok": True}))
+        assert (said["mode"], said["verify_url"]) == ("form", None)
+
+
+async def test_a_value_of_the_pages_own_address(tmp_path: Path) -> None:
+    """A script repeats it."""
+    said = await made_again(
+        tmp_path,
+        page("/x?ref=rf-55%2F01ab", WIDGET),
+        geetest(),
+        posted("/api/x", {**V4, "ref": "rf-55/01ab"}, {"ok": True}),
+    )
+    assert said["posted_back"] == {"ref": "ref in the address of the page"}
+
+
+def test_a_solution_inside_a_list() -> None:
+    """``field_names`` cannot say it, and the class says that."""
+    said = told(page("/x", WIDGET), geetest(), posted("/api/x", {"checks": [V4]}, {"ok": True}))
+    assert "# The solution is inside a list" in said["declaration"]
+    assert "field_names = " not in said["declaration"]

@@ -151,6 +151,8 @@ def _inspect(
         hint = "" if path.exists() else "; an address begins with http:// or https://"
         raise OSError(f"{error.strerror}{hint}") from error
     if recording is not None:
+        if site or options.url:
+            raise ValueError("--site and --url are for pages; a HAR file has addresses of its own")
         outcome.inspection = read_visit(recording)
         return
     response = responsetypes.from_args(filename=path.name, body=body)(options.url or FILE_URL, body=body)

@@ -89,7 +89,7 @@ def read(origin: Origin, variable: str) -> str:
         "header": f"{variable}.headers[{literal(path)}].decode()",
         "cookie": f're.search({literal(re.escape(path) + "=([^;]*)")}, str({variable}.headers.getlist("Set-Cookie")))[1]',
         "script": f"re.search({_raw(path)}, {variable}.text)[1]",
-        "redirect": f"re.search({literal(re.escape(path) + '=([^&]*)')}, {variable}.url)[1]",
+        "address": f"parse_qs(urlsplit({variable}.url).query)[{literal(path)}][0]",
     }
     code = f"unquote({codes[origin.kind]})" if origin.is_quoted else codes[origin.kind]
     return f"{literal(origin.before)} + {code}" if origin.before else code
@@ -231,7 +231,7 @@ def imports(code: str, *, of_package: Sequence[str] = ()) -> list[str]:
         of_package: Names that it has from ``scrapy_geetest``.
     """
     standard = [f"import {name}" for name in _MODULES if re.search(rf"\b{name}\.", code)]
-    parsing = [name for name in ("unquote", "urlencode") if re.search(rf"\b{name}\(", code)]
+    parsing = [name for name in ("parse_qs", "unquote", "urlencode", "urlsplit") if re.search(rf"\b{name}\(", code)]
     standard += [f"from urllib.parse import {', '.join(parsing)}"] if parsing else []
     others = ["from attrs import evolve"] if "evolve(" in code else []
     others += ["from form2request import form2request"] if "form2request(" in code else []

@@ -46,6 +46,7 @@ ORDINARY = frozenset(
         "pragma",
         "priority",
         "proxy-connection",
+        "purpose",
         "range",
         "referer",
         "save-data",

@@ -49,7 +49,7 @@ class Origin:
 
     Attributes:
         exchange: Whose answer it is.
-        kind: ``"hidden"``, ``"json"``, ``"meta"``, ``"attribute"``, ``"cookie"``, ``"header"``, ``"redirect"`` or ``"script"``.
+        kind: ``"hidden"``, ``"json"``, ``"meta"``, ``"attribute"``, ``"cookie"``, ``"header"``, ``"address"`` or ``"script"``.
         path: Where in it: a name, a JMESPath expression, a CSS selector, or a regular expression.
         keys: Of JSON: keys and indexes.
         before: What the request has before the value: ``"Bearer "``.
@@ -76,10 +76,10 @@ class Origin:
             "attribute": self.path,
             "cookie": f"the cookie {self.path}, set by",
             "header": f"the header {self.path} of",
-            "redirect": f"{self.path} in the redirect of",
+            "address": f"{self.path} in the address of",
             "script": "a script of",
         }
-        link = " " if self.kind in {"cookie", "header", "redirect", "script"} else " of "
+        link = " " if self.kind in {"cookie", "header", "address", "script"} else " of "
         return f"{kinds[self.kind]}{link}{answer}{behind}"
 
 
@@ -173,7 +173,7 @@ class Origins:
         exact = list(self._places(field, before))
         if not exact and field.place == "headers":
             exact = list(self._behind_a_word(field, before))
-        order = ("hidden", "json", "meta", "header", "attribute", "cookie", "redirect", "script")
+        order = ("hidden", "json", "meta", "header", "attribute", "cookie", "address", "script")
         return min(exact, key=lambda origin: (order.index(origin.kind), -origin.exchange.number), default=None)
 
     def _places(self, field: Field, before: int) -> Iterator[Origin]:
@@ -200,7 +200,7 @@ def _may_hold(exchange: Exchange, field: Field) -> bool:
     if any(text in {value, unquote(value)} or text.endswith(value) for _, value in exchange.set_cookies if value):
         return True
     if any(value and text.endswith(value) for _, value in exchange.answer_headers) or text in unquote_plus(
-        exchange.location
+        exchange.url
     ):
         return True
     last = _LAST_WORD.search(text)
@@ -230,9 +230,9 @@ def _values(exchange: Exchange) -> Iterator[tuple[str, Origin]]:
     for name, value in exchange.answer_headers:
         if name.lower() not in {*ORDINARY, "set-cookie", "date", "server", "location", "etag", "last-modified"}:
             yield value, Origin(exchange=exchange, kind="header", path=name)
-    for name, value in parse_qsl(urlsplit(exchange.location).query):
-        yield value, Origin(exchange=exchange, kind="redirect", path=name)
     if exchange.is_page:
+        for name, value in parse_qsl(urlsplit(exchange.url).query):
+            yield value, Origin(exchange=exchange, kind="address", path=name)
         yield from _of_page(exchange)
         return
     data = json_of(exchange)

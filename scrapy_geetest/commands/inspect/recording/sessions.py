@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -22,6 +23,10 @@ _STATIC = ("css", "javascript", "image/", "font", "video", "audio", "wasm")
 _STATIC_KINDS = frozenset({"stylesheet", "script", "image", "font", "media", "manifest", "ping", "preflight"})
 _BAD_STATUS = 400
 _SEVERAL = 2
+_TOKEN = re.compile(
+    r"token|ticket|voucher|captcha|verif|pass|risk|cert|cookie|session|sid\b|auth|jwt|grant|clearance|key|sign",
+    re.IGNORECASE,
+)
 
 
 @frozen(kw_only=True)
@@ -78,11 +83,13 @@ class Typed:
     """What a person typed into the request that carried the solution.
 
     Attributes:
-        anything: Whether anything.
+        anything: Whether anything, as far as the log tells.
+        by_control: Whether into a control of the page: then the request is for content, and no mere verification.
         password: Whether a password: a log-in needs a solution of its own each time.
     """
 
     anything: bool
+    by_control: bool
     password: bool
 
 
@@ -105,7 +112,8 @@ def find_session(
     later = [one for one in rest if one.number > submission.exchange.number]
     withheld = _withheld(rest, submission, later)
     accepted = [one for one in submissions if one.reading is not Reading.REFUSED and one.target == submission.target]
-    if carried := _carried(submission, exchanges, later):
+    carried = () if typed.by_control else _carried(submission, exchanges, later, typed)
+    if carried:
         return _two_steps(carried, withheld, len(accepted))
     if withheld and _comes_again(withheld, later, _address):
         cookies = _opened(submission, exchanges, later, typed)
@@ -167,18 +175,25 @@ def _two_steps(carried: tuple[Carried, ...], withheld: Exchange | None, accepted
     return Session(mode="form", why=why, wanted=wanted, withheld=withheld, carried=first)
 
 
-def _carried(submission: Submission, exchanges: Sequence[Exchange], later: Sequence[Exchange]) -> tuple[Carried, ...]:
-    """Values that are new in the submission's answer, and that later requests carried."""
+def _carried(
+    submission: Submission, exchanges: Sequence[Exchange], later: Sequence[Exchange], typed: Typed
+) -> tuple[Carried, ...]:
+    """Values that are new in the submission's answer, and that later requests carried.
+
+    What a list holds is content. Where something may have been typed, a value has to be called what tokens are.
+    """
     data = json_of(submission.exchange)
     sent = {field.text for field in request_fields(submission.exchange)}
     fresh = {
         str(value): jmespath_of(keys)
         for keys, value in (leaves(data) if data is not None else ())
         if isinstance(value, str | int) and is_telling(str(value)) and str(value) not in sent
+        if not any(isinstance(key, int) for key in keys)
     }
     known = {text for text in fresh if _was_known(text, exchanges[: submission.exchange.number])}
     values = {text: path for text, path in fresh.items() if text not in known}
-    return tuple(one for exchange in later for one in _in_request(exchange, values)) if values else ()
+    found = [one for exchange in later for one in _in_request(exchange, values)] if values else []
+    return tuple(one for one in found if not typed.anything or _TOKEN.search(f"{one.path} {one.name}"))
 
 
 def _was_known(text: str, earlier: Sequence[Exchange]) -> bool:

@@ -181,7 +181,8 @@ def read_site(recording: Recording) -> RecordedSite | None:
 def _typed(parts: Parts) -> Typed:
     typed = parts.named(TYPED)
     is_password = any(part.control == "password" or "passw" in part.field.name.lower() for part in typed)
-    return Typed(anything=bool(typed), password=is_password)
+    by_control = any(part.control for part in typed)
+    return Typed(anything=bool(typed), by_control=by_control, password=is_password)
 
 
 def _that_counts(submissions: Sequence[Submission]) -> Submission:

@@ -55,7 +55,9 @@ def _attributes(site: RecordedSite) -> Iterator[str]:
         yield f"website_url = {literal(site.page_url)}"
     if way := submit_as(site):
         yield f"submit_as = {literal(way)}"
-    if site.submission.packed_in is None:
+    if any(isinstance(key, int) for field in site.submission.solution.values() for key in field.keys):
+        yield "# The solution is inside a list, which field_names cannot say: override submit_request (docs: recipes/answers)."
+    elif site.submission.packed_in is None:
         names = [(key, literal(name) if name else "None") for key, name in site.submission.field_names.items()]
         names += [(one.key, literal(one.part.field.name)) for one in extras(site) if _is_named(one, site)]
         yield from f"field_names = {mapping(names, 4, room=14)}".replace("\n    ", "\n").splitlines()
