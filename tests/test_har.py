@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import json
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from random import Random
+from typing import Any
 
 import pytest
 
@@ -12,9 +15,6 @@ from scrapy_geetest.commands.inspect import har
 from scrapy_geetest.commands.inspect.har import Recording, load_har, looks_like_har, read_har
 from scrapy_geetest.commands.inspect.recording.fields import request_fields
 from scrapy_geetest.commands.inspect.recording.report import read_visit
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def _har(*entries: Any, **log: Any) -> bytes:
@@ -43,6 +43,8 @@ def test_next_to_nothing() -> None:
         _entry("data:image/png;base64,AAAA"),
         _entry("chrome-extension://abc/x.js"),
         _entry("http://[/"),
+        _entry("http://a.example:x/"),
+        _entry("http://a<b/"),
         _entry("https:///no-host"),
     ],
 )
@@ -53,7 +55,7 @@ def test_what_is_no_request(entry: Any) -> None:
 
 def test_values_of_wrong_types() -> None:
     """They are as good as missing."""
-    request = {"method": 5, "headers": "x", "cookies": [1, {"name": None}], "postData": ["a"]}
+    request = {"method": "\\", "headers": "x", "cookies": [1, {"name": None}], "postData": ["a"]}
     response = {
         "status": "200",
         "headers": [{"name": "X"}, 3],
@@ -184,3 +186,31 @@ def test_a_log_cannot_steer_the_terminal() -> None:
     text = read_visit(read_har(_har(entry))).to_text()
     assert "\x1b" not in text
     assert "pass_token" in text
+
+
+_JUNK: list[Any] = [None, 0, "", [], {}, True, "{", "[1]", "<p>", '"', "\\", "\n", "http://[", "1791191717000"]
+
+
+def _places(data: Any) -> list[tuple[Any, Any]]:
+    """Every object or list in *data* with each of its keys or indexes."""
+    items = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    return [place for key, value in list(items) for place in ((data, key), *_places(value))]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_damaged_logs(seed: int) -> None:
+    """Whatever is missing or wrong: something is said, and what is printed is Python that can be loaded."""
+    random = Random(seed)
+    log = json.loads(random.choice(sorted((Path(__file__).parent / "hars").glob("*.har"))).read_text())
+    for _ in range(random.choice((1, 3, 6))):
+        holder, key = random.choice(_places(log["log"]["entries"]))
+        if random.random() < 0.4:
+            del holder[key]
+        else:
+            holder[key] = random.choice(_JUNK)
+    told = read_visit(read_har(json.dumps(log).encode())).to_json()
+    if told["version"]:
+        namespace: dict[str, Any] = {"__name__": "pasted"}
+        exec(told["declaration"], namespace)
+        namespace[told["class"]]()
+        ast.parse(told["spider"])

@@ -225,6 +225,7 @@ def test_a_log_without_the_page() -> None:
     log = visit(geetest(), form("/send", V4, {"ok": True}))
     assert read_visit(evolve(log, titles=("A title", f"{HOST}/titled"))).to_json()["page"] == f"{HOST}/titled"
     assert read_visit(log).to_json()["page"] == f"{HOST}/send"
+    assert told(geetest(), evolve(sent, headers=(("Referer", "about:blank"),)))["page"] == f"{HOST}/send"
 
 
 def test_two_steps_each_time() -> None:

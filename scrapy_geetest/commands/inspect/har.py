@@ -23,6 +23,7 @@ MAX_TEXT = 2 * 1024 * 1024
 
 _READABLE = re.compile(r"text/|json|javascript|xml|html|x-unknown|^$", re.IGNORECASE)
 _HEAD = 4096
+_HOST = re.compile(r"[\w.:-]+")
 _SIGN = re.compile(rb'"log"\s*:\s*\{')
 
 Pairs = tuple[tuple[str, str], ...]
@@ -146,7 +147,7 @@ def read_har(data: bytes) -> Recording:
 def _exchange(entry: Mapping[str, Any]) -> Exchange | None:
     """``None``: it is no HTTP request (a WebSocket, an extension's, a ``data:`` URL)."""
     request, answer = _mapping(entry.get("request")), _mapping(entry.get("response"))
-    url = _url(_text(request.get("url")))
+    url = http_url(_text(request.get("url")))
     if not url:
         return None
     posted, content = _mapping(request.get("postData")), _mapping(answer.get("content"))
@@ -154,7 +155,7 @@ def _exchange(entry: Mapping[str, Any]) -> Exchange | None:
     media_type = _text(content.get("mimeType")) or _header(answer_headers, "content-type")
     return Exchange(
         number=0,
-        method=_text(request.get("method")).upper() or "GET",
+        method=_method(_text(request.get("method"))),
         url=url,
         headers=headers,
         cookies=_pairs(request.get("cookies")) or _sent_cookies(headers),
@@ -197,14 +198,20 @@ def _header(headers: Sequence[tuple[str, str]], name: str) -> str:
     return next((value for key, value in headers if key.lower() == name), "")
 
 
-def _url(url: str) -> str:
+def http_url(url: str) -> str:
+    """*url* without a fragment, a user and a password; empty if it is no http or https URL."""
     try:
         parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        is_sound = parts.scheme in {"http", "https"} and _HOST.fullmatch(parts.hostname or "") and parts.port != 0
+        if not is_sound:
             return ""
     except ValueError:
         return ""
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="", path=parts.path or "/").geturl()
+
+
+def _method(text: str) -> str:
+    return text.upper() if re.fullmatch(r"[A-Za-z]{1,16}", text) else "GET"
 
 
 def _sent_cookies(headers: Pairs) -> Pairs:

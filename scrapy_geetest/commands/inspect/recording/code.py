@@ -96,6 +96,8 @@ def read(origin: Origin, variable: str) -> str:
 
 
 def _raw(pattern: str) -> str:
+    if not pattern.isprintable():
+        return repr(pattern)
     if "'" not in pattern and not pattern.endswith("\\"):
         return f"r'{pattern}'"
     return f'r"{pattern}"' if '"' not in pattern and not pattern.endswith("\\") else repr(pattern)

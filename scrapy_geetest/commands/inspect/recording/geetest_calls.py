@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from attrs import frozen
 
 from scrapy_geetest._pages import loose_json
-from scrapy_geetest._pages.values import is_challenge, is_site_id, word
+from scrapy_geetest._pages.values import host, is_challenge, is_site_id, word
 from scrapy_geetest.commands.inspect.recording.fields import leaves, request_fields
 
 if TYPE_CHECKING:
@@ -64,8 +64,8 @@ class GeetestCall:
     @property
     def server(self) -> str | None:
         """GeeTest's host, where it is not one of the usual."""
-        host = urlsplit(self.exchange.url).hostname or ""
-        return None if host in USUAL_SERVERS else host
+        name = host(urlsplit(self.exchange.url).hostname)
+        return None if name in USUAL_SERVERS else name
 
     @property
     def risk_type(self) -> str | None:
@@ -75,8 +75,8 @@ class GeetestCall:
 
 def is_geetests(url: str) -> bool:
     """Whether *url* is of one of GeeTest's own hosts."""
-    host = urlsplit(url).hostname or ""
-    return any(host == name or host.endswith(f".{name}") for name in GEETEST_HOSTS)
+    asked = urlsplit(url).hostname or ""
+    return any(asked == name or asked.endswith(f".{name}") for name in GEETEST_HOSTS)
 
 
 def find_calls(exchanges: Sequence[Exchange]) -> tuple[GeetestCall, ...]:

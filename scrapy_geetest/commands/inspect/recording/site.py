@@ -7,6 +7,7 @@ from urllib.parse import urljoin
 
 from attrs import frozen
 
+from scrapy_geetest.commands.inspect.har import http_url
 from scrapy_geetest.commands.inspect.recording.answers import (
     Reading,
     Verdicts,
@@ -201,7 +202,7 @@ def _page(recording: Recording, submission: Submission, calls: Sequence[GeetestC
         for one in recording.exchanges[: sent.number]
         if one.is_page and not is_geetests(one.url) and one.kind not in {"xhr", "fetch"}
     ]
-    referer = sent.header("referer").partition("#")[0]
+    referer = http_url(sent.header("referer"))
     by_referer = [one for one in pages if one.url == referer]
     first_call = next(
         (call.exchange.number for call in reversed(calls) if call.exchange.number < sent.number), sent.number
@@ -210,7 +211,7 @@ def _page(recording: Recording, submission: Submission, calls: Sequence[GeetestC
     found = by_referer or before_call or pages
     if found:
         return found[-1], found[-1].url
-    title = next((one for one in recording.titles if one.startswith(("http://", "https://"))), "")
+    title = next((url for one in recording.titles if (url := http_url(one))), "")
     return None, referer or title or sent.url.partition("?")[0]
 
 
