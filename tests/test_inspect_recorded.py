@@ -41,27 +41,26 @@ EXPECTED: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture(scope="session")
-def recorded(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the recordings, made once, in a process of its own."""
+def record(name: str, sandbox: Sandbox, folder: Path) -> Path:
+    """A recording of one site, made in a process of its own."""
     if find_spec("playwright") is None:
         pytest.skip("playwright, which drives the browser, is not installed")
     if not Path(CHROMIUM).exists():
         pytest.skip(f"there is no {CHROMIUM} (Debian's package chromium)")
-    running_sandbox.reset(solve_seconds=0.1)
-    folder = tmp_path_factory.mktemp("recorded")
-    addresses = {name: getattr(running_sandbox, name) for name in ("url", "service_url", "api_key", "captchas")}
-    command = [sys.executable, str(Path(__file__).with_name("har_recorder.py")), json.dumps(addresses), str(folder)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=240)
+    addresses = {name: getattr(sandbox, name) for name in ("url", "service_url", "api_key", "captchas")}
+    recorder = str(Path(__file__).with_name("har_recorder.py"))
+    command = [sys.executable, recorder, json.dumps(addresses), str(folder), name]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stderr
-    return folder
+    return folder / f"{name}.har"
 
 
 @pytest.mark.parametrize("name", VISITS)
-async def test_what_is_printed_solves_the_site(name: str, recorded: Path, sandbox: Sandbox, tmp_path: Path) -> None:
+async def test_what_is_printed_solves_the_site(name: str, sandbox: Sandbox, tmp_path: Path) -> None:
     """Class and spider without an edit; what a person types is given on the command line. One task, one page."""
-    recording = load_har(recorded / f"{name}.har")
+    recording = load_har(record(name, sandbox, tmp_path))
     assert recording is not None
+    sandbox.reset(solve_seconds=0.1)
     told = read_visit(recording).to_json()
     assert told["mode"] == ("gate" if name in GATES else "form")
     assert {key: told[key] for key in EXPECTED[name]} == EXPECTED[name]
