@@ -402,3 +402,15 @@ def test_a_solution_inside_a_list() -> None:
     said = told(page("/x", WIDGET), geetest(), posted("/api/x", {"checks": [V4]}, {"ok": True}))
     assert "# The solution is inside a list" in said["declaration"]
     assert "field_names = " not in said["declaration"]
+
+
+@pytest.mark.parametrize("name", ["password", "userPwd", "pwd", "passcode"])
+def test_a_log_in_is_no_gate(name: str) -> None:
+    """Told by the name of the password, too, where no page shows the control; the session is the visitor's own."""
+    said = told(
+        page("/login", WIDGET),
+        geetest(),
+        posted("/api/login", {"user": "someone", name: "not-one", **V4}, {"ok": True}, set_cookies=(("me", "m-1"),)),
+        answer("/api/me", {"ok": True}, cookies=(("me", "m-1"),)),
+    )
+    assert (said["mode"], said["typed"]) == ("form", ["user", name])

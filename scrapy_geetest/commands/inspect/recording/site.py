@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from scrapy_geetest.commands.inspect.har import Exchange, Recording
+
+
+_PASSWORD = re.compile(r"passw|passcode|\bpwd\b|[a-z_]pwd\b", re.IGNORECASE)
 
 
 @frozen(kw_only=True)
@@ -181,7 +185,7 @@ def read_site(recording: Recording) -> RecordedSite | None:
 
 def _typed(parts: Parts) -> Typed:
     typed = parts.named(TYPED)
-    is_password = any(part.control == "password" or "passw" in part.field.name.lower() for part in typed)
+    is_password = any(part.control == "password" or _PASSWORD.search(part.field.name) for part in typed)
     by_control = any(part.control for part in typed)
     return Typed(anything=bool(typed), by_control=by_control, password=is_password)
 
