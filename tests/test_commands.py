@@ -369,3 +369,57 @@ def test_the_sandbox_says_what_it_lacks(monkeypatch: pytest.MonkeyPatch, capsys:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "geetest" else object())
     assert sandbox.run([], Settings()) == 1
     assert capsys.readouterr().err == "the sandbox needs geetest: pip install 'scrapy-geetest[sandbox]'\n"
+
+
+HARS = Path(__file__).parent / "hars"
+
+
+def test_a_recorded_visit(capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 0, the whole class and a spider; the same as JSON."""
+    path = str(HARS / "v3-form-gate.har")
+    assert _inspect(path) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("A GeeTest v3 CAPTCHA was passed on https://fares.example.com/fares?from=OSL (")
+    assert all(part in text for part in ("class FaresExampleCom(GeetestSite):", "class FaresExampleComSpider(Spider):"))
+    assert _inspect(path, "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["kind"], told["mode"], told["gt_from"]) == (
+        "recording",
+        "gate",
+        "GET https://fares.example.com/check/register, gt",
+    )
+
+
+def test_a_visit_without_a_captcha(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Exit code 1; a HAR file that is none: 2."""
+    path = tmp_path / "visit.har"
+    path.write_text('{"log": {"entries": []}}')
+    assert _inspect(str(path)) == 1
+    assert "No GeeTest CAPTCHA was passed in this log" in capsys.readouterr().out
+    assert _inspect(str(path), "--url", "https://club.example/") == 2
+    assert "a HAR file has addresses of its own" in capsys.readouterr().err
+    path.write_text("nothing")
+    assert _inspect(str(path)) == 2
+    assert "this is no HAR file" in capsys.readouterr().err
+
+
+def test_a_request_with_a_body(project: Project, sandbox: Sandbox) -> None:
+    """By options, and by a curl command: a JSON API that withholds its items."""
+    url = f"{sandbox.url}/v4/api/items"
+    code, text, messages = project.run("inspect", url, "--data", '{"page": 2}', "--header", "X-Any: thing", "--json")
+    assert (code, messages) == (1, "")
+    assert json.loads(text)["status"] == 403
+    assert sandbox.books()["submissions"]["v4-api"] == {"missing": 1}
+    command = f"curl '{url}' -X POST -H 'Content-Type: application/json' --data-raw $'{{\"page\": 2}}'"
+    code, text, messages = project.run("inspect", "--curl", command)
+    assert (code, messages) == (1, "")
+    assert "need_captcha" in text
+    assert sandbox.books()["submissions"]["v4-api"] == {"missing": 2}
+
+
+def test_a_command_that_cannot_be_read(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing of it is in the message."""
+    assert _inspect("--curl", "curl https://club.example/ -F secret=1") == 2
+    assert capsys.readouterr().err == (
+        "scrapy geetest inspect: --curl: the curl command sends a file or a multipart form, which cannot be replayed\n"
+    )

@@ -37,6 +37,7 @@ from scrapy_geetest import (
     SolveError,
     signals,
 )
+from scrapy_geetest.commands import inspect
 from scrapy_geetest.settings import SETTINGS, Config
 
 if TYPE_CHECKING:
@@ -181,6 +182,19 @@ def test_snippets(page: Path) -> None:
 
 
 URL = "https://shop.example.com/login"
+
+
+def test_the_output_that_the_network_tab_recipe_shows(capsys: pytest.CaptureFixture[str]) -> None:
+    """Is what comes: the summary, the class, the spider."""
+    assert inspect.run([str(ROOT / "tests" / "hars" / "v3-form-gate.har")], Settings()) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    shown = [
+        block.text for block in _blocks(DOCS / "recipes" / "network-tab.rst") if "scrapy geetest" not in block.text
+    ]
+    assert len(shown) == 4
+    assert [
+        text for text in shown if not text.startswith("scrapy crawl") and " ".join(text.split()) not in printed
+    ] == []
 
 
 def _call_register_request(page: Any) -> None:

@@ -20,7 +20,10 @@ from twisted.internet.defer import Deferred
 
 from scrapy_geetest._hooks import resolve
 from scrapy_geetest._pages.rules import Finding
+from scrapy_geetest.commands.inspect.har import load_har
+from scrapy_geetest.commands.inspect.recording.report import RecordedVisit, read_visit
 from scrapy_geetest.commands.inspect.report import Inspection, inspect
+from scrapy_geetest.commands.inspect.request_options import add_options, is_address, make_request
 from scrapy_geetest.settings import Config
 from scrapy_geetest.site import GeetestSite, belongs
 
@@ -34,9 +37,13 @@ if TYPE_CHECKING:
 DESCRIPTION = """\
 Says whether a page is a GeeTest challenge page and why or why not, rule by rule; what its widgets show; where a fresh
 challenge seems to come from; how a solution would be sent; and what a site class for it could look like. An address is
-downloaded once, through the project's own settings (User-Agent, proxies, robots.txt, ...). Nothing is sent to the solving
-service, and no key is needed."""
-EXIT_CODES = "Exit codes: 0 it is a challenge page, 1 it is none, 2 it could not be read."
+downloaded once, through the project's own settings (User-Agent, proxies, robots.txt, ...). Of a HAR file, the network log
+of a browser in which a person passed the CAPTCHA once, it prints the whole site class and a spider. Nothing is sent to the
+solving service, and no key is needed."""
+EXIT_CODES = (
+    "Exit codes: 0 it is a challenge page, 1 it is none, 2 it could not be read. "
+    "Of a HAR file: 0 the CAPTCHA was passed in it, 1 it was not."
+)
 CHALLENGE, NO_CHALLENGE, UNREADABLE = 0, 1, 2
 
 FILE_URL = "https://example.com/"
@@ -65,7 +72,7 @@ _OVERRIDES: Mapping[str, Any] = {
 class Outcome:
     """What came of it: one of the two."""
 
-    inspection: Inspection | None = None
+    inspection: Inspection | RecordedVisit | None = None
     problem: str = "the crawl ended without a response"
 
     def failed(self, error: BaseException | None) -> None:
@@ -93,7 +100,8 @@ def run(arguments: Sequence[str], settings: Settings) -> int:
     except Exception as error:  # noqa: BLE001  # whatever it is: the page could not be read, as the exit code has to say
         outcome.failed(error)
     if outcome.inspection is None:
-        line = _CREDENTIALS.sub("", f"scrapy geetest inspect: {options.target}: {outcome.problem}")
+        target = "--curl" if options.target is None else options.target
+        line = _CREDENTIALS.sub("", f"scrapy geetest inspect: {target}: {outcome.problem}")
         sys.stderr.write(" ".join(line.split()) + "\n")
         return UNREADABLE
     _print(json.dumps(outcome.inspection.to_json(), indent=2) + "\n" if options.json else outcome.inspection.to_text())
@@ -108,7 +116,7 @@ def _print(text: str) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="scrapy geetest inspect", description=DESCRIPTION, epilog=EXIT_CODES)
-    parser.add_argument("target", metavar="URL-or-file", help="an http(s) address, or a file with a saved page")
+    add_options(parser)
     parser.add_argument("--site", metavar="NAME", help="try the rules of this site of GEETEST_SITES")
     parser.add_argument("--url", help=f"where a file is from (default: {FILE_URL}, which is made up)")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -132,22 +140,28 @@ def _inspect(
     settings: Settings,
     outcome: Outcome,
 ) -> None:
-    if options.target.lower().startswith(("http://", "https://")):
-        _download(options.target, sites, site, settings, outcome)
+    if is_address(options):
+        _download(make_request(options), sites, site, settings, outcome)
         return
-    response = _read(options.target, options.url or FILE_URL)
+    path = _path(options.target)
+    try:
+        recording = load_har(path)
+        body = path.read_bytes() if recording is None else b""
+    except OSError as error:
+        hint = "" if path.exists() else "; an address begins with http:// or https://"
+        raise OSError(f"{error.strerror}{hint}") from error
+    if recording is not None:
+        if site or options.url:
+            raise ValueError("--site and --url are for pages; a HAR file has addresses of its own")
+        outcome.inspection = read_visit(recording)
+        return
+    response = responsetypes.from_args(filename=path.name, body=body)(options.url or FILE_URL, body=body)
     remarks = () if options.url else (_MADE_UP,)
     outcome.inspection = asyncio.run(_examine(response, sites, site, _settled_by_asyncio, remarks))
 
 
-def _read(target: str, url: str) -> Response:
-    path = Path(unquote(urlsplit(target).path) if target.startswith("file://") else target)
-    try:
-        body = path.read_bytes()
-    except OSError as error:
-        hint = "" if path.exists() else "; an address begins with http:// or https://"
-        raise OSError(f"{error.strerror}{hint}") from error
-    return responsetypes.from_args(filename=path.name, body=body)(url, body=body)
+def _path(target: str) -> Path:
+    return Path(unquote(urlsplit(target).path) if target.startswith("file://") else target)
 
 
 async def _settled_by_asyncio(outcome: Any) -> Any:
@@ -185,7 +199,7 @@ class InspectSpider(Spider):
     """Downloads one page."""
 
     name = "geetest-inspect"
-    url: str
+    request: Request
     sites: Sequence[GeetestSite]
     site: GeetestSite | None
     outcome: Outcome
@@ -193,7 +207,7 @@ class InspectSpider(Spider):
     async def start(self) -> AsyncIterator[Any]:
         """The one request."""
         meta = {"handle_httpstatus_list": list(range(400, 600))}
-        yield Request(self.url, self.parse, errback=self.failed, dont_filter=True, meta=meta)
+        yield self.request.replace(callback=self.parse, errback=self.failed, meta=meta)
 
     async def parse(self, response: Response) -> None:
         """Look at what came."""
@@ -208,9 +222,8 @@ class InspectSpider(Spider):
 
 
 def _download(
-    url: str, sites: Sequence[GeetestSite], site: GeetestSite | None, settings: Settings, outcome: Outcome
+    request: Request, sites: Sequence[GeetestSite], site: GeetestSite | None, settings: Settings, outcome: Outcome
 ) -> None:
-    Request(url)  # raises ValueError
     own = settings.copy()
     own.setdict(_OVERRIDES, priority="cmdline")
     is_asyncio = own["TWISTED_REACTOR"] == _ASYNCIO or not own.getbool("TWISTED_REACTOR_ENABLED", default=True)
@@ -219,7 +232,7 @@ def _download(
     def failed(failure: Failure) -> None:
         outcome.failed(failure.value)
 
-    crawl = process.crawl(InspectSpider, url=url, sites=sites, site=site, outcome=outcome)
+    crawl = process.crawl(InspectSpider, request=request, sites=sites, site=site, outcome=outcome)
     if isinstance(crawl, Deferred):
         crawl.addErrback(failed)
     process.start()
