@@ -24,6 +24,9 @@ count. Plugin: medians of {repeats} pairs of crawls, with and without withheld p
 pair; plain await: one crawl, against the median of the crawls without."""
 
 
+REGISTER = "/v3/gt/register-slide"
+
+
 @frozen
 class Scale:
     """How large.
@@ -55,12 +58,12 @@ def compare(sandbox: Sandbox, scale: Scale) -> Table:
     """Crawl with and without withheld pages."""
     sandbox.reset(latency=scale.latency, solve_seconds=scale.solve)
     site = Addresses.of(sandbox)
-    plugin = {**scale.settings, **site.plugin()}
+    plugin = {**scale.settings, **site.plugin(challenge_url=REGISTER)}
     pairs = [
         (_crawl(sandbox, scale, plugin, 0.0), _crawl(sandbox, scale, plugin, scale.share)) for _ in range(scale.repeats)
     ]
     free = median(_rate(without) for without, _ in pairs)
-    plain = _crawl(sandbox, scale, {**scale.settings, **site.peer()}, scale.share)
+    plain = _crawl(sandbox, scale, {**scale.settings, **site.peer(register=REGISTER)}, scale.share)
     pages = min(both.pages for _, both in pairs)
     return Table(
         name="stall",
@@ -102,7 +105,7 @@ def _crawl(sandbox: Sandbox, scale: Scale, settings: Mapping[str, Any], share: f
         [
             Pages("clean", f"{clean_host}/plain/{{}}", scale.count),
             Pages("open", f"{sandbox.url}/plain/{{}}", scale.count - withheld),
-            Pages("withheld", f"{sandbox.url}/v4/form?keyword={{}}", withheld),
+            Pages("withheld", f"{sandbox.url}/v3/search?q={{}}", withheld),
         ],
         settings,
     )

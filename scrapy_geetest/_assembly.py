@@ -93,6 +93,7 @@ def assemble(crawler: Crawler, config: Config) -> Parts:
         config=config,
         parking=parking,
     )
+    submissions = Submissions(config, books=books, downloads=downloads, others=others)
     turns = Turns(config.max_concurrent_solves, parking.wait)
     attempts = Attempts(
         config=config,
@@ -102,7 +103,7 @@ def assemble(crawler: Crawler, config: Config) -> Parts:
         parking=parking,
         purchases=purchases,
         stats=stats,
-        submissions=Submissions(config, books=books, downloads=downloads, others=others),
+        submissions=submissions,
         turns=turns,
     )
     gates = Gates(
@@ -115,6 +116,7 @@ def assemble(crawler: Crawler, config: Config) -> Parts:
         parking=parking,
         registry=GateRegistry(time.monotonic),
         stats=stats,
+        submissions=submissions,
     )
     return Parts(
         books=books,

@@ -27,6 +27,10 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str) and bool(value)
 
 
+def _are_verified_fields(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(_is_jmespath(path) and _is_text(name) for path, name in value.items())
+
+
 def _is_flag(value: Any) -> bool:
     return isinstance(value, bool)
 
@@ -126,6 +130,14 @@ RULES: Mapping[str, tuple[Check, str]] = {
     ),
     "one_at_a_time": (_is_flag, "it must be True or False"),
     "challenge_is_reusable": (_is_flag, "it must be True or False"),
+    "verify_url": (
+        _or_none(_is_challenge_url),
+        'it must be an http or https URL, as it stands or relative to the page, like "/gt/validate", or None',
+    ),
+    "verified_fields": (
+        _are_verified_fields,
+        'it must be a dict: JMESPath in the answer -> field name, like {"data.token": "captcha_token"}',
+    ),
     "gate_max_age": (_or_none(_is_seconds), "it must be seconds above 0, or None"),
 }
 """Attribute -> whether a value is one that it may have, and the rule in words. The selectors have their own."""

@@ -4,6 +4,7 @@ Settings, each of which turns its monitor on::
 
     SPIDERMON_SPIDER_CLOSE_MONITORS = ["scrapy_geetest.monitors.GeetestMonitorSuite"]
     GEETEST_MONITOR_MAX_REJECTED_SHARE = 0.2    # refused of all solutions that were sent
+    GEETEST_MONITOR_MAX_UNVERIFIED_SHARE = 0.5  # of which nothing shows whether they were accepted
     GEETEST_MONITOR_MAX_GAVE_UP = 0             # requests
     GEETEST_MONITOR_MAX_COST = 1.5              # in the service's currency
     GEETEST_MONITOR_MIN_BALANCE = 5             # left on the account; needs the extension below
@@ -101,6 +102,10 @@ class _GeetestMonitor(Monitor, SpiderMonitorMixin):  # type: ignore[misc]  # Spi
             self.fail(f"geetest/{name} is missing: {reason}")
         return int(self.data.stats[f"geetest/{name}"])
 
+    def sent(self) -> int:
+        """How many solutions were sent."""
+        return self.stat("accepted") + self.stat("rejected") + self.stat("unverified")
+
 
 @monitors.name("GeeTest: refused solutions")
 class RejectedShareMonitor(_GeetestMonitor):
@@ -110,8 +115,22 @@ class RejectedShareMonitor(_GeetestMonitor):
 
     def test_rejected_share(self) -> None:
         limit, rejected = self.limit(), self.stat("rejected")
-        share = rejected / max(1, rejected + self.stat("accepted"))
+        share = rejected / max(1, self.sent())
         self.assertLessEqual(share, limit, f"{share:.0%} of the solutions were refused ({self.setting} = {limit:.0%})")
+
+
+@monitors.name("GeeTest: solutions that nothing confirms")
+class UnverifiedShareMonitor(_GeetestMonitor):
+    """No larger a share of the solutions is unverified than ``GEETEST_MONITOR_MAX_UNVERIFIED_SHARE``."""
+
+    setting = "GEETEST_MONITOR_MAX_UNVERIFIED_SHARE"
+
+    def test_unverified_share(self) -> None:
+        limit, unverified = self.limit(), self.stat("unverified")
+        share = unverified / max(1, self.sent())
+        self.assertLessEqual(
+            share, limit, f"{share:.0%} of the solutions are unverified ({self.setting} = {limit:.0%})"
+        )
 
 
 @monitors.name("GeeTest: requests given up")
@@ -152,4 +171,6 @@ class BalanceMonitor(_GeetestMonitor):
 class GeetestMonitorSuite(MonitorSuite):  # type: ignore[misc]  # Spidermon has no types
     """All of them."""
 
-    monitors: ClassVar[list[Any]] = [RejectedShareMonitor, GaveUpMonitor, CostMonitor, BalanceMonitor]
+    monitors: ClassVar[list[Any]] = [
+        *(RejectedShareMonitor, UnverifiedShareMonitor, GaveUpMonitor, CostMonitor, BalanceMonitor),
+    ]

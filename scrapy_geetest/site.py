@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
 from attrs import evolve
-from scrapy import Request
+from scrapy import FormRequest, Request
 from scrapy.utils.misc import load_object
 
 from scrapy_geetest._crawl.identity import cookie_key, proxy_key
@@ -91,6 +91,11 @@ class GeetestSite:
     field_names: Mapping[str, str | None] = {}
     """Solution key -> field name (``"captcha.geetest_validate"`` nests in JSON; ``None``: leave it out). The key may
     also be one of the further values of the register answer (``token``), which is then posted back."""
+    verify_url: str | None = None
+    """Two-step sites: the solution goes there, relative to the page, and what that answers goes into the request."""
+    verified_fields: Mapping[str, str] = {}
+    """JMESPath in the answer of ``verify_url`` -> field name, sent as ``submit_as`` says; ``"cookie:NAME"`` and
+    ``"header:NAME"`` go there in any case."""
     gate_max_age: float | None = None
     """Seconds after which a gate counts as closed again; ``None``: as long as the site lets requests through."""
 
@@ -162,6 +167,21 @@ class GeetestSite:
         """
         return plan_submission(request, response, self.submit_as).fill(self.fields(solution))
 
+    def verify_request(self, request: Request, response: Response | None, solution: Solution) -> Hook[Request | None]:
+        """The request that takes a solution to the verification of a two-step site; ``None``: it is no such site.
+
+        By default a POST of the solution's fields, as a form, to ``verify_url``.
+
+        Args:
+            request: The request as the spider made it.
+            response: The challenge page, or ``None`` where nothing was downloaded before.
+            solution: What was bought.
+        """
+        if not self.verify_url:
+            return None
+        url = urljoin(self._own_address(request, response), self.verify_url)
+        return FormRequest(url, formdata=self.fields(solution))
+
     def is_challenge(self, response: Response) -> Hook[bool]:
         """Whether *response* withholds its content until GeeTest is passed."""
         return self._rules.match(response) is not None
@@ -231,6 +251,15 @@ class GeetestSite:
         """What makes a response a challenge page of this site."""
         return self._rules
 
+    @property
+    def is_two_step(self) -> bool:
+        """Whether a solution goes to a verification first."""
+        return bool(self.verify_url) or type(self).verify_request is not GeetestSite.verify_request
+
+    def _own_address(self, request: Request, response: Response | None) -> str:
+        """Where relative addresses start from: the page, which ``website_url`` need not be."""
+        return request.url if response is None else response.url
+
     def has_host(self, url: str) -> bool:
         """Whether *url* is on a host of ``urls``, whatever its path."""
         return any(pattern.matches_host(url) for pattern in self._patterns)
@@ -276,7 +305,7 @@ ATTRIBUTES = tuple(
 )
 
 _FOR_THE_PLUGIN = frozenset(
-    {"unfilled", "get_lib_text", "use_settings", "has_host", "verdict_rule", "known_challenge", "rules"}
+    {"unfilled", "get_lib_text", "use_settings", "has_host", "verdict_rule", "known_challenge", "rules", "is_two_step"}
 )
 _KNOWN = tuple(name for name in vars(GeetestSite) if not name.startswith("_") and name not in _FOR_THE_PLUGIN)
 _SLIP = 0.8  # how alike a name has to be

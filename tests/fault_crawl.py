@@ -77,9 +77,14 @@ class Run:
         return int(self.books["created"]["total"])
 
     @property
+    def failures(self) -> str:
+        """Where a fault of this call is counted."""
+        return "tasks_refused" if self.cell.call == "createTask" else "tasks_failed"
+
+    @property
     def failed(self) -> dict[str, int]:
-        """The statistics ``geetest/tasks_failed/<code>``."""
-        prefix = "tasks_failed/"
+        """The statistics ``geetest/tasks_failed/<code>``, or ``tasks_refused`` of a task that was never made."""
+        prefix = f"{self.failures}/"
         return {name[len(prefix) :]: count for name, count in self.crawl.stats.items() if name.startswith(prefix)}
 
     def problems(self) -> list[str]:
@@ -90,8 +95,10 @@ class Run:
             ("tasks", self.tasks, expected.tasks),
             ("closed with", self.crawl.reason, expected.close),
             ("tasks_created", stats["tasks_created"], expected.tasks - expected.lost),
-            ("tasks_failed", stats["tasks_failed"], sum(expected.failed.values())),
-            ("tasks_failed/…", self.failed, dict(expected.failed)),
+            ("failures", stats[self.failures], sum(expected.failed.values())),
+            ("failures/…", self.failed, dict(expected.failed)),
+            ("created", stats["tasks_created"], _sum(stats, "tasks_solved", "tasks_failed", "tasks_abandoned")),
+            ("solved", stats["tasks_solved"], _sum(stats, "accepted", "rejected", "unverified", "unused")),
             ("rejected", stats["rejected"], expected.rejected),
             ("gave_up", stats["gave_up"], int("Error" in expected.ends)),
             # The sandbox tells of a cost with every solution, those that get lost on the way included.
@@ -202,6 +209,10 @@ def _everything_logged(lines: list[str]) -> Iterator[None]:
         globalLogPublisher.removeObserver(observer)
         root.removeHandler(handler)
         root.setLevel(level)
+
+
+def _sum(stats: dict[str, Any], *names: str) -> int:
+    return sum(int(stats[name]) for name in names)
 
 
 def _ends(outcome: Crawl) -> str:

@@ -44,8 +44,6 @@ ATTEMPTS = 2  # GEETEST_MAX_ATTEMPTS of the matrix
 PAGE = "page"
 NOT_DELIVERED = "SubmissionError"
 """The request with the solution never got an answer, in as many tries as Scrapy makes."""
-SCRAPYS_OWN = "IgnoreRequest"
-"""An answer that Scrapy's own middleware refuses before anybody else sees it; ours is not asked."""
 
 _STOPS = {
     "ERROR_KEY_DOES_NOT_EXIST": "geetest_bad_key",
@@ -89,7 +87,7 @@ _SCRAPY_RETRIES = {
     **dict.fromkeys(("lost-before", "lost-after", "reset-half", "drip", "endless", "hang"), NOT_DELIVERED),
 }
 """What Scrapy tries again, and what its last try leaves."""
-_TOO_LARGE = {"huge": NOT_DELIVERED, "gzip-bomb": SCRAPYS_OWN}
+_TOO_LARGE = ("huge", "gzip-bomb")
 _REFUSED_PAGES = {f"{kind}-{status}": f"{PAGE} {status}" for kind in ("http", "json") for status in (402, 403)}
 
 
@@ -99,9 +97,8 @@ class Expected:
 
     Attributes:
         tasks: Tasks that the service creates, and may charge for.
-        ends: ``"page"`` (with its status, if it is not 200), the class of a ``GeetestError`` and its code, or
-            ``SCRAPYS_OWN``.
-        failed: The statistics ``geetest/tasks_failed/<code>``.
+        ends: ``"page"`` (with its status, if it is not 200), or the class of a ``GeetestError`` and its code.
+        failed: The statistics ``geetest/tasks_failed/<code>``; of createTask ``geetest/tasks_refused/<code>``.
         lost: Tasks whose ids never arrived, so that ``geetest/tasks_created`` cannot count them.
         rejected: Solutions that the site refuses.
         close: What the spider is closed with.
@@ -187,7 +184,7 @@ def _register(fault: str, for_ever: bool) -> Expected:  # noqa: FBT001  # see ab
 
 def _submit(fault: str, for_ever: bool) -> Expected:  # noqa: FBT001  # see above
     if fault in _TOO_LARGE:
-        return Expected(1, _TOO_LARGE[fault])
+        return Expected(1, NOT_DELIVERED)
     if fault not in _SCRAPY_RETRIES:
         return Expected(1, _REFUSED_PAGES.get(fault, PAGE))
     if for_ever:

@@ -99,12 +99,13 @@ class Replay:
         response = None if request.meta.get("geetest") else self.answer(request)
         asked: Any = self.site.challenge_request(request, response)
         solution = self._solution(self._extra(asked, response))
-        if hasattr(self.site, "verify_request"):
-            made = self.site.verify_request(request, response, solution)
+        if self.site.is_two_step:
+            made: Any = self.site.verify_request(request, response, solution)
         else:
             made = self.site.submit_request(request, response, solution)
         assert not inspect.isawaitable(made)
-        return made  # type: ignore[no-any-return]
+        assert isinstance(made, Request)
+        return made
 
     def _extra(self, asked: Request | None, response: Response | None) -> dict[str, str]:
         """What comes along with the challenge."""

@@ -32,6 +32,7 @@ def _search_site(sandbox: Sandbox) -> dict[str, Any]:
         "urls": [f"{_host(sandbox)}/v3"],
         "detect_css": "#captcha-holder",
         "challenge_url": "/v3/gt/register-slide",
+        "accepted_css": ".query, .user",
     }
 
 

@@ -39,7 +39,12 @@ def spidermon(test: Callable[..., Any]) -> Any:
 def _sites(sandbox: Sandbox) -> list[dict[str, Any]]:
     host = sandbox.url.partition("://")[2]
     return [
-        {"name": "search", "urls": [f"{host}/v3"], "challenge_url": "/v3/gt/register-slide"},
+        {
+            "name": "search",
+            "urls": [f"{host}/v3"],
+            "challenge_url": "/v3/gt/register-slide",
+            "accepted_css": ".query, .user",
+        },
         {"name": "api", "urls": [f"{host}/v4/api"], "captcha_id": sandbox.captchas["v4-api"]},
     ]
 
@@ -67,7 +72,7 @@ def test_progress_is_one_line_a_minute(caplog: pytest.LogCaptureFixture) -> None
     assert [record.getMessage() for record in caplog.records] == 2 * [
         (
             "GeeTest: 28 request(s) wait for solutions, the first for 42 s: s7 (7), s6 (6), s5 (5), s4 (4), s3 (3), "
-            "2 more sites; so far 5 task(s), 0 accepted, 0 refused, cost 0.0024"
+            "2 more sites; so far 5 task(s), 0 accepted, 0 refused, 0 unverified, 0 unused, cost 0.0024"
         )
     ]
 
@@ -76,7 +81,10 @@ async def test_summary_at_the_end(sandbox: Sandbox, caplog: pytest.LogCaptureFix
     """Tasks, accepted, refused, cost, given up, abandoned, time waited."""
     caplog.set_level(logging.INFO)
     await crawl(lambda _: [Request(f"{sandbox.url}/v3/search?q=rope")], **_settings(sandbox))
-    assert "GeeTest: 1 task(s), 1 accepted, 0 refused, cost 0.0006, 0 given up, 0 abandoned; 0." in caplog.text
+    assert (
+        "GeeTest: 1 task(s), 1 accepted, 0 refused, 0 unverified, 0 unused, cost 0.0006, 0 given up, 0 abandoned; 0."
+        in caplog.text
+    )
 
 
 async def _solved(sandbox: Sandbox, path: str, *, page: bool, **settings: Any) -> list[Any]:
@@ -132,8 +140,8 @@ async def test_a_spider_that_waits_is_told_that_the_crawl_ends(sandbox: Sandbox)
     ("limits", "failed"),
     [
         ({}, []),
-        ({"MAX_REJECTED_SHARE": 0.6, "MAX_GAVE_UP": 0, "MAX_COST": 0.01, "MIN_BALANCE": 5}, []),
-        ({"MAX_REJECTED_SHARE": 0.4, "MAX_GAVE_UP": -1, "MAX_COST": 0.001, "MIN_BALANCE": 50}, ["refused", "given up", "cost", "left"]),
+        ({"MAX_REJECTED_SHARE": 0.6, "MAX_UNVERIFIED_SHARE": 0, "MAX_GAVE_UP": 0, "MAX_COST": 0.01, "MIN_BALANCE": 5}, []),
+        ({"MAX_REJECTED_SHARE": 0.4, "MAX_UNVERIFIED_SHARE": -1, "MAX_GAVE_UP": -1, "MAX_COST": 0.001, "MIN_BALANCE": 50}, ["refused", "unverified", "given up", "cost", "left"]),
     ],
 )  # fmt: skip
 async def test_monitors(
@@ -143,7 +151,7 @@ async def test_monitors(
     sandbox.reset(solve_seconds=0.1, wrong=1)
     told = await _monitored(sandbox, caplog, **{f"GEETEST_MONITOR_{name}": value for name, value in limits.items()})
     assert told.count("... FAIL") == len(failed)
-    assert told.count("... SKIPPED") == (0 if limits else 4)
+    assert told.count("... SKIPPED") == (0 if limits else 5)
     for words in failed:
         assert words in told
 
@@ -163,18 +171,21 @@ async def _monitored(sandbox: Sandbox, caplog: pytest.LogCaptureFixture, path: s
     )
     assert len(outcome.pages) == 1
     told = [record.getMessage() for record in caplog.records if "[Spidermon]" in record.getMessage()]
-    assert sum("4 monitors in" in line for line in told) == 1
+    assert sum("5 monitors in" in line for line in told) == 1
     return "\n".join(told)
 
 
-LIMITS = {f"GEETEST_MONITOR_{name}": 5 for name in ("MAX_REJECTED_SHARE", "MAX_GAVE_UP", "MAX_COST", "MIN_BALANCE")}
+LIMITS = {
+    f"GEETEST_MONITOR_{name}": 5
+    for name in ("MAX_REJECTED_SHARE", "MAX_UNVERIFIED_SHARE", "MAX_GAVE_UP", "MAX_COST", "MIN_BALANCE")
+}
 
 
 @spidermon
 async def test_monitors_of_a_crawl_without_the_plugin(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
-    """A deployment that lost its key fails its monitors, in words, not in a dump of all statistics."""
-    told = await _monitored(sandbox, caplog, "/plain/1", GEETEST_API_KEY="", **LIMITS)
-    assert told.count("... FAIL") == 4
+    """A deployment that turned it off fails its monitors, in words, not in a dump of all statistics."""
+    told = await _monitored(sandbox, caplog, "/plain/1", GEETEST_ENABLED=False, **LIMITS)
+    assert told.count("... FAIL") == 5
     assert "geetest/cost_millionths is missing: the plugin was not active in this crawl; is there a key?" in told
     assert "downloader/request_count" not in told
 

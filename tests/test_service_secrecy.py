@@ -209,7 +209,7 @@ async def test_the_errback_of_a_spider_shows_no_secret(sandbox: Sandbox, fault: 
     assert isinstance(failure, SolveError)
     text = shown(failure)
     assert "SolveError: No solution for" in text
-    assert "visit = " in text
+    assert "context = " in text
     assert sandbox.api_key not in text
 
 

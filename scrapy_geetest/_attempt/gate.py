@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from twisted.internet.defer import Deferred
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from http.cookiejar import Cookie
 
 MAX_GATES = 10_000  # sessions that are remembered; one that was forgotten is opened again when it has to be
@@ -22,6 +22,7 @@ class Gate:
             was on its way before the gate opened, and only has to go again.
         failures: How often opening it failed; it counts in the same way.
         failure: What the last opening failed with.
+        values: What every request carries from then on, at a site of two steps.
         cookies: Those of the session that opened it: a late answer may put those of another one into the jar.
     """
 
@@ -34,6 +35,7 @@ class Gate:
         self.failures = 0
         self.failure: BaseException | None = None
         self.cookies: Sequence[Cookie] = ()
+        self.values: Mapping[str, str] = {}
 
     @property
     def is_open(self) -> bool:
@@ -59,9 +61,9 @@ class Gate:
         self._opened_at = None
         self._waiters = []
 
-    def succeed(self, cookies: Sequence[Cookie] = ()) -> None:
-        """It is open for whoever has *cookies*."""
-        self.cookies = cookies
+    def succeed(self, cookies: Sequence[Cookie] = (), values: Mapping[str, str] | None = None) -> None:
+        """It is open for whoever has *cookies* and carries *values*."""
+        self.cookies, self.values = cookies, values or {}
         self.openings += 1
         self._opened_at = self._clock()
         for waiter in self._dismiss():

@@ -13,16 +13,19 @@ from scrapy_geetest._attempt.tries import Tries
 from scrapy_geetest._attempt.verdict import Outcome, Verdict, is_withheld, judge
 from scrapy_geetest._crawl.marks import SAFE_METHODS, gate_at_departure, note_departure, note_gate
 from scrapy_geetest._crawl.parking import Stopping
+from scrapy_geetest._submission.target import origin
 from scrapy_geetest.exceptions import ChallengeError, GeetestError, SolutionRejected
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from scrapy import Request
     from scrapy.http import Response
 
     from scrapy_geetest._attempt.context import Context
     from scrapy_geetest._attempt.gate import Gate, GateRegistry
     from scrapy_geetest._attempt.loop import Attempts
-    from scrapy_geetest._attempt.submissions import Way
+    from scrapy_geetest._attempt.submissions import Submissions, Way
     from scrapy_geetest._crawl.cookies import SessionCookies
     from scrapy_geetest._crawl.downloads import Downloads
     from scrapy_geetest._crawl.other_middlewares import OtherMiddlewares
@@ -67,6 +70,7 @@ class Gates:
     _parking: Parking
     _registry: GateRegistry
     _stats: Stats
+    _submissions: Submissions
     _run: str = field(init=False, factory=partial(token_hex, 4))  # tells this process from others that share a queue
 
     async def leave(self, context: Context) -> bool:
@@ -83,7 +87,7 @@ class Gates:
         note_departure(context.outer, None if gate is None else self._note(gate))
         if gate is None:
             return context.asks_to_solve
-        return gate.is_opening or (context.asks_to_solve and not gate.is_open)
+        return gate.is_opening or bool(gate.values) or (context.asks_to_solve and not gate.is_open)
 
     async def before(self, context: Context) -> Response | None:
         """Wait for a gate that is being opened, or open it, before a request is sent.
@@ -101,7 +105,10 @@ class Gates:
             await self._wait(gate, context)
             if "redirect_urls" not in context.outer.meta:  # else it may lead to the captcha page, of no use any more
                 note_gate(context.outer, self._note(gate, waited=True))
-            return None
+            if not gate.values:
+                return None
+        if gate.is_open and gate.values:
+            return await self._with_values(gate, context)
         response = await self._open(gate, context, Tries(self._config))
         note_gate(context.outer, self._note(gate))
         is_its_page = context.request.method in SAFE_METHODS and context.page_url == context.request.url
@@ -139,7 +146,7 @@ class Gates:
             departure = _Departure(gate.openings, gate.failures)
             if is_shared and context.page is not None:
                 self._cookies.restore(context.outer, context.page, gate.cookies)
-            response = await self._again(context)
+            response = await self._again(context, gate.values)
             if not await is_withheld(context, response):
                 if is_shared:
                     self._stats.count("shared")
@@ -159,7 +166,8 @@ class Gates:
         verdict = await judge(context, answer, is_page_form=way.is_page_form)
         if verdict.outcome is Outcome.REFUSED:
             return verdict, answer
-        page = answer if _is_the_page(context, answer) else await self._again(context)
+        is_page = context.site.is_two_step or _is_the_page(context, answer)
+        page = answer if is_page else await self._again(context)
         if verdict.is_site_rule:
             return verdict, page
         if await is_withheld(context, page):
@@ -196,7 +204,7 @@ class Gates:
         except BaseException as error:
             gate.fail(error)
             raise
-        gate.succeed(self._cookies.held_for(context.outer))
+        gate.succeed(self._cookies.held_for(context.outer), tries.values)
         return response
 
     async def _pass(self, door: Context, tries: Tries) -> Response:
@@ -215,10 +223,20 @@ class Gates:
                 **door.parts,
             )
 
-    async def _again(self, context: Context) -> Response:
+    async def _with_values(self, gate: Gate, context: Context) -> Response:
+        """A request to an open gate of two steps: it carries what the verification gave, and may be withheld all the same."""
+        response = await self._again(context, gate.values)
+        if not await is_withheld(context, response):
+            self._stats.count("shared")
+            return response
+        return await self.react(evolve(context, page=response, was_sent=True))
+
+    async def _again(self, context: Context, values: Mapping[str, str] | None = None) -> Response:
         try:
+            if values:
+                return await self._submissions.with_values(await self._submissions.way(context), values)
             return await self._downloads.again(context)
-        except Stopping:
+        except (Stopping, GeetestError):
             raise
         except Exception as error:
             raise ChallengeError(
@@ -245,7 +263,9 @@ class Gates:
 
 
 def _is_the_page(context: Context, answer: Response) -> bool:
-    """Whether the site has redirected from its form to the very page that was withheld."""
-    sent = answer.request
-    wanted = context.request
-    return sent is not None and sent.method == wanted.method == "GET" and sent.url == wanted.url == answer.url
+    """Whether the site has redirected from its form to the very page that was withheld, asked for as the spider asks."""
+    sent, wanted = answer.request, context.request
+    if sent is None or not sent.method == wanted.method == "GET" or not sent.url == wanted.url == answer.url:
+        return False
+    # A redirect from another host leaves the credentials behind, and the page may be another one without them.
+    return all(origin(url) == origin(wanted.url) for url in sent.meta.get("redirect_urls", ()))

@@ -18,7 +18,7 @@ from attrs import define
 
 from scrapy_geetest._attempt.challenges import NotYetError
 from scrapy_geetest._attempt.tries import Tries
-from scrapy_geetest._attempt.verdict import Outcome
+from scrapy_geetest._attempt.verdict import Outcome, Verdict
 from scrapy_geetest._crawl.delivery import without_values
 from scrapy_geetest._crawl.downloads import SolutionTooOldError
 from scrapy_geetest.challenge import solution_values
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from scrapy_geetest._attempt.fresh_pages import FreshPages
     from scrapy_geetest._attempt.purchases import Purchase, Purchases
     from scrapy_geetest._attempt.submissions import Submissions, Way
-    from scrapy_geetest._attempt.verdict import Verdict
     from scrapy_geetest._crawl.cookies import SessionCookies
     from scrapy_geetest._crawl.parking import Parking
     from scrapy_geetest._spending.turns import Turns
@@ -145,15 +144,19 @@ class Attempts:
         context = way.context
         try:
             self._parking.check()
-            answer = await self._submissions.send(way, purchase)
-            answer = without_values(answer, solution_values(purchase.solution).values())
-            verdict, response = await policy.conclude(way, answer)
+            sent = await self._submissions.send(way, purchase)
+            secrets = {*solution_values(purchase.solution).values(), *sent.values.values()}
+            answer = without_values(sent.answer, secrets)
+            verdict, response = (sent.verdict, answer) if sent.verdict else await policy.conclude(way, answer)
+            if sent.values and verdict.outcome is Outcome.UNVERIFIED and not verdict.is_failure:
+                verdict = Verdict(Outcome.ACCEPTED, f"the verification gave {', '.join(sent.values)}")
             await self._books.settle(context, purchase, verdict, answer)
         except SolutionTooOldError:
             self._books.unused(purchase, "it became too old before it was sent (GEETEST_SOLUTION_MAX_AGE)")
             tries.refusal = "they became too old before they were sent (GEETEST_SOLUTION_MAX_AGE)"
         else:
             if verdict.outcome is not Outcome.REFUSED:
+                tries.values = sent.values
                 if verdict.outcome is Outcome.UNVERIFIED:
                     response.flags.append(UNVERIFIED)
                 return response

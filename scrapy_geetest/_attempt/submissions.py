@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
 
-from attrs import frozen
+from attrs import field, frozen
 from scrapy import Request
 from scrapy.exceptions import IgnoreRequest
 
+from scrapy_geetest._attempt.verdict import Outcome, Verdict
+from scrapy_geetest._crawl.delivery import without_values
 from scrapy_geetest._crawl.downloads import DeliveryError, SolutionTooOldError
 from scrapy_geetest._hooks import resolve
 from scrapy_geetest._submission.plan import plan_submission
 from scrapy_geetest._submission.target import check_target
+from scrapy_geetest._submission.verified import cookies_of, plan_verified, read_verified
 from scrapy_geetest.challenge import solution_values
 from scrapy_geetest.exceptions import SubmissionError
 from scrapy_geetest.site import GeetestSite
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from scrapy.http import Response
 
     from scrapy_geetest._attempt.books import Books
@@ -46,6 +52,21 @@ class Way:
         return self.plan is not None and self.plan.is_page_form
 
 
+@frozen
+class Sent:
+    """What came of sending a solution.
+
+    Attributes:
+        answer: Of the site.
+        verdict: Where a verification has spoken already.
+        values: What a verification gave, by the names that requests have for it.
+    """
+
+    answer: Response
+    verdict: Verdict | None = None
+    values: Mapping[str, str] = field(factory=dict)
+
+
 class Submissions:
     """Plans and sends."""
 
@@ -63,25 +84,59 @@ class Submissions:
         Raises:
             SubmissionError: It could not, or only to somebody else.
         """
-        if type(context.site).submit_request is not GeetestSite.submit_request:
+        site = context.site
+        if type(site).submit_request is not GeetestSite.submit_request and not site.is_two_step:
             return Way(context, None)
         try:
-            plan = plan_submission(context.request, context.page, context.site.submit_as)
-            await check_target(plan.url, context.request.url, context.page_address, context.site)
-            await self._others.check_robots(context.request.replace(url=plan.url))
+            if site.verify_url:
+                await self._check(context, urljoin(context.page_address, site.verify_url))
+            if site.is_two_step:
+                plan = plan_verified(context.request, context.page, site.submit_as, site.verified_fields)
+            else:
+                plan = plan_submission(context.request, context.page, site.submit_as)
+            await self._check(context, plan.url)
         except (IgnoreRequest, ValueError) as error:
             raise SubmissionError(f"Nothing was bought for {context}: {error}", **context.parts) from error
         return Way(context, plan)
 
-    async def send(self, way: Way, purchase: Purchase) -> Response:
+    async def send(self, way: Way, purchase: Purchase) -> Sent:
         """Send the solution.
 
         Raises:
             SolutionTooOldError: It was too old to be sent.
             SubmissionError: It could not be sent, or there was no answer.
         """
-        context = way.context
-        request = await self._filled(way, purchase)
+        if not way.context.site.is_two_step:
+            return Sent(await self._deliver(way.context, await self._filled(way, purchase), purchase))
+        answer = await self._deliver(way.context, await self._verification(way, purchase), purchase)
+        values = read_verified(answer, way.context.site.verified_fields)
+        if values is None or way.plan is None:
+            missing = ", ".join(way.context.site.verified_fields)
+            return Sent(answer, Verdict(Outcome.REFUSED, f"the verification gave no {missing}", is_site_rule=True))
+        return Sent(await self.with_values(way, values), values=values)
+
+    async def with_values(self, way: Way, values: Mapping[str, str]) -> Response:
+        """Send the request with what a verification gave.
+
+        Raises:
+            SubmissionError: There was no answer.
+        """
+        assert way.plan is not None  # noqa: S101  # a two-step site has one
+        try:
+            answer, _ = await self._downloads.submit(
+                way.plan.fill(values),
+                way.context,
+                deadline=None,
+                solution=values.values(),
+                cookies=cookies_of(values),
+            )
+        except DeliveryError as failure:
+            raise SubmissionError(
+                f"No answer came for {way.context}, which was sent as verified: {failure.error}", **way.context.parts
+            ) from failure.error
+        return without_values(answer, values.values())
+
+    async def _deliver(self, context: Context, request: Request, purchase: Purchase) -> Response:
         try:
             answer, purchase.departures = await self._downloads.submit(
                 request,
@@ -103,6 +158,10 @@ class Submissions:
             ) from failure.error
         return answer
 
+    async def _check(self, context: Context, url: str) -> None:
+        await check_target(url, context.request.url, context.page_address, context.site)
+        await self._others.check_robots(context.request.replace(url=url))
+
     async def send_unsolved(self, way: Way) -> Response:
         """Send the request as it is: the site wants no CAPTCHA this time.
 
@@ -120,14 +179,21 @@ class Submissions:
         return answer
 
     async def _filled(self, way: Way, purchase: Purchase) -> Request:
-        context, site = way.context, way.context.site
+        site = way.context.site
+        if way.plan is not None:
+            return way.plan.fill(site.fields(purchase.solution))
+        return await self._by_hook(way, purchase, site.submit_request)
+
+    async def _verification(self, way: Way, purchase: Purchase) -> Request:
+        return await self._by_hook(way, purchase, way.context.site.verify_request)
+
+    async def _by_hook(self, way: Way, purchase: Purchase, hook: Callable[..., Any]) -> Request:
+        context = way.context
         try:
-            if way.plan is not None:
-                return way.plan.fill(site.fields(purchase.solution))
-            request = await resolve(site.submit_request(context.request, context.page, purchase.solution))
+            request = await resolve(hook(context.request, context.page, purchase.solution))
             if not isinstance(request, Request):
-                raise TypeError(f"submit_request returned {type(request).__name__}, not a Request")  # noqa: TRY301
-            await check_target(request.url, context.request.url, context.page_address, site)
+                raise TypeError(f"{hook.__name__} returned {type(request).__name__}, not a Request")  # noqa: TRY301
+            await check_target(request.url, context.request.url, context.page_address, context.site)
         except Exception as error:
             self._books.spoilt(context)
             raise SubmissionError(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from scrapy_geetest.exceptions import ChallengeError, SolutionRejected
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from scrapy_geetest._attempt.challenges import NotYetError
     from scrapy_geetest._attempt.context import Context
@@ -26,6 +26,7 @@ class Tries:
         bought: Solutions asked for so far.
         failures: What the service said of those that came to nothing.
         refusal: How the site refused the last one.
+        values: What the verification of a two-step site gave for the one that was taken.
     """
 
     def __init__(self, config: Config) -> None:
@@ -36,6 +37,7 @@ class Tries:
         self.bought = 0
         self.failures: list[ServiceError] = []
         self.refusal = ""
+        self.values: Mapping[str, str] = {}
 
     @property
     def are_left(self) -> bool:

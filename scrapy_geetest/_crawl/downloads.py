@@ -122,7 +122,13 @@ class Downloads:
         return await self._cancellable(self._own(query, context), Dispatch(context))
 
     async def submit(
-        self, query: Request, context: Context, *, deadline: float | None, solution: Collection[str]
+        self,
+        query: Request,
+        context: Context,
+        *,
+        deadline: float | None,
+        solution: Collection[str],
+        cookies: Mapping[str, str] | None = None,
     ) -> tuple[Response, int]:
         """Send a request with a solution in it. The end of the crawl does not cancel it: it is paid for.
 
@@ -131,6 +137,7 @@ class Downloads:
             context: For whom.
             deadline: Until when it may be handed to the downloader, in monotonic seconds.
             solution: The values of the solution.
+            cookies: Further ones, for the jar of the session.
 
         Returns:
             The answer, and how often the solution went out (more than once: Scrapy's Retry).
@@ -139,6 +146,9 @@ class Downloads:
             DeliveryError: There was no answer.
         """
         request = self._own(query, context)
+        if cookies:
+            own = request.cookies if isinstance(request.cookies, dict) else {}
+            request = request.replace(cookies={**own, **cookies})
         if context.page is not None and context.page.url != query.url:
             self._others.add_referer(request, context.page)
         self._add_origin(request, context, always=request.method not in SAFE_METHODS)

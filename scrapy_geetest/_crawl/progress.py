@@ -63,5 +63,5 @@ class Bulletin:
         value = self._stats.value
         return (
             f"{value('tasks_created')} task(s), {value('accepted')} accepted, {value('rejected')} refused, "
-            f"cost {value('cost_millionths') / 1e6:.4f}"
+            f"{value('unverified')} unverified, {value('unused')} unused, cost {value('cost_millionths') / 1e6:.4f}"
         )

@@ -107,7 +107,7 @@ class Soak:
             ("solutions that were refused", accepted.get("refused", 0) + self.sum("rejected"), 0),
             (
                 "tasks that are neither solved nor failed",
-                solved + self.sum("tasks_failed") - self._without_task,
+                solved + self.sum("tasks_failed") + self.sum("tasks_refused") - self._without_task,
                 created,
             ),
             ("cost", self.sum("cost_millionths"), PRICE * solved),
@@ -173,6 +173,7 @@ async def _together(sandbox: Sandbox, redis_url: str, pages: int, budget: int) -
         "urls": [f"{host}/v3"],
         "detect_css": "#captcha-holder",
         "challenge_url": "/v3/gt/register-slide",
+        "accepted_css": ".query, .user",
     }
     settings: dict[str, Any] = {
         "GEETEST_SITES": [site],
