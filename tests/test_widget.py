@@ -95,7 +95,7 @@ def test_calls_that_are_one(call: str) -> None:
         script("var page = {initGeetest: function (data) {}, methods: {initGeetest4(options) { return 1 }}}"),
         script("this.initGeetest(data)"),
         script(
-            f"that.initGeetest({{gt: '{ID}'}}); _this . initGeetest4({{captchaId: '{ID}'}}); (that.initGeetest4)({{}})"
+            f"that.initGeetest({{gt: '{ID}'}}); _this . initGeetest4({{captcha: '{ID}'}}); (that.initGeetest4)({{}})"
         ),
         script(f"that['initGeetest']({{gt: '{ID}'}}); shop.captcha?.initGeetest.call(shop, {{gt: '{ID}'}})"),
         script("$('#captcha').initGeetest({gt: data.gt}); $.initGeetest({gt: data.gt}); all[0].initGeetest4({})"),

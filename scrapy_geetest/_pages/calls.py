@@ -10,24 +10,24 @@ from urllib.parse import urlsplit
 from attrs import frozen
 
 from scrapy_geetest._pages.javascript import SPACE, TEXT, Code, Span
+from scrapy_geetest._pages.spellings import NAME, OPEN, OPEN_INDIRECT, aliases, argument_at, argument_behind, uses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_CALLS = 16  # of one page: more are no page for a visitor
-_NAME = re.compile(rb"(?<![\w$])init(?:Geetest4?|Alicom4)(?![\w$])")
 _NAMED_AT_ALL = re.compile(rb"initGeetest|initAlicom4")
 _MAX_NAMES = 500  # of one script that are looked at
-_OPEN = re.compile(rb"\s{0,40}(?:\]\s{0,8})?(?:\?\.\s{0,8})?\(\s*")
-# initGeetest.call(window, …; initGeetest.apply(window, […
-_OPEN_INDIRECT = re.compile(
-    rb"\s{0,40}(?:\]\s{0,8})?\.\s{0,8}(?:call\(\s{0,8}[\w$.]{1,40}\s{0,8},|apply\(\s{0,8}[\w$.]{1,40}\s{0,8},\s{0,8}\[)\s*"
-)
+_MAX_ALIASES = 8
 _OPEN_IN_PARENTHESES = re.compile(rb"\)\s{0,8}(?:\?\.)?\(\s*")
 # Before a name: (0, sdk.initGeetest)(…, and (initGeetest)(…, but not f(initGeetest)(…
 _SEQUENCE = re.compile(rb"\(\s{0,8}0\s{0,8},\s{0,8}[\w$.]{0,40}$")
 _IN_PARENTHESES = re.compile(rb"(?:^|[^\w$)\]\s])\s{0,8}\((?:[\w$]{1,40}\??\.)?$")
-_OWNER = re.compile(rb"([\w$]*|[)\]])\s{0,8}(?:\?\.|\.|\[)$")
+_OWNER = re.compile(rb"([\w$]*|[)\]])\s{0,8}!?\s{0,8}(?:\?\.|\.|\[)$")
+# (window as any)., (<any>window)., (typeof window !== "undefined" ? window : global).
+_GLOBAL_IN_PARENTHESES = re.compile(
+    rb"\((?:[^();]{0,80}[^\w$.;()])?(?:window|globalThis|self|global)(?:[^\w$();][^();]{0,60})?\)\s{0,8}!?\s{0,8}(?:\?\.|\.|\[)$"
+)
 _GLOBALS = frozenset({b"window", b"self", b"globalThis", b"top", b"parent", b"contentWindow", b"unsafeWindow"})
 _METHOD = re.compile(rb"\s{0,8}\([^(){}\"'`]{0,120}\)\s{0,40}\{")
 _DEFINITION = re.compile(
@@ -68,12 +68,14 @@ class Call:
         position: Where its name begins.
         function: The name.
         argument: Where its first argument is.
+        is_sure: Whether it is one whatever its argument is; any other counts if that is one that GeeTest takes.
     """
 
     code: Code
     position: int
     function: str
     argument: Span
+    is_sure: bool = True
 
 
 @frozen
@@ -92,32 +94,53 @@ def brand_of(host: str | None) -> str | None:
 
 
 def find_calls(code: Code) -> Iterator[Call]:
-    """The calls in a script: neither definitions, nor calls of an object's own method, nor mere mentions.
+    """The calls in a script: neither definitions nor mere mentions.
 
-    ``that.initGeetest(…)`` is such a method; ``w.initGeetest(…)`` is not, because one letter may stand for ``window``.
+    ``w.initGeetest(…)`` is sure to be one, because one letter may stand for ``window``; ``that.initGeetest(…)`` is not.
     """
     if not _NAMED_AT_ALL.search(code.text):
         return
-    for match in islice(_NAME.finditer(code.masked), _MAX_NAMES):
-        before = code.masked[max(0, match.start() - 60) : match.start()].rstrip()
-        opening, is_sequence = _opening(code, match.end(), before)
-        if (
-            opening is None
-            or before.endswith(_NO_CALL_BEFORE)
-            or code.masked[opening.end() : opening.end() + 1] == b")"
-        ):
+    names: dict[str, str] = {}
+    read: set[int] = set()  # arguments: one may belong to two names, in (a ? b.initGeetest : b.initGeetest4)(…
+    for match in islice(NAME.finditer(code.masked), _MAX_NAMES):
+        if call := _call(code, match):
+            if call.argument[0] not in read:
+                yield call
+            read.add(call.argument[0])
             continue
-        if _is_member(code, match.start(), before):
-            if not (is_sequence or _is_global(before)):
-                continue
-        elif _METHOD.match(code.masked, match.end()):
-            continue
-        yield Call(code, match.start(), match[0].decode(), _argument(code, opening.end()))
+        for alias in aliases(code, *match.span()):
+            function = match[0].decode()
+            names[alias] = function if names.setdefault(alias, function) == function else "initGeetest"
+    for alias, function in islice(names.items(), _MAX_ALIASES):
+        if not NAME.fullmatch(alias.encode()):
+            for position, argument in uses(code, alias):
+                yield Call(code, position, function, argument_at(code, argument), is_sure=False)
+
+
+def _call(code: Code, name: re.Match[bytes]) -> Call | None:
+    start, end = name.span()
+    before = code.masked[max(0, start - 160) : start].rstrip()
+    opening, is_sequence = _opening(code, end, before)
+    if opening is None:
+        argument = argument_behind(code, start, end)
+        if argument is None:
+            return None
+        # Handed on with options of whatever kind: a method of that name would be called, not handed on.
+        is_sure = _is_global(before) and code.masked[argument : argument + 1] == b"{"
+        return Call(code, start, name[0].decode(), argument_at(code, argument), is_sure)
+    if before.endswith(_NO_CALL_BEFORE) or code.masked[opening.end() : opening.end() + 1] == b")":
+        return None
+    is_sure = True
+    if _is_member(code, start, before):
+        is_sure = is_sequence or _is_global(before)
+    elif _METHOD.match(code.masked, end):
+        return None
+    return Call(code, start, name[0].decode(), argument_at(code, opening.end()), is_sure)
 
 
 def _opening(code: Code, end: int, before: bytes) -> tuple[re.Match[bytes] | None, bool]:
     """What stands between a name and its first argument, if it is called; and whether it is the last of a sequence."""
-    if opening := _OPEN.match(code.masked, end) or _OPEN_INDIRECT.match(code.masked, end):
+    if opening := OPEN.match(code.masked, end) or OPEN_INDIRECT.match(code.masked, end):
         return opening, False
     is_sequence = _SEQUENCE.search(before) is not None
     if is_sequence or _IN_PARENTHESES.search(before):
@@ -133,21 +156,16 @@ def _is_member(code: Code, start: int, before: bytes) -> bool:
 def _is_global(before: bytes) -> bool:
     """Whether the object whose member a name is may be the global one."""
     owner = _OWNER.search(before)
-    return owner is not None and (owner[1] in _GLOBALS or (len(owner[1]) == 1 and owner[1].isalpha()))
-
-
-def _argument(code: Code, start: int) -> Span:
-    if code.masked[start : start + 1] == b"{":
-        return start, code.entries(start)[1] or len(code.masked)
-    end = re.compile(rb"[,()]").search(code.masked, start, start + 400)
-    return start, end.start() if end else start
+    if owner is not None and (owner[1] in _GLOBALS or (len(owner[1]) == 1 and owner[1].isalpha())):
+        return True
+    return _GLOBAL_IN_PARENTHESES.search(before) is not None
 
 
 def find_definition(code: Code) -> Loader | None:
     """The loader itself, where it was put into the page: ``window.initGeetest = function …``."""
     if not _NAMED_AT_ALL.search(code.text):
         return None
-    for match in islice(_NAME.finditer(code.masked), _MAX_NAMES):
+    for match in islice(NAME.finditer(code.masked), _MAX_NAMES):
         before = code.masked[max(0, match.start() - 8) : match.start()].rstrip()
         if before.endswith((b".", b"[")) and _DEFINITION.match(code.masked, match.end()):
             version = 4 if match[0].endswith(b"4") else 3

@@ -61,6 +61,7 @@ _MARK = re.compile(rb"eetest|aptcha|data-gt|initAlicom4")
 _NAMING = frozenset({"id", "class", "name", "src", "for", "action"})  # attributes that hold names, not prose
 # Of one page: while they are looked at, one by one, the crawl stands still.
 _MAX_TAGS = 8_000
+_LONGEST_SCRIPT = 1_048_576
 _MAX_READ_TAGS = 3_000
 _MAX_ATTRIBUTES = 64  # of one tag
 
@@ -91,6 +92,11 @@ class Markup:
     attributes: tuple[tuple[str, str], ...] = ()
     base: str = ""
     mentions: bool = False
+
+    @classmethod
+    def of_script(cls, code: bytes) -> Markup:
+        """A script that is read without the page that links it."""
+        return cls((Script(code[:_LONGEST_SCRIPT]),))
 
 
 @frozen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from attrs import evolve, frozen
@@ -41,6 +42,8 @@ _LONGEST_EXCERPT = 60
 _NAME = re.compile(rb"geetest", re.IGNORECASE)
 _WRITTEN_CALL = re.compile(rb"(?<![\w$])init(?:Geetest4?|Alicom4)\s{0,40}\(")
 _SITE_ID_KEYS = {3: ("gt",), 4: ("captchaId", "captcha_id", "gt")}
+_V3_KEYS = {"challenge", "offline", "product", "new_captcha"}
+_MAX_LOOKED_AT = 64  # calls of one script
 _HOST_KEYS = ("api_server", "apiServer", "apiServers", "apiservers", "api_servers")
 
 
@@ -104,7 +107,7 @@ def may_carry(body: bytes) -> bool:
     return any(body.rfind(needle) >= 0 for needle in NEEDLES) or body.startswith(_UTF16_MARKUP)
 
 
-def find_widgets(body: bytes | str) -> tuple[Widget, ...]:
+def find_widgets(body: bytes | str, *, is_script: bool = False) -> tuple[Widget, ...]:
     """The widgets of a page, in the order of their scripts; at most 16.
 
     A call of ``initGeetest(…)``, ``initGeetest4(…)`` or ``initAlicom4(…)`` in a script is a widget each; comments,
@@ -114,22 +117,26 @@ def find_widgets(body: bytes | str) -> tuple[Widget, ...]:
 
     Args:
         body: The page. Bytes are read as an extension of ASCII, or by their UTF-16 byte order mark.
+        is_script: Whether it is no page, but a script, as pages link them.
     """
-    body = _ascii_compatible(body)
+    body = ascii_compatible(body)
     if not may_carry(body):
         return ()
+    if is_script:
+        return _Page(Markup.of_script(body)).widgets()
     body = excerpt(body)
     return _Page(read_markup(body)).widgets() if may_be_live(body) else ()
 
 
-def find_signs(body: bytes | str) -> Signs:
+def find_signs(body: bytes | str, *, is_script: bool = False) -> Signs:
     """What of GeeTest there is in a page: why :func:`find_widgets` finds what it finds, or nothing.
 
     Args:
         body: The page, as :func:`find_widgets` takes it.
+        is_script: Whether it is a script.
     """
-    body = _ascii_compatible(body)
-    page = _Page(read_markup(excerpt(body)))
+    body = ascii_compatible(body)
+    page = _Page(Markup.of_script(body) if is_script else read_markup(excerpt(body)))
     calls = tuple(call.function for call in page.calls())
     written = sum(1 for _ in _WRITTEN_CALL.finditer(body))
     return Signs(
@@ -141,7 +148,7 @@ def find_signs(body: bytes | str) -> Signs:
     )
 
 
-def _ascii_compatible(body: bytes | str) -> bytes:
+def ascii_compatible(body: bytes | str) -> bytes:
     if isinstance(body, bytes) and not body.startswith(_UTF16):
         return body
     text = body.decode("utf-16", "replace") if isinstance(body, bytes) else body
@@ -181,13 +188,19 @@ class _Page:
         )
 
     def calls(self) -> list[Call]:
-        found: list[Call] = []
+        found = []
         for code in self.scripts:
-            for call in find_calls(code):
-                found.append(call)
+            for call in islice(find_calls(code), _MAX_LOOKED_AT):
+                if call.is_sure or self._takes(call):
+                    found.append(call)
                 if len(found) == MAX_CALLS:
                     return found
         return found
+
+    def _takes(self, call: Call) -> bool:
+        """Whether GeeTest takes such an argument: its id, beside something else of v3's."""
+        keys = set(_Reader(call.code, self.names, call.argument).keys)
+        return bool(keys & {"captchaId", "captcha_id"} or ("gt" in keys and keys & _V3_KEYS))
 
     def _loaders(self) -> list[Loader]:
         linked = (linked_loader(src, is_about_geetest=self.is_about_geetest) for src in self.sources)

@@ -1,0 +1,31 @@
+"""Pages that do not name GeeTest, but link what may be its loader: a linked script of the site may make a widget."""
+
+from __future__ import annotations
+
+import re
+
+from scrapy_geetest._pages.calls import linked_loader
+from scrapy_geetest._pages.markup import read_markup
+from scrapy_geetest._pages.prefilter import excerpt
+
+_V4_LOADER = b"gt4."
+_CAPTCHA = b"aptcha"
+_ADDRESS = re.compile(rb"(?:[\"'=/]|^)gt4?\.[\w.-]{0,40}js\b", re.IGNORECASE)
+
+
+def find_suspect(body: bytes) -> str | None:
+    """Why a page without a widget may have one all the same, in words; ``None``: there is no reason to think so.
+
+    That is a loader on the site's own host, beside another script that could call it. An unrelated ``gt.js`` is told by
+    the rest of the page, which then hardly speaks of a captcha.
+    """
+    speaks = body.rfind(_CAPTCHA) >= 0
+    if not (speaks or body.rfind(_V4_LOADER) >= 0) or not _ADDRESS.search(body):
+        return None
+    sources = [script.src for script in read_markup(excerpt(body)).scripts if script.src]
+    for src in sources:
+        loader = linked_loader(src, is_about_geetest=True)
+        if loader and (speaks or loader.version == 4) and len(sources) > 1:  # noqa: PLR2004  # the versions of GeeTest
+            about = " and speaks of a captcha" if speaks else " and scripts that may call it"
+            return f"it links {src[:200]}, which may be GeeTest's loader{about}"
+    return None
