@@ -147,8 +147,7 @@ class Downloads:
         """
         request = self._own(query, context)
         if cookies:
-            own = request.cookies if isinstance(request.cookies, dict) else {}
-            request = request.replace(cookies={**own, **cookies})
+            request = request.replace(cookies=dict(cookies))
         if context.page is not None and context.page.url != query.url:
             self._others.add_referer(request, context.page)
         self._add_origin(request, context, always=request.method not in SAFE_METHODS)
