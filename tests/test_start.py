@@ -61,7 +61,7 @@ async def test_without_a_key_the_log_says_so(caplog: pytest.LogCaptureFixture, m
 @pytest.mark.parametrize(
     "settings",
     [
-        {"GEETEST_POLL_INTERVAL": 1},
+        {"GEETEST_POLL_INTERVAL": -1},
         {"GEETEST_SITES": ["nowhere.Site"]},
         {"GEETEST_SITES": [{"urls": ["https://a.test"]}]},
         {"GEETEST_DETECT_CSS": "["},
