@@ -70,7 +70,13 @@ def assemble(crawler: Crawler, config: Config) -> Parts:
 
     stats = Stats(crawler.stats)
     bulletin = Bulletin(stats)
-    parking = Parking(crawler, limit=config.max_parked, stats=stats, reactor=reactor, on_tick=bulletin.progress)
+    parking = Parking(
+        crawler,
+        limit=config.max_parked,
+        stats=stats,
+        reactor=reactor,
+        on_tick=lambda parking: bulletin.progress(parking, client.trouble),
+    )
     client = _client(config, parking, stats)
     breaker = Breaker(failures=config.breaker_failures, seconds=config.breaker_seconds, stats=stats)
     books = Books(crawler, breaker=breaker, client=client, config=config, stats=stats)
@@ -140,7 +146,12 @@ def _client(config: Config, parking: Parking, stats: Stats) -> ServiceClient:
     return ServiceClient(
         api_key=config.api_key,
         transport=Transport(
-            base_url=config.api_url, timeout=config.request_timeout, settle=maybe_deferred_to_future, reactor=reactor
+            base_url=config.api_url,
+            timeout=config.request_timeout,
+            settle=maybe_deferred_to_future,
+            max_connections=config.max_connections,
+            proxy=config.api_proxy,
+            reactor=reactor,
         ),
         pacing=Pacing(first_poll=config.first_poll, interval=config.poll_interval),
         sleep=parking.sleep,

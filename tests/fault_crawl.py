@@ -169,11 +169,8 @@ async def _run(cell: Cell, sandbox: Sandbox) -> Run:
 def quick() -> Iterator[None]:
     """The waits that the service's documentation asks for, shortened: the sandbox's service is told as much."""
     names = {
-        "settings.FLOOR": 0.2,
-        "_services.client.FLOOR": 0.2,
         "_services.pacing.FLOOR": 0.2,
-        "_services.client._UNSENT_BACKOFF": 0.05,
-        "_services.client._BUSY_BACKOFF": 0.05,
+        "_services.availability._FIRST": 0.05,
         "_attempt.tries.CHALLENGE_PAUSE": 0.05,
     }
     patches = [patch(f"scrapy_geetest.{name}", seconds) for name, seconds in names.items()]

@@ -80,7 +80,6 @@ def check(failure: BaseException) -> None:
     lines = shown(failure).lower().splitlines()
     assert any("<serviceclient" in line for line in lines)  # locals are shown
     assert [line for line in lines if KEY.lower() in line or PASSWORD.lower() in line] == []
-    assert len(list(chain(failure))) == 1
 
 
 @pytest.mark.parametrize("name", CALLS)
@@ -136,25 +135,24 @@ def test_a_task_that_cannot_be_sent_shows_no_secret() -> None:
     check(caught(Service([CREATED]).client.create_task(task)))
 
 
-def test_a_service_error_keeps_the_callers_frames() -> None:
-    """Who called is still to be seen."""
+def test_a_service_error_keeps_its_traceback() -> None:
+    """Who called, and where it failed."""
 
     async def caller() -> None:
         await Service([error("ERROR_X")]).client.balance()
 
     names = [frame.name for frame in traceback.extract_tb(caught(caller()).__traceback__)]
-    assert "caller" in names
-    assert "_call" not in names
+    assert {"caller", "balance", "_call"} <= set(names)
 
 
 def client_of(url: str) -> ServiceClient:
     return ServiceClient(
         api_key=KEY,
         transport=Transport(base_url=url, timeout=1.0, settle=settle_on_loop),
-        pacing=Pacing(first_poll=0.01, interval=2.0),
+        pacing=Pacing(first_poll=0.01),
         sleep=lambda _: asyncio.sleep(0.01),
         clock=asyncio.get_running_loop().time,
-        solve_timeout=2.0,
+        solve_timeout=0.7,
         on_poll=lambda: None,
     )
 

@@ -77,7 +77,7 @@ def test_the_addon_among_the_middlewares_is_told() -> None:
 @pytest.mark.parametrize(
     "settings",
     [
-        {"GEETEST_POLL_INTERVAL": 1},
+        {"GEETEST_POLL_INTERVAL": -1},
         {"GEETEST_SITES": ["nowhere.Site"]},
         {"GEETEST_SITES": [{"urls": ["https://a.test"]}]},
         {"GEETEST_DETECT_CSS": "["},
