@@ -214,6 +214,18 @@ def test_every_message(module: str) -> None:
     assert missing == []
 
 
+def test_no_message_is_made_up() -> None:
+    """What is listed, by its beginning in double backticks, is said somewhere in the package."""
+    said = [
+        re.compile(".*".join(map(re.escape, parts)))
+        for path in sorted(PACKAGE.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.expr) and len("".join(parts := _PLACEHOLDER.split(_template(node)))) >= _SHORTEST
+    ]
+    listed = re.findall(r"^``(.+?)``", _read("reference/messages.rst"), re.MULTILINE)
+    assert [message for message in listed if not any(one.search(message) for one in said)] == []
+
+
 def test_messages_are_looked_for_in_every_module() -> None:
     """What is left out is there, so that no renaming lets a module escape."""
     assert set(MODULES) >= _LOW_LEVEL | _LOGGED_ONLY
