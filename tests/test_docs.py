@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import doctest
 import json
 import os
@@ -211,12 +212,15 @@ def _call_integrations(page: Any) -> None:
 def _call_answers(page: Any) -> None:
     form = '<form id="login" action="/in" method="post"><input name="user"><input name="password"></form>'
     spider = SimpleNamespace(parse_account=print)
+    look = asyncio.run(anext(page.start(spider)))
+    assert (look.url, look.meta) == (URL, {"geetest": False})
     login = page.parse(spider, HtmlResponse(URL, body=form, encoding="utf-8"))
     assert (login.url, login.callback, login.meta) == ("https://shop.example.com/in", print, {"geetest": True})
 
 
 def _call_testing(page: Any) -> None:
     page.test_the_check_is_recognised()
+    page.test_a_refusal_is_told_from_a_wrong_password()
 
 
 def _call_errors(page: Any) -> None:
