@@ -120,6 +120,17 @@ async def test_what_is_declared_and_advised_for_such_a_script_works(sandbox: San
     assert [task["task"]["websiteURL"] for task in sandbox.books()["tasks"]] == [url]
 
 
+def test_what_is_to_be_named_where_nothing_shows_acceptance() -> None:
+    """Only a form that is answered at the address of the page shows it by itself, unless the spider sends something else."""
+    form = "<form method='post' action='%s'></form><script>initGeetest4({captchaId: a}, f)</script>"
+    sends = "<script>function send(c) { $.post('/check', c.getValidate()) }</script>"
+    assert "accepted_" not in inspect(page(form % "")).declaration
+    assert "accepted_" not in inspect(page(form % URL)).declaration
+    assert '    # accepted_css = "..."' in inspect(page(form % "/verify")).declaration
+    assert '    # accepted_css = "..."' in inspect(page(form % "" + sends)).declaration
+    assert '    # accepted_css = "..."' in inspect(page(form.replace("post", "get") % "")).declaration
+
+
 def test_class_names() -> None:
     """Valid identifiers, whatever the host is."""
     hosts = ("www.shop-1.example", "127.0.0.1", "none", "[::1]")

@@ -144,7 +144,7 @@ def inspect(
                 sent_to=sent_to,
                 sent_in_query=sending.way == "request" and sending.method == "GET",
                 only_carries=only_carries,
-                shows_acceptance=not widgets or sending.shows_acceptance(url),
+                shows_acceptance=not widgets or (sent_to is None and sending.shows_acceptance(url)),
                 remarks=remarks,
             ),
             response,
