@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from scrapy_geetest.sandbox import Sandbox
 
 PAGES = Path(__file__).parent / "pages"
-V4_PAGE = str(PAGES / "signup-v4-minified.html")
+V4_PAGE = str(PAGES / "archive-v4-literal.html")
+CARRIES = str(PAGES / "signup-v4-minified.html")
 V3_PAGE = str(PAGES / "article-v3-rendered.html")
 NO_WIDGET = str(PAGES / "documentation.html")
 SITES = """
@@ -109,6 +110,15 @@ def test_a_file_with_a_widget(capsys: pytest.CaptureFixture[str]) -> None:
     assert [type(node).__name__ for node in ast.parse(code).body] == ["ImportFrom", "ClassDef"]
 
 
+def test_a_file_that_only_carries_a_widget(capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 1; which request is to be sent instead, and a class for it, are printed all the same."""
+    assert _inspect(CARRIES, "--url", "https://club.example/join") == 1
+    text = capsys.readouterr().out
+    assert "it only carries the widget: a person types 'mail'" in text
+    assert "and sends POST /join: let the spider send that request with geetest=True in its meta" in text
+    assert "class ClubExample(GeetestSite):" in text
+
+
 def test_a_file_without_a_widget(capsys: pytest.CaptureFixture[str]) -> None:
     """Exit code 1, and why."""
     assert _inspect(NO_WIDGET) == 1
@@ -128,7 +138,7 @@ def test_a_file_without_an_address(capsys: pytest.CaptureFixture[str]) -> None:
     assert _inspect(V4_PAGE) == 0
     text = capsys.readouterr().out
     assert "\n  The address https://example.com/ is made up: give --url.\n" in text
-    assert "\n        # The address https://example.com/ is made up: give --url.\n        urls = (" in text
+    assert "(GeetestSite):\n        # The address https://example.com/ is made up: give --url.\n" in text
     assert _inspect(V4_PAGE, "--url", "https://example.com/") == 0
     assert "made up" not in capsys.readouterr().out
 
@@ -273,9 +283,9 @@ def test_a_page_that_cannot_be_looked_at(project: Project, sandbox: Sandbox) -> 
 
 def test_a_sites_own_is_challenge_decides(project: Project) -> None:
     """It may be a coroutine or return a Deferred; that one fails is said."""
-    code, text, _ = project.run("inspect", V4_PAGE, "--site", "Deferring")
+    code, text, _ = project.run("inspect", CARRIES, "--site", "Deferring")
     assert (code, "+  is_challenge of site Deferring: the hook's own decision" in text) == (0, True)
-    code, text, _ = project.run("inspect", V4_PAGE, "--site", "Broken")
+    code, text, _ = project.run("inspect", CARRIES, "--site", "Broken")
     assert (code, "-  is_challenge of site Broken: it failed: JSONDecodeError" in text) == (1, True)
 
 

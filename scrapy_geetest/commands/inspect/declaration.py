@@ -35,7 +35,10 @@ class Seen:
         css: A selector of the element that the widget is put into, if one is named after it.
         jmespath: The key by which a JSON answer says that it withholds something, if there is one.
         captcha_id: What such an answer tells of v4.
-        sent_to: Where the page's script sends the answer, if it is elsewhere than a GET of the page would take it.
+        sent_to: Where the spider or the page's script sends the answer, if it is elsewhere than the plugin would.
+        sent_in_query: Whether that is a GET request of the spider's.
+        only_carries: Whether the page only carries the widget, and withholds nothing.
+        shows_acceptance: Whether the answer to a solution shows by itself that it was accepted.
         remarks: What to mind, in sentences.
     """
 
@@ -47,6 +50,9 @@ class Seen:
     jmespath: str | None = None
     captcha_id: str | None = None
     sent_to: str | None = None
+    sent_in_query: bool = False
+    only_carries: bool = False
+    shows_acceptance: bool = True
     remarks: Sequence[str] = ()
 
 
@@ -71,6 +77,7 @@ def _attributes(seen: Seen) -> Iterator[str]:
         yield from map(comment, textwrap.wrap(remark, _WIDTH))
     yield from _addresses(seen)
     yield from _detection(seen)
+    yield from _answer(seen)
     if not seen.widgets:
         if seen.captcha_id:
             yield f"captcha_id = {literal(seen.captcha_id)}"
@@ -88,7 +95,9 @@ def _addresses(seen: Seen) -> Iterator[str]:
     if seen.sent_to and _is_another_page_of(seen.url, seen.sent_to):
         urls.append(_pattern(seen.sent_to))
     yield f"urls = ({', '.join(map(literal, urls))}{',' * (len(urls) == 1)})"
-    if seen.sent_to:  # so that the service is told of the page with the widget, whatever the spider sends
+    if (
+        seen.sent_to and seen.sent_to.partition("?")[0] != seen.url.partition("?")[0]
+    ):  # so that the service is told of the page with the widget, whatever the spider sends
         yield f"website_url = {literal(urldefrag(seen.url).url)}"
 
 
@@ -102,14 +111,24 @@ def _detection(seen: Seen) -> Iterator[str]:
         yield f"detect_status = ({seen.status},)"
     if seen.jmespath:
         yield f"detect_jmespath = {literal(seen.jmespath)}"
+    elif seen.only_carries:
+        yield "# No detect_...: a page that only carries the widget, like this one, is left alone."
     elif seen.css:
         yield "# Any page with this is taken for a challenge page: name what pages with content do not have."
         yield f"detect_css = {literal(seen.css)}"
     elif seen.widgets:
-        yield "# No detect_...: any page with a widget is taken for a challenge page."
+        yield "# No detect_...: a page with a widget that withholds its content is taken for a challenge page."
     else:
-        yield "# What do only challenge pages have? Name it, or any page with a widget is taken for one."
+        yield "# What do only challenge pages have? Name it, or a page with a widget that withholds its content is taken for one."
         yield '# detect_css = "#..."'
+
+
+def _answer(seen: Seen) -> Iterator[str]:
+    if seen.sent_in_query:
+        yield 'submit_as = "query"'
+    if not seen.shows_acceptance:
+        yield "# What does the site's answer show only if it took the solution? Name it, or solutions count as unverified."
+        yield '# accepted_css = "..."  # or accepted_jmespath, for JSON; likewise refused_...'
 
 
 def _v3(seen: Seen, widget: Widget) -> Iterator[str]:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-from attrs import asdict, frozen
-from scrapy import Request
+from attrs import asdict, evolve, frozen
 from scrapy.http import TextResponse
 
 from scrapy_geetest._pages import loose_json
 from scrapy_geetest._pages.register import RegisterError, parse_register
 from scrapy_geetest._pages.rules import Finding, Rules, widgets_of
 from scrapy_geetest._pages.widget import Signs, Widget, find_signs, register_hints, submit_hints
-from scrapy_geetest._submission.page_form import form_to_send
-from scrapy_geetest._submission.plan import plan_submission
 from scrapy_geetest.challenge import Challenge, V3Challenge, V4Challenge
+from scrapy_geetest.commands.inspect.advice import REGISTER_ANSWER, advise
 from scrapy_geetest.commands.inspect.candidates import css_candidate, jmespath_candidate
-from scrapy_geetest.commands.inspect.declaration import Seen, declare, relative
+from scrapy_geetest.commands.inspect.declaration import Seen, declare
+from scrapy_geetest.commands.inspect.sending import Sending, find_sending, public
 from scrapy_geetest.site import V3_FIELDS, V4_FIELDS, GeetestSite
 
 if TYPE_CHECKING:
@@ -29,46 +27,10 @@ _HOOKS = (
     *("matches", "challenge_request", "parse_challenge", "submit_request"),
     *("is_challenge", "is_accepted", "session_key"),
 )
-_NAMED_INPUTS = ".//*[self::input or self::select or self::textarea][@name]/@name"
 _WIDTH = 17
 _MARKS = {True: "+", False: "-", None: "o"}
-_WAYS = {
-    "page form": "with the page's form",
-    "form": "in a form body",
-    "json": "in a JSON body",
-    "query": "in the query",
-    "headers": "in headers",
-}
 NOTHING = "nothing"
 """There is nothing to buy a solution for."""
-_REGISTER_ANSWER = "This looks like a register answer: use its URL as challenge_url."
-
-_MAX_KEPT = 40  # names of a form's fields that are told
-
-
-@frozen(kw_only=True)
-class Sending:
-    """How a solution would be sent with a plain GET of the page's URL.
-
-    Attributes:
-        way: ``"page form"``, ``"form"``, ``"json"``, ``"query"`` or ``"headers"``; ``None``: there is none.
-        method: Of the request.
-        url: Where it goes.
-        fields: Names that the solution's values get.
-        kept: Names of the form's own fields; their values are not told.
-        problem: Why there is no way, or nothing.
-        script_urls: Where the page's own scripts send the widget's result.
-    """
-
-    way: str | None = None
-    method: str = ""
-    url: str = ""
-    fields: tuple[str, ...] = ()
-    kept: tuple[str, ...] = ()
-    problem: str = ""
-    script_urls: tuple[str, ...] = ()
-
-
 _REGISTER_SENDING = Sending(problem="this is where a challenge comes from, not where a solution goes")
 
 
@@ -149,8 +111,14 @@ def inspect(
     is_register_answer = site is None and not widgets and _is_register_answer(response)
     register_urls = (url,) if is_register_answer else register_hints(page, url) if widgets else ()
     sending = _REGISTER_SENDING if is_register_answer else _sending(response, site, widgets, register_urls)
-    sent_to = _sent_to(sending, site)
-    remarks = (*remarks, *_remarks(url, sent_to, is_register_answer=is_register_answer))
+    is_challenge = bool(verdict.matched) if verdict else matched
+    only_carries = bool(widgets) and not is_challenge and Rules().match(response) is None
+    sends_itself = site is not None and "submit_request" in _overridden(site)
+    sent_to = None if sends_itself or not (widgets or is_challenge) else sending.sent_to()
+    if is_register_answer:
+        remarks = (*remarks, REGISTER_ANSWER)
+    elif (widgets or is_challenge) and not sends_itself:
+        remarks = (*remarks, *advise(url, sending, sent_to, only_carries=only_carries))
     return Inspection(
         url=url,
         status=response.status,
@@ -159,22 +127,30 @@ def inspect(
         site=site.name if site else None,
         overridden=_overridden(site) if site else (),
         declared=tuple(declared),
-        is_challenge=bool(verdict.matched) if verdict else matched,
+        is_challenge=is_challenge,
         findings=(verdict, *findings) if verdict else findings,
         signs=_sign_findings(find_signs(page)),
         widgets=widgets,
         register_urls=register_urls,
         purchase=_purchase(response, site, widgets, register_urls),
         sending=sending,
-        remarks=remarks,
-        declaration=_declaration(response, widgets, register_urls, sent_to, remarks, matched=matched),
+        remarks=tuple(remarks),
+        declaration=_declaration(
+            Seen(
+                url=url,
+                status=response.status,
+                widgets=widgets,
+                register_urls=register_urls,
+                sent_to=sent_to,
+                sent_in_query=sending.way == "request" and sending.method == "GET",
+                only_carries=only_carries,
+                shows_acceptance=not widgets or (sent_to is None and sending.shows_acceptance(url)),
+                remarks=remarks,
+            ),
+            response,
+            matched=matched,
+        ),
     )
-
-
-def public(url: str) -> str:
-    """*url* without a user and a password in it."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def _page(response: Response) -> bytes | str:
@@ -194,26 +170,6 @@ def _is_register_answer(response: Response) -> bool:
 
 def _text(response: Response) -> str:
     return response.text if isinstance(response, TextResponse) else ""
-
-
-def _sent_to(sending: Sending, site: GeetestSite | None) -> str | None:
-    """Where the page's script sends the answer, if that is elsewhere than it would be sent."""
-    if site and "submit_request" in _overridden(site):
-        return None
-    places = {url.partition("?")[0] for url in sending.script_urls}
-    return None if sending.url.partition("?")[0] in places else next(iter(sending.script_urls), None)
-
-
-def _remarks(url: str, sent_to: str | None, *, is_register_answer: bool) -> Iterator[str]:
-    if is_register_answer:
-        yield _REGISTER_ANSWER
-    if sent_to:
-        place = relative(sent_to, url)
-        known = " (add it to urls if you know that it is the site's)" if place == sent_to else ""
-        yield (
-            f"The page's script sends the answer to {place}{known}: let the spider get the page with geetest=False in its "
-            "meta and send that request with geetest=True, or override submit_request (docs: recipes/answers)."
-        )
 
 
 def _overridden(site: GeetestSite) -> tuple[str, ...]:
@@ -281,24 +237,10 @@ def _described(challenge: Challenge) -> str:
 def _sending(
     response: Response, site: GeetestSite | None, widgets: Sequence[Widget], register_urls: Sequence[str]
 ) -> Sending:
-    request, submit_as = Request(response.url), site.submit_as if site else "auto"
     hints = submit_hints(_page(response), public(response.url)) if widgets else ()
-    told: dict[str, Any] = {
-        "fields": _field_names(response, site, widgets),
-        "script_urls": tuple(url for url in hints if url not in register_urls),
-    }
-    try:
-        plan = plan_submission(request, response, submit_as)
-    except ValueError as error:
-        return Sending(problem=str(error), **told)
-    target = plan.url
-    form = form_to_send(response).element if plan.is_page_form else None
-    if form is not None:
-        method = plan.fill({}).method
-        kept = tuple(dict.fromkeys(form.xpath(_NAMED_INPUTS)))[:_MAX_KEPT]
-        return Sending(way="page form", method=method, url=public(target), kept=kept, **told)
-    way = "query" if submit_as == "auto" else submit_as
-    return Sending(way=way, method="POST" if way in {"form", "json"} else "GET", url=public(target), **told)
+    script_urls = tuple(url for url in hints if url not in register_urls)
+    known = Sending(fields=_field_names(response, site, widgets), script_urls=script_urls)
+    return find_sending(response, site, known)
 
 
 def _field_names(response: Response, site: GeetestSite | None, widgets: Sequence[Widget]) -> tuple[str, ...]:
@@ -310,32 +252,11 @@ def _field_names(response: Response, site: GeetestSite | None, widgets: Sequence
     return tuple(name for name in named.values() if name)
 
 
-def _declaration(
-    response: Response,
-    widgets: Sequence[Widget],
-    register_urls: Sequence[str],
-    sent_to: str | None,
-    remarks: Sequence[str],
-    *,
-    matched: bool,
-) -> str:
-    key = None if widgets else jmespath_candidate(response)
-    captcha_id = None if widgets else _json_id(response)
-    if not (widgets or key or captcha_id or matched):
-        return ""
-    return declare(
-        Seen(
-            url=public(response.url),
-            status=response.status,
-            widgets=widgets,
-            register_urls=register_urls,
-            css=css_candidate(response) if widgets else None,
-            jmespath=key,
-            captcha_id=captcha_id,
-            sent_to=sent_to,
-            remarks=remarks,
-        )
-    )
+def _declaration(seen: Seen, response: Response, *, matched: bool) -> str:
+    if seen.widgets:
+        return declare(evolve(seen, css=css_candidate(response)))
+    key, captcha_id = jmespath_candidate(response), _json_id(response)
+    return declare(evolve(seen, jmespath=key, captcha_id=captcha_id)) if key or captcha_id or matched else ""
 
 
 def _json_id(response: Response) -> str | None:
@@ -359,7 +280,7 @@ def _lines(inspection: Inspection) -> Iterator[str]:
         yield from (f"  {url}" for url in inspection.register_urls)
     if inspection.purchase != NOTHING or inspection.is_challenge:
         yield from ("", "A solution", f"  {'bought for':<{_WIDTH}}{inspection.purchase}")
-        yield from (f"  {name:<{_WIDTH}}{value}" for name, value in _sending_values(inspection.sending))
+        yield from (f"  {name:<{_WIDTH}}{value}" for name, value in inspection.sending.lines())
     if inspection.remarks:
         yield from ("", "Mind this", *(f"  {remark}" for remark in inspection.remarks))
     if inspection.declaration:
@@ -386,17 +307,3 @@ def _widget_values(widget: Widget) -> Iterator[tuple[str, object]]:
             yield name, value
     for expression in widget.unread:
         yield "not in the page", expression
-
-
-def _sending_values(sending: Sending) -> Iterator[tuple[str, str]]:
-    if sending.way is None:
-        yield "sent", f"not at all: {sending.problem}"
-    else:
-        yield "sent", f"{_WAYS[sending.way]}: {sending.method} {sending.url}"
-        if sending.way in {"page form", "query"}:
-            yield "", "a request that has a body of its own (a form, JSON) gets them in that"
-    if sending.fields:
-        yield "as", ", ".join(sending.fields)
-    if sending.kept:
-        yield "beside", ", ".join(sending.kept)
-    yield from (("scripts send to", url) for url in sending.script_urls)
