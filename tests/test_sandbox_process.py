@@ -13,6 +13,7 @@ import sys
 import textwrap
 import time
 from concurrent.futures import ThreadPoolExecutor
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -322,7 +323,7 @@ async def test_a_defect_is_in_the_books() -> None:
         raise KeyError("defect")
 
     world = World(Options(), "", broken, broken, iter(range(9)))
-    assert (await carry_out(broken, world)).status == 500
+    assert (await carry_out(broken, world.books)).status == 500
     assert "KeyError: 'defect'" in world.books.errors[0]
 
 
@@ -359,3 +360,15 @@ def test_it_imports_nothing_of_the_rest_of_the_package() -> None:
                 assert node.level or not str(node.module).startswith("scrapy"), path
             elif isinstance(node, ast.Import):
                 assert not any(alias.name.startswith("scrapy") for alias in node.names), path
+
+
+def test_its_modules_are_layers() -> None:
+    """No module imports, not even for its types, what is built on it."""
+    own = {path.stem for path in PACKAGE.glob("*.py")}
+    imports: dict[str, set[str]] = {}
+    for name in own:
+        tree = ast.walk(ast.parse((PACKAGE / f"{name}.py").read_text()))
+        found = [node for node in tree if isinstance(node, ast.ImportFrom) and node.level]
+        names = {each for node in found for each in ([node.module] if node.module else [a.name for a in node.names])}
+        imports[name] = {each if each in own else "__init__" for each in names}
+    assert set(TopologicalSorter(imports).static_order()) == own

@@ -10,7 +10,7 @@ import pytest
 from attrs import define, field
 
 from scrapy_geetest.sandbox import USER_AGENT, Options
-from scrapy_geetest.sandbox.geetest import CAPTCHAS, sign_token
+from scrapy_geetest.sandbox.captchas import CAPTCHAS, sign_token
 from scrapy_geetest.sandbox.service import Service
 from scrapy_geetest.sandbox.tasks import Refusal, check_task
 from scrapy_geetest.sandbox.world import World

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from .geetest import CAPTCHAS, V4_FIELDS, sign_token
+from .captchas import CAPTCHAS, V4_FIELDS, sign_token
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,8 +10,8 @@ from urllib.parse import urlencode
 from attrs import frozen
 
 from . import pages
+from .captchas import CAPTCHAS
 from .checks import judge, register, v3_values, v4_values
-from .geetest import CAPTCHAS
 from .web import Answer, Call, Route, data, html, redirect, route
 
 if TYPE_CHECKING:
