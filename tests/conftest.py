@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from reactor import ready, run
+from sandbox_visitor import AT_ONCE, Visitor
 from small_world import SmallWorld
 
 from scrapy_geetest.sandbox import Sandbox
@@ -49,3 +50,13 @@ def world() -> Iterator[SmallWorld]:
     ready()
     with SmallWorld() as running:
         yield running
+
+
+@pytest.fixture
+def visitor(running_sandbox: Sandbox) -> Iterator[Visitor]:
+    """A new visitor of a sandbox without a past, whose service solves at once."""
+    running_sandbox.reset(**AT_ONCE)
+    visitor = Visitor(running_sandbox)
+    with visitor.session:
+        yield visitor
+    assert running_sandbox.books()["errors"] == []

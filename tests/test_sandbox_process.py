@@ -15,7 +15,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -28,20 +28,8 @@ from scrapy_geetest.sandbox.options import parse_arguments
 from scrapy_geetest.sandbox.web import carry_out
 from scrapy_geetest.sandbox.world import World
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 PACKAGE = Path(str(scrapy_geetest.sandbox.__file__)).parent
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(PACKAGE.parents[1]), "http_proxy": "http://127.0.0.1:9"}
-
-
-@pytest.fixture
-def visitor(running_sandbox: Sandbox) -> Iterator[Visitor]:
-    """A visitor of a sandbox without a past."""
-    running_sandbox.reset(solve_seconds=0, poll_floor=0)
-    visitor = Visitor(running_sandbox)
-    with visitor.session:
-        yield visitor
 
 
 def launch(*arguments: str, **kwargs: Any) -> subprocess.Popen[str]:

@@ -36,11 +36,13 @@ def _captcha(site: str, version: int) -> Captcha:
 
 
 _SITES = {
-    **dict.fromkeys(("v3", "nested", "jsonp", "inline", "gate3"), _V3),
-    **dict.fromkeys(("v4-api", "v4-form", "headers", "gate", "gater"), _V4),
+    **dict.fromkeys(("v3", "nested", "jsonp", "inline", "gate3", "answers-v3", "constant"), _V3),
+    **dict.fromkeys(("v4-api", "v4-form", "headers", "gate", "gater", "answers-v4"), _V4),
 }
 CAPTCHAS: Mapping[str, Captcha] = {site: _captcha(site, version) for site, version in _SITES.items()}
 """The ids and keys of the sandbox's sites, the same in every sandbox."""
+CONSTANT = "commentonthenewsofharbourlane001"
+"""The challenge of the site ``constant``: it names an operation, and is solved again and again."""
 
 
 def find_captcha(public_id: str) -> Captcha | None:

@@ -99,6 +99,15 @@ def v3_values(source: Mapping[str, str], prefix: str = PREFIX) -> dict[str, str]
     return values if all(values.values()) else None
 
 
+def v3_values_of_token(world: World, call: Call) -> dict[str, str] | None:
+    """The three v3 values of a form whose ``token`` belongs to a challenge; with another challenge's they are wrong."""
+    values = v3_values(call.form)
+    challenge = world.tokens.pop(call.form.get("token", ""), None)
+    if values is not None and (challenge is None or not values["challenge"].startswith(challenge)):
+        values["validate"] = "-"
+    return values
+
+
 def v4_values(source: Mapping[str, Any], names: Mapping[str, str] | None = None) -> dict[str, Any] | None:
     """The four v4 values by their plain names; ``None`` where one is missing or no text."""
     values = {name: source.get((names or {}).get(name, name)) for name in V4_FIELDS}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field
 
-from .captchas import V4_FIELDS, Captcha, find_captcha, sign_token
+from .captchas import CAPTCHAS, CONSTANT, V4_FIELDS, Captcha, find_captcha, sign_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -74,6 +74,8 @@ class GeeTest:
         Returns:
             Its age in seconds (``None``: never issued for this id), and whether it was unused and fresh.
         """
+        if _is_constant(captcha, challenge):
+            return None, True
         issued = self._issued.get(challenge)
         if issued is None or issued.captcha is not captcha:
             return None, False
@@ -84,7 +86,7 @@ class GeeTest:
 
     def solve_v3(self, captcha: Captcha, challenge: str, made: float, *, wrong: bool) -> dict[str, str]:
         """A v3 solution. Its challenge has two more characters, as after a slide; a wrong one is unknown to GeeTest."""
-        longer = challenge + self._hex(2)
+        longer = challenge + self._hex(6 if _is_constant(captcha, challenge) else 2)
         validate = md5(f"{captcha.key}geetest{longer}".encode()).hexdigest()
         solution = {"challenge": longer, "validate": validate, "seccode": f"{validate}|jordan"}
         if not wrong:
@@ -142,3 +144,7 @@ class GeeTest:
 
     def _hex(self, digits: int) -> str:
         return f"{self.random.getrandbits(4 * digits):0{digits}x}"
+
+
+def _is_constant(captcha: Captcha, challenge: str) -> bool:
+    return captcha is CAPTCHAS["constant"] and challenge == CONSTANT
