@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from crawl import crawl
+from sandbox_crawl import (
+    crawl_sandbox,
+)
 from scrapy import FormRequest, Request
 from scrapy.http import HtmlResponse, JsonResponse, Response, TextResponse
 from table_site import Case, TableSite
@@ -389,14 +391,13 @@ async def test_what_is_declared_and_advised_for_such_a_script_works(sandbox: San
         url = f"{site.url}/ticket/buy"
         found = inspect(HtmlResponse(url, body=(PAGES / case.page).read_bytes(), status=403))
         assert "sends the answer to /ticket/order: let the spider get the page with geetest=False" in found.to_text()
-        outcome = await crawl(
-            lambda _: [
+        outcome = await crawl_sandbox(
+            sandbox,
+            [
                 Request(url, meta={"geetest": False, "handle_httpstatus_list": [403]}),
                 FormRequest(f"{site.url}/ticket/order", formdata={"seats": "2"}, meta={"geetest": True}),
             ],
-            GEETEST_SITES=[declared(found.declaration)],
-            GEETEST_API_KEY=sandbox.api_key,
-            GEETEST_API_URL=sandbox.service_url,
+            declared(found.declaration),
         )
     assert (outcome.errors, outcome.texts(".content::text")) == ([], ["ticket"])
     assert (outcome.stats["tasks_created"], outcome.stats["accepted"], outcome.stats["rejected"]) == (1, 1, 0)
