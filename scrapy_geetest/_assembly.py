@@ -29,11 +29,11 @@ from scrapy_geetest._crawl.undeclared import UndeclaredPages
 from scrapy_geetest._services.client import ServiceClient
 from scrapy_geetest._services.pacing import Pacing
 from scrapy_geetest._services.transport import Transport
+from scrapy_geetest._sites import find_site
 from scrapy_geetest._spending.bought import BoughtChallenges
 from scrapy_geetest._spending.breaker import Breaker
 from scrapy_geetest._spending.budget import Budget
 from scrapy_geetest._spending.turns import Turns
-from scrapy_geetest.site import find_site
 from scrapy_geetest.stats import Stats
 
 if TYPE_CHECKING:
@@ -54,9 +54,7 @@ class Parts:
     gates: Gates
     outcomes: Outcomes
     parking: Parking
-    purchases: Purchases
     stats: Stats
-    turns: Turns
     undeclared: UndeclaredPages
 
 
@@ -90,27 +88,17 @@ def assemble(crawler: Crawler, config: Config) -> Parts:
         find_site=partial(find_site, config.sites),
         on_change=outcomes.visitor_changed,
     )
-    purchases = Purchases(
-        books=books,
-        breaker=breaker,
-        budget=Budget(config, parking=parking, stats=stats),
-        challenges=Challenges(bought=BoughtChallenges(), config=config, downloads=downloads, stats=stats),
-        client=client,
-        config=config,
-        parking=parking,
-    )
     submissions = Submissions(config, books=books, downloads=downloads, others=others)
-    turns = Turns(config.max_concurrent_solves, parking.wait)
     attempts = Attempts(
         config=config,
         books=books,
         cookies=cookies,
         fresh_pages=FreshPages(cookies, downloads),
         parking=parking,
-        purchases=purchases,
+        purchases=_purchases(config, books, breaker, client, downloads, parking, stats),
         stats=stats,
         submissions=submissions,
-        turns=turns,
+        turns=Turns(config.max_concurrent_solves, parking.wait),
     )
     gates = Gates(
         config=config,
@@ -133,10 +121,28 @@ def assemble(crawler: Crawler, config: Config) -> Parts:
         gates=gates,
         outcomes=outcomes,
         parking=parking,
-        purchases=purchases,
         stats=stats,
-        turns=turns,
         undeclared=UndeclaredPages(stats),
+    )
+
+
+def _purchases(
+    config: Config,
+    books: Books,
+    breaker: Breaker,
+    client: ServiceClient,
+    downloads: Downloads,
+    parking: Parking,
+    stats: Stats,
+) -> Purchases:
+    return Purchases(
+        books=books,
+        breaker=breaker,
+        budget=Budget(config, parking=parking, stats=stats),
+        challenges=Challenges(bought=BoughtChallenges(), config=config, downloads=downloads, stats=stats),
+        client=client,
+        config=config,
+        parking=parking,
     )
 
 

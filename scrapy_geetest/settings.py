@@ -17,7 +17,7 @@ from scrapy_geetest._pages.rules import Rules
 from scrapy_geetest._services.connections import HttpProxy
 from scrapy_geetest._services.secret import Secret
 from scrapy_geetest._services.transport import check_base_url
-from scrapy_geetest.site import load_sites
+from scrapy_geetest._sites import load_sites
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

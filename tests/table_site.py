@@ -90,6 +90,10 @@ class TableSite:
         self.url = f"http://127.0.0.1:{self._port.getHost().port}"
         return self
 
+    @property
+    def host(self) -> str:
+        return self.url.partition("://")[2]
+
     def __exit__(self, *_: object) -> None:
         self._port.stopListening()
 

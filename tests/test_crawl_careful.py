@@ -5,9 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from crawl import Crawl, crawl
+from sandbox_crawl import (
+    NESTED_FIELDS,
+    api_site,
+    crawl_sandbox,
+    gate_pages,
+    gate_site,
+    host,
+    items,
+    nested_site,
+    requests,
+    search_site,
+    searches,
+)
 from scrapy import FormRequest, Request, signals
-from scrapy.http import JsonRequest
 
 from scrapy_geetest import GeetestError, GeetestSite, SolutionRejected, SolveError, SubmissionError
 
@@ -22,35 +33,12 @@ if TYPE_CHECKING:
     from scrapy_geetest.sandbox import Sandbox
 
 
-def _host(sandbox: Sandbox) -> str:
-    return sandbox.url.partition("://")[2]
-
-
-def _search_site(sandbox: Sandbox) -> dict[str, Any]:
-    return {
-        "name": "search",
-        "urls": [f"{_host(sandbox)}/v3"],
-        "detect_css": "#captcha-holder",
-        "challenge_url": "/v3/gt/register-slide",
-        "accepted_css": ".query, .user",
-    }
-
-
-def _gate_site(sandbox: Sandbox, name: str = "gate", **attributes: Any) -> dict[str, Any]:
-    return {"name": name, "urls": [f"{_host(sandbox)}/{name}"], "mode": "gate", **attributes}
-
-
-async def _crawl(sandbox: Sandbox, wanted: Any, *sites: Any, **settings: Any) -> Crawl:
-    service = {"GEETEST_API_KEY": sandbox.api_key, "GEETEST_API_URL": sandbox.service_url}
-    return await crawl(wanted, GEETEST_SITES=list(sites), **{**service, **settings})
-
-
 async def test_solutions_that_always_become_too_old_are_bounded(sandbox: Sandbox) -> None:
     """A queue that is slower than ``GEETEST_SOLUTION_MAX_AGE`` costs no more than the attempts allowed."""
-    outcome = await _crawl(
+    outcome = await crawl_sandbox(
         sandbox,
-        lambda _: [Request(f"{sandbox.url}/v3/search?q=rope")],
-        _search_site(sandbox),
+        searches(sandbox, "rope"),
+        search_site(sandbox),
         GEETEST_SOLUTION_MAX_AGE=1e-6,
     )
     [error] = outcome.errors
@@ -63,11 +51,11 @@ async def test_robots_txt_is_asked_before_a_form_is_paid_for(sandbox: Sandbox) -
     """A submission that robots.txt forbids would be bought for nothing."""
     sandbox.reset(solve_seconds=0.1, robots="User-agent: *\nDisallow: /gate/verify\nDisallow: /v3/search/verify\n")
     urls = ("/v3/search?q=rope", "/gate/page/1")
-    outcome = await _crawl(
+    outcome = await crawl_sandbox(
         sandbox,
         lambda _: [Request(sandbox.url + url) for url in urls],
-        _search_site(sandbox),
-        _gate_site(sandbox),
+        search_site(sandbox),
+        gate_site(sandbox),
         ROBOTSTXT_OBEY=True,
     )
     assert [type(error) for error in outcome.errors] == [SubmissionError, SubmissionError]
@@ -79,10 +67,10 @@ async def test_robots_txt_that_redirects_to_a_captcha_page(sandbox: Sandbox) -> 
     sandbox.reset(solve_seconds=0.1, robots="challenge")
 
     class Redirecting(GeetestSite):
-        urls = (f"{_host(sandbox)}",)
+        urls = (f"{host(sandbox)}",)
         mode = "gate"
 
-    outcome = await _crawl(
+    outcome = await crawl_sandbox(
         sandbox, lambda _: [Request(f"{sandbox.url}/gater/page/1")], Redirecting, ROBOTSTXT_OBEY=True
     )
     assert outcome.texts("h1.title::text") == ["Page 1"]
@@ -120,19 +108,7 @@ async def test_cookies_of_a_request_that_was_not_sent_yet_are_kept(sandbox: Sand
         cookies={"lang": "de"},
         meta={"geetest": True},
     )
-    site = {
-        "urls": [f"{_host(sandbox)}/nested"],
-        "challenge_url": "/nested/captcha",
-        "field_names": {"token": "token"},
-        "detect_css": "#captcha-holder",
-    }
-    outcome = await crawl(
-        lambda _: [request],
-        prepare,
-        GEETEST_SITES=[site],
-        GEETEST_API_KEY=sandbox.api_key,
-        GEETEST_API_URL=sandbox.service_url,
-    )
+    outcome = await crawl_sandbox(sandbox, [request], nested_site(sandbox), prepare=prepare)
     assert outcome.texts(".user::text") == ["bo"]
     assert [cookie for _, cookie in seen] == [b"lang=de", b"lang=de"]
 
@@ -140,11 +116,10 @@ async def test_cookies_of_a_request_that_was_not_sent_yet_are_kept(sandbox: Sand
 async def test_the_breaker_sees_forms_that_break_down(sandbox: Sandbox) -> None:
     """What is bought for a site whose form always fails is wasted: the breaker ends it, for gates and forms."""
     sandbox.reset(solve_seconds=0.1, faults={"submit": ["http-500", "..."]})
-    for site, path in ((_search_site(sandbox), "/v3/search?q=w{}"), (_gate_site(sandbox), "/gate/page/{}")):
-        urls = [sandbox.url + path.format(number) for number in range(10)]
-        outcome = await _crawl(
+    for site, path in ((search_site(sandbox), "/v3/search?q=w{}"), (gate_site(sandbox), "/gate/page/{}")):
+        outcome = await crawl_sandbox(
             sandbox,
-            lambda _, urls=urls: [Request(url) for url in urls],
+            requests(sandbox, *(path.format(number) for number in range(10))),
             site,
             RETRY_ENABLED=False,
             GEETEST_BREAKER_FAILURES=3,
@@ -159,13 +134,13 @@ async def test_a_broken_session_key_is_an_outcome(sandbox: Sandbox) -> None:
     """The hook is named."""
 
     class Accounts(GeetestSite):
-        urls = (f"{_host(sandbox)}/gate",)
+        urls = (f"{host(sandbox)}/gate",)
         mode = "gate"
 
         def session_key(self, request: Request) -> str:
             return str(request.meta["account"])
 
-    outcome = await _crawl(sandbox, lambda _: [Request(f"{sandbox.url}/gate/page/1")], Accounts)
+    outcome = await crawl_sandbox(sandbox, gate_pages(sandbox, [1]), Accounts)
     [error] = outcome.errors
     assert isinstance(error, GeetestError)
     assert "session_key of site Accounts failed" in str(error)
@@ -174,10 +149,10 @@ async def test_a_broken_session_key_is_an_outcome(sandbox: Sandbox) -> None:
 async def test_stopping_does_not_wait_for_a_challenge_that_hangs(sandbox: Sandbox) -> None:
     """Its download is given up, and the request goes back to the queue instead of being given up."""
     sandbox.reset(solve_seconds=0.1, faults={"register": ["hang", "..."]})
-    outcome = await _crawl(
+    outcome = await crawl_sandbox(
         sandbox,
-        lambda _: [Request(f"{sandbox.url}/v3/search?q=rope")],
-        _search_site(sandbox),
+        searches(sandbox, "rope"),
+        search_site(sandbox),
         CLOSESPIDER_TIMEOUT=1,
         DOWNLOAD_TIMEOUT=60,
     )
@@ -196,10 +171,10 @@ class TooManyRequests:
 async def test_a_page_that_was_given_up_is_not_bought_again_by_a_retry(sandbox: Sandbox) -> None:
     """``GEETEST_ON_FAILURE = "pass"``: Scrapy may ask again, but nothing more is spent, and one outcome is counted."""
     sandbox.reset(solve_seconds=0.1, wrong="always")
-    outcome = await _crawl(
+    outcome = await crawl_sandbox(
         sandbox,
         lambda _: [Request(f"{sandbox.url}/v3/search?q=rope", meta={"handle_httpstatus_list": [429]})],
-        _search_site(sandbox),
+        search_site(sandbox),
         GEETEST_ON_FAILURE="pass",
         GEETEST_MAX_ATTEMPTS=2,
         DOWNLOADER_MIDDLEWARES={TooManyRequests: 590},
@@ -210,34 +185,22 @@ async def test_a_page_that_was_given_up_is_not_bought_again_by_a_retry(sandbox: 
     assert "_geetest" not in page.meta
 
 
-def _api_request(sandbox: Sandbox) -> JsonRequest:
-    meta = {"geetest": True, "handle_httpstatus_list": [403]}
-    return JsonRequest(f"{sandbox.url}/v4/api/items", data={"page": 1}, meta=meta)
-
-
-def _api_site(sandbox: Sandbox, **attributes: Any) -> dict[str, Any]:
-    names = ("captcha_id", "lot_number", "pass_token", "gen_time", "captcha_output")
-    return {
-        "urls": [f"{_host(sandbox)}/v4/api"],
-        "captcha_id": sandbox.captchas["v4-api"],
-        "field_names": {name: f"captcha.{name}" for name in names},
-        **attributes,
-    }
+SOLVE_FIRST = {"geetest": True, "handle_httpstatus_list": [403]}
 
 
 async def test_what_was_judged_in_place_is_not_judged_again(sandbox: Sandbox) -> None:
     """A site that tells its content by ``is_accepted`` alone: the request before takes no second look."""
 
     class Api(GeetestSite):
-        urls = (f"{_host(sandbox)}/v4/api",)
+        urls = (f"{host(sandbox)}/v4/api",)
         captcha_id = sandbox.captchas["v4-api"]
-        field_names: Mapping[str, str | None] = _api_site(sandbox)["field_names"]
+        field_names: Mapping[str, str | None] = NESTED_FIELDS
         detect_re = "."  # whatever comes
 
         def is_accepted(self, response: Response) -> bool:
             return response.status == 200
 
-    outcome = await _crawl(sandbox, lambda _: [_api_request(sandbox)], Api)
+    outcome = await crawl_sandbox(sandbox, items(sandbox, 1, meta=SOLVE_FIRST), Api)
     assert [page.status for page in outcome.pages] == [200]
     assert (outcome.stats["tasks_created"], outcome.stats["accepted"]) == (1, 1)
 
@@ -245,9 +208,9 @@ async def test_what_was_judged_in_place_is_not_judged_again(sandbox: Sandbox) ->
 async def test_a_refusal_in_place_is_counted_once(sandbox: Sandbox) -> None:
     """Solved first, refused, passed on: no second round for the page that is handed back."""
     sandbox.reset(solve_seconds=0.1, wrong="always")
-    site = _api_site(sandbox, detect_jmespath="need_captcha")
-    settings = {"GEETEST_ON_FAILURE": "pass", "GEETEST_MAX_ATTEMPTS": 2}
-    outcome = await _crawl(sandbox, lambda _: [_api_request(sandbox)], site, **settings)
+    site = api_site(sandbox, captcha_id=sandbox.captchas["v4-api"])
+    settings: dict[str, Any] = {"GEETEST_ON_FAILURE": "pass", "GEETEST_MAX_ATTEMPTS": 2}
+    outcome = await crawl_sandbox(sandbox, items(sandbox, 1, meta=SOLVE_FIRST), site, **settings)
     assert [page.flags for page in outcome.pages] == [["geetest-unsolved"]]
     assert (outcome.stats["tasks_created"], outcome.stats["gave_up"]) == (2, 1)
 
@@ -255,10 +218,10 @@ async def test_a_refusal_in_place_is_counted_once(sandbox: Sandbox) -> None:
 async def test_a_form_that_breaks_down_is_sent_again_and_not_bought_again(sandbox: Sandbox) -> None:
     """Scrapy's retries are of the form with its solution; the page of the last one reaches the callback, meta clean."""
     sandbox.reset(solve_seconds=0.1, faults={"submit": ["http-500", "..."]})
-    outcome = await _crawl(
+    outcome = await crawl_sandbox(
         sandbox,
         lambda _: [Request(f"{sandbox.url}/v3/search?q=rope", meta={"handle_httpstatus_list": [500]})],
-        _search_site(sandbox),
+        search_site(sandbox),
         RETRY_TIMES=2,
     )
     [page] = outcome.pages
@@ -276,10 +239,10 @@ class Slower:
 
 async def test_too_many_requests_says_nothing_of_a_solution(sandbox: Sandbox) -> None:
     """Not even when Scrapy has asked often enough."""
-    outcome = await _crawl(
+    outcome = await crawl_sandbox(
         sandbox,
         lambda _: [Request(f"{sandbox.url}/v3/search?q=rope", meta={"handle_httpstatus_list": [429]})],
-        _search_site(sandbox),
+        search_site(sandbox),
         RETRY_ENABLED=False,
         DOWNLOADER_MIDDLEWARES={Slower: 590},
     )
@@ -290,10 +253,10 @@ async def test_too_many_requests_says_nothing_of_a_solution(sandbox: Sandbox) ->
 async def test_a_form_that_cannot_be_delivered_in_place_leaves_the_challenge_page(sandbox: Sandbox) -> None:
     """``"pass"`` holds there, too, where the page is at hand; it is given up once."""
     sandbox.reset(solve_seconds=0.1, faults={"submit": ["lost-before", "..."]})
-    outcome = await _crawl(
+    outcome = await crawl_sandbox(
         sandbox,
         lambda _: [Request(f"{sandbox.url}/v3/search?q=rope", meta={"handle_httpstatus_list": [403]})],
-        _search_site(sandbox),
+        search_site(sandbox),
         GEETEST_ON_FAILURE="pass",
         RETRY_TIMES=0,
     )
@@ -303,10 +266,10 @@ async def test_a_form_that_cannot_be_delivered_in_place_leaves_the_challenge_pag
 
 async def test_only_a_page_that_is_withheld_is_flagged(sandbox: Sandbox) -> None:
     """Nothing could be bought for it beforehand, and nothing was needed."""
-    outcome = await _crawl(
+    outcome = await crawl_sandbox(
         sandbox,
         lambda _: [Request(f"{sandbox.url}/plain/1", meta={"geetest": True})],
-        {"urls": [_host(sandbox)], "captcha_id": "0" * 32, "submit_as": "query"},
+        {"urls": [host(sandbox)], "captcha_id": "0" * 32, "submit_as": "query"},
         GEETEST_ON_FAILURE="pass",
         GEETEST_MAX_ATTEMPTS=1,
         GEETEST_TASK_TYPE="NoSuchTask",
@@ -327,7 +290,7 @@ async def test_the_request_of_an_error_starts_anew(sandbox: Sandbox) -> None:
 
         yield Request(f"{sandbox.url}/v3/search?q=rope", spider.parse, errback=again)
 
-    outcome = await _crawl(sandbox, wanted, _search_site(sandbox), GEETEST_MAX_ATTEMPTS=1)
+    outcome = await crawl_sandbox(sandbox, wanted, search_site(sandbox), GEETEST_MAX_ATTEMPTS=1)
     assert len(outcome.pages) == 1
     assert (outcome.stats["tasks_created"], outcome.stats["gave_up"]) == (2, 1)
 
@@ -343,17 +306,15 @@ async def test_own_cookies_outlive_the_crawl_that_was_stopped(sandbox: Sandbox, 
         crawler.signals.connect(remember, signals.request_reached_downloader, weak=False)
 
     settings: dict[str, Any] = {
-        "GEETEST_SITES": [_search_site(sandbox)],
-        "GEETEST_API_KEY": sandbox.api_key,
-        "GEETEST_API_URL": sandbox.service_url,
+        "GEETEST_SITES": [search_site(sandbox)],
         "JOBDIR": str(tmp_path),
     }
     sandbox.reset(solve_seconds=60.0)
     request = Request(f"{sandbox.url}/v3/search?q=rope", cookies={"account": "me"})
-    stopped = await crawl(lambda _: [request], CLOSESPIDER_TIMEOUT=1, **settings)
+    stopped = await crawl_sandbox(sandbox, [request], CLOSESPIDER_TIMEOUT=1, **settings)
     assert (stopped.pages, stopped.errors) == ([], [])
     sandbox.reset(solve_seconds=0.1)
-    outcome = await crawl(lambda _: [], prepare, **settings)
+    outcome = await crawl_sandbox(sandbox, [], prepare=prepare, **settings)
     assert len(outcome.pages) == 1
     assert len(seen) == 3
     assert all(b"account=me" in cookie for cookie in seen)
@@ -361,10 +322,10 @@ async def test_own_cookies_outlive_the_crawl_that_was_stopped(sandbox: Sandbox, 
 
 async def test_a_service_that_is_down_is_no_fault_of_the_site(sandbox: Sandbox) -> None:
     """The breaker counts what was wasted on a site, not what could not be asked of the service."""
-    outcome = await _crawl(
+    outcome = await crawl_sandbox(
         sandbox,
         lambda _: [Request(f"{sandbox.url}/v3/search?q=w{number}") for number in range(3)],
-        _search_site(sandbox),
+        search_site(sandbox),
         GEETEST_API_URL="http://127.0.0.1:1",
         GEETEST_SOLVE_TIMEOUT=0.5,
         GEETEST_BREAKER_FAILURES=1,
@@ -377,10 +338,10 @@ async def test_a_service_that_is_down_is_no_fault_of_the_site(sandbox: Sandbox) 
 async def test_tasks_that_are_asked_for_no_more_are_abandoned(sandbox: Sandbox) -> None:
     """The account runs dry while others are being solved: the books have them."""
     sandbox.reset(solve_seconds=3.0, balance=0.0006 * 2)
-    outcome = await _crawl(
+    outcome = await crawl_sandbox(
         sandbox,
         lambda _: [Request(f"{sandbox.url}/v3/search?q=w{number}") for number in range(3)],
-        _search_site(sandbox),
+        search_site(sandbox),
         GEETEST_FIRST_POLL=2.5,
         GEETEST_CLOSE_ON_FATAL=False,
     )
@@ -393,8 +354,8 @@ async def test_tasks_that_are_asked_for_no_more_are_abandoned(sandbox: Sandbox) 
 @pytest.mark.parametrize("hook", ["parse_challenge", "challenge_request", "session_key"])
 async def test_a_hook_that_returns_nonsense_is_an_outcome(sandbox: Sandbox, hook: str) -> None:
     """The error names the hook, and nothing is paid."""
-    site = type("Odd", (GeetestSite,), {**_gate_site(sandbox), hook: lambda *_: ["nonsense"]})
-    outcome = await _crawl(sandbox, lambda _: [Request(f"{sandbox.url}/gate/page/1")], site)
+    site = type("Odd", (GeetestSite,), {**gate_site(sandbox), hook: lambda *_: ["nonsense"]})
+    outcome = await crawl_sandbox(sandbox, gate_pages(sandbox, [1]), site)
     [error] = outcome.errors
     assert isinstance(error, GeetestError)
     assert hook in str(error)
@@ -405,10 +366,10 @@ async def test_a_hook_that_returns_nonsense_is_an_outcome(sandbox: Sandbox, hook
 async def test_a_register_endpoint_that_hangs_holds_its_permit_for_so_long_only(sandbox: Sandbox) -> None:
     """Other sites wait for permits, too: ``GEETEST_REQUEST_TIMEOUT`` bounds it, unless the hook says otherwise."""
     sandbox.reset(solve_seconds=0.1, faults={"register": ["hang"]})
-    outcome = await _crawl(
+    outcome = await crawl_sandbox(
         sandbox,
-        lambda _: [Request(f"{sandbox.url}/v3/search?q=rope")],
-        _search_site(sandbox),
+        searches(sandbox, "rope"),
+        search_site(sandbox),
         GEETEST_REQUEST_TIMEOUT=1,
         RETRY_TIMES=1,
     )

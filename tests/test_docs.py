@@ -20,6 +20,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from attrs import frozen
+from sandbox_crawl import (
+    host,
+    service,
+)
 from scrapy import Request, Spider
 from scrapy.crawler import AsyncCrawlerRunner
 from scrapy.http import HtmlResponse, JsonResponse
@@ -305,7 +309,7 @@ class _Reader:
         self.commands: list[str] = []
         self._addresses = {
             "http://127.0.0.1:8001": sandbox.service_url,
-            "127.0.0.1:8000": sandbox.url.partition("://")[2],
+            "127.0.0.1:8000": host(sandbox),
         }
 
     def take(self, block: Block) -> None:
@@ -374,7 +378,6 @@ def test_testing_with_pytest(tmp_path: Path) -> None:
 
 async def test_a_spider_that_needs_the_answer_itself(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
     """The spider of the operations page gets a solution, and the extension of the signals page tells of it."""
-    host = sandbox.url.partition("://")[2]
     namespace: dict[str, Any] = {"__name__": "snippet"}
     for block in (*_python(DOCS / "operations.rst"), *_python(DOCS / "reference" / "signals.rst")):
         if "class " in block.text:
@@ -385,9 +388,8 @@ async def test_a_spider_that_needs_the_answer_itself(sandbox: Sandbox, caplog: p
         {
             "ADDONS": {"scrapy_geetest.Addon": 500},
             "EXTENSIONS": {namespace["SolveTimes"]: 500},
-            "GEETEST_SITES": [{"urls": [f"{host}/v3"], "challenge_url": "/v3/gt/register-slide"}],
-            "GEETEST_API_KEY": sandbox.api_key,
-            "GEETEST_API_URL": sandbox.service_url,
+            "GEETEST_SITES": [{"urls": [f"{host(sandbox)}/v3"], "challenge_url": "/v3/gt/register-slide"}],
+            **service(sandbox),
             "GEETEST_FIRST_POLL": 0.3,
             "TELNETCONSOLE_ENABLED": False,
         }

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from crawl import crawl
 from frequency_table import HOW_V3, HOW_V4, OWN, SANDBOX, STORED, WHERE
+from sandbox_crawl import crawl_sandbox, host
 from scrapy.http import HtmlResponse
 from table_site import ID, PAGES, TableSite
 
@@ -45,14 +45,8 @@ async def test_row_of_the_own_site(name: str, sandbox: Sandbox) -> None:
         crawler.signals.connect(solved, signals.challenge_solved, weak=False)
 
     with TableSite.of(sandbox, [row.case]) as site:
-        declared = row.cls(name="row", urls=site.url.partition("://")[2], **row.declared)
-        outcome = await crawl(
-            lambda _: [row.request(site.url)],
-            prepare,
-            GEETEST_SITES=[declared],
-            GEETEST_API_KEY=sandbox.api_key,
-            GEETEST_API_URL=sandbox.service_url,
-        )
+        declared = row.cls(name="row", urls=site.host, **row.declared)
+        outcome = await crawl_sandbox(sandbox, [row.request(site.url)], declared, prepare=prepare)
     assert outcome.errors == []
     assert outcome.texts(".content::text") == [row.case.name]
     [solution] = solutions
@@ -66,12 +60,8 @@ async def test_row_of_the_own_site(name: str, sandbox: Sandbox) -> None:
 async def test_row_of_the_sandbox(name: str, sandbox: Sandbox) -> None:
     """One task, and GeeTest's own server SDK, or the documented signature, finds its solution right."""
     _, _, _, attributes, request = SANDBOX[name]
-    outcome = await crawl(
-        lambda _: [request(sandbox.url)],
-        GEETEST_SITES=[{"name": "row", "urls": sandbox.url.partition("://")[2], **attributes}],
-        GEETEST_API_KEY=sandbox.api_key,
-        GEETEST_API_URL=sandbox.service_url,
-    )
+    site = {"name": "row", "urls": host(sandbox), **attributes}
+    outcome = await crawl_sandbox(sandbox, [request(sandbox.url)], site)
     assert (outcome.errors, len(outcome.pages)) == ([], 1)
     assert (outcome.stats["tasks_created"], outcome.stats["accepted"], outcome.stats["rejected"]) == (1, 1, 0)
     assert sandbox.books()["submissions"][name]["accepted"] == 1

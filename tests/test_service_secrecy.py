@@ -7,9 +7,12 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from crawl import crawl
 from reactor import settle as settle_on_loop
-from scrapy import Request
+from sandbox_crawl import (
+    crawl_sandbox,
+    search_site,
+    searches,
+)
 from service_servers import refused_port, reply, serving
 from service_stub import CREATED, KEY, Service, error
 from twisted.internet.error import ConnectionLost
@@ -195,14 +198,7 @@ async def test_the_errback_of_a_spider_shows_no_secret(sandbox: Sandbox, fault: 
     sandbox.reset(
         faults={"createTask": [fault, "..."]} if fault == "ERROR_ZERO_BALANCE" else {"getTaskResult": [fault]}
     )
-    site = {"urls": [sandbox.url.partition("://")[2] + "/v3"], "challenge_url": "/v3/gt/register-slide"}
-    outcome = await crawl(
-        lambda _: [Request(f"{sandbox.url}/v3/search?q=rope")],
-        GEETEST_SITES=[site],
-        GEETEST_API_KEY=sandbox.api_key,
-        GEETEST_API_URL=sandbox.service_url,
-        GEETEST_MAX_ATTEMPTS=1,
-    )
+    outcome = await crawl_sandbox(sandbox, searches(sandbox, "rope"), search_site(sandbox), GEETEST_MAX_ATTEMPTS=1)
     [failure] = outcome.errors
     assert isinstance(failure, SolveError)
     text = shown(failure)
