@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from reactor import ready, run
 from small_world import SmallWorld
+from twisted.logger import globalLogPublisher
 
 from scrapy_geetest.sandbox import Sandbox
 
@@ -49,3 +50,19 @@ def world() -> Iterator[SmallWorld]:
     ready()
     with SmallWorld() as running:
         yield running
+
+
+@pytest.fixture
+def nothing_unhandled() -> Iterator[None]:
+    """No error may end in Twisted's log for want of somebody who takes it."""
+    events: list[Any] = []
+
+    def observe(event: Any) -> None:
+        if event.get("log_failure") is not None:
+            events.append(event)
+
+    observer: Any = observe
+    globalLogPublisher.addObserver(observer)
+    yield
+    globalLogPublisher.removeObserver(observer)
+    assert events == []
