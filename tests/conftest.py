@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from reactor import ready, run
 from sandbox_visitor import AT_ONCE, Visitor
 from small_world import SmallWorld
+from twisted.logger import globalLogPublisher
 
 from scrapy_geetest.sandbox import Sandbox
 
@@ -53,6 +54,7 @@ def world() -> Iterator[SmallWorld]:
 
 
 @pytest.fixture
+<<<<<<< HEAD
 def visitor(running_sandbox: Sandbox) -> Iterator[Visitor]:
     """A new visitor of a sandbox without a past, whose service solves at once."""
     running_sandbox.reset(**AT_ONCE)
@@ -60,3 +62,18 @@ def visitor(running_sandbox: Sandbox) -> Iterator[Visitor]:
     with visitor.session:
         yield visitor
     assert running_sandbox.books()["errors"] == []
+=======
+def nothing_unhandled() -> Iterator[None]:
+    """No error may end in Twisted's log for want of somebody who takes it."""
+    events: list[Any] = []
+
+    def observe(event: Any) -> None:
+        if event.get("log_failure") is not None:
+            events.append(event)
+
+    observer: Any = observe
+    globalLogPublisher.addObserver(observer)
+    yield
+    globalLogPublisher.removeObserver(observer)
+    assert events == []
+>>>>>>> mergetests
