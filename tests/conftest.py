@@ -54,7 +54,6 @@ def world() -> Iterator[SmallWorld]:
 
 
 @pytest.fixture
-<<<<<<< HEAD
 def visitor(running_sandbox: Sandbox) -> Iterator[Visitor]:
     """A new visitor of a sandbox without a past, whose service solves at once."""
     running_sandbox.reset(**AT_ONCE)
@@ -62,7 +61,9 @@ def visitor(running_sandbox: Sandbox) -> Iterator[Visitor]:
     with visitor.session:
         yield visitor
     assert running_sandbox.books()["errors"] == []
-=======
+
+
+@pytest.fixture
 def nothing_unhandled() -> Iterator[None]:
     """No error may end in Twisted's log for want of somebody who takes it."""
     events: list[Any] = []
@@ -76,4 +77,3 @@ def nothing_unhandled() -> Iterator[None]:
     yield
     globalLogPublisher.removeObserver(observer)
     assert events == []
->>>>>>> mergetests

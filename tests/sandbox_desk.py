@@ -10,7 +10,7 @@ import pytest
 from attrs import define, field
 
 from scrapy_geetest.sandbox import Options
-from scrapy_geetest.sandbox.geetest import CAPTCHAS
+from scrapy_geetest.sandbox.captchas import CAPTCHAS
 from scrapy_geetest.sandbox.tasks import Refusal
 from scrapy_geetest.sandbox.world import World
 

@@ -9,7 +9,7 @@ import pytest
 from sandbox_desk import V3, V4, Desk
 
 from scrapy_geetest.sandbox import Options
-from scrapy_geetest.sandbox.geetest import CAPTCHAS, sign_token
+from scrapy_geetest.sandbox.captchas import CAPTCHAS, sign_token
 
 
 def test_a_v3_solution_is_what_geetest_makes() -> None:

@@ -7,11 +7,6 @@ from typing import Any
 import pytest
 from sandbox_desk import Desk
 
-<<<<<<< HEAD
-from scrapy_geetest.sandbox import USER_AGENT, Options
-from scrapy_geetest.sandbox.captchas import CAPTCHAS, sign_token
-=======
->>>>>>> mergetests
 from scrapy_geetest.sandbox.service import Service
 from scrapy_geetest.sandbox.tasks import Refusal
 

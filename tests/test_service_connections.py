@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from service_servers import Received, reply, serving
 from service_stub import KEY
-from test_service_transport import Certificate, as_it_came, ok, transport_to
+from transport_servers import Certificate, as_it_came, ok, transport_to
 from twisted.internet.defer import Deferred
 
 from scrapy_geetest._services.call_queue import CallQueue

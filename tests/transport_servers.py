@@ -15,6 +15,7 @@ from scrapy_geetest._services.transport import Answer, Transport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
 
 BODY = {"clientKey": KEY, "taskId": 1}
@@ -102,3 +103,40 @@ FAULTS = [
     *(drip, silent_body, hang, endless, huge, announced_and_whole, gzip_bomb, gzip_garbage),
     *(reset_at_once, reset_in_headers, reset_in_body, no_http),
 ]
+
+
+class Certificate:
+    """A self-signed certificate for 127.0.0.1: for the server, and for clients that trust it."""
+
+    def __init__(self, folder: Path) -> None:
+        from datetime import datetime, timedelta, timezone
+        from ipaddress import ip_address
+
+        from cryptography import x509
+        from cryptography.hazmat.primitives import hashes, serialization
+        from cryptography.hazmat.primitives.asymmetric import ec
+        from twisted.internet.ssl import Certificate as TrustRoot
+        from twisted.internet.ssl import DefaultOpenSSLContextFactory
+        from twisted.web.client import BrowserLikePolicyForHTTPS
+
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test service")])
+        today = datetime.now(timezone.utc)
+        certificate = (
+            x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+            .not_valid_before(today - timedelta(days=1))
+            .not_valid_after(today + timedelta(days=1))
+            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .sign(key, hashes.SHA256())
+        )
+        pem = certificate.public_bytes(serialization.Encoding.PEM)
+        secret = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        (folder / "certificate.pem").write_bytes(pem)
+        (folder / "key.pem").write_bytes(secret)
+        self.server: Any = DefaultOpenSSLContextFactory(  # type: ignore[no-untyped-call]  # Twisted's
+            str(folder / "key.pem"), str(folder / "certificate.pem")
+        )
+        self.policy: Any = BrowserLikePolicyForHTTPS(TrustRoot.loadPEM(pem))  # type: ignore[no-untyped-call]  # Twisted's

@@ -1,18 +1,20 @@
-"""A task that was created is polled until it ends, and lost only where the service says so."""
+"""Waiting for a task: when it is asked for, what ends it, what its answer is."""
 
 from __future__ import annotations
 
 from itertools import pairwise
 from typing import Any
+from unittest.mock import patch
 
 import pytest
-from service_stub import CREATED, KEY, PROCESSING, READY, Service, error, now
+from service_stub import BALANCE, CREATED, KEY, PROCESSING, READY, Service, error, now
 from service_tasks import REFUSED, TASK, V3, failing
 from twisted.internet.error import ConnectionLost
 
 from scrapy_geetest._services.client import MAX_POLLS, Result
 from scrapy_geetest._services.errors import Reaction
 from scrapy_geetest._services.pacing import Pacing
+from scrapy_geetest._services.solve_times import SolveTimes
 from scrapy_geetest.challenge import V3Solution, V4Solution
 
 
@@ -52,7 +54,7 @@ def test_the_solve_timeout_ends_the_wait() -> None:
 
 
 @pytest.mark.parametrize("seconds", [10.0, 20.0, 30.0, 120.0, 240.0, 600.0, 3000.0])
-@pytest.mark.parametrize("answer", [PROCESSING, error("ERROR_TOO_MUCH_REQUESTS"), (503, b"")], ids=repr)
+@pytest.mark.parametrize("answer", [PROCESSING, error("ERROR_TOO_MUCH_REQUESTS")], ids=repr)
 def test_the_polls_last_until_shortly_before_the_timeout(seconds: float, answer: Any) -> None:
     """However long it is, and however slowly it had to go: a task that is ready by then is not lost."""
     service = Service([answer], solve_timeout=seconds, first_poll=None)
@@ -76,7 +78,7 @@ def test_a_long_timeout_makes_no_solution_late(seconds: float) -> None:
 def test_a_long_interval_loses_no_task(interval: float) -> None:
     """One that is ready after the first poll is found, though the interval is longer than what is left."""
     service = Service([PROCESSING, READY])
-    service.client._pacing = Pacing(first_poll=None, interval=interval, clock=service.clock.seconds)
+    service.client._pacing = Pacing(interval=interval, clock=service.clock.seconds)
     now(service.client.result(1, V3))
     assert service.clock.seconds() <= 118.5
 
@@ -88,46 +90,36 @@ def test_a_short_timeout_still_allows_one_poll() -> None:
 
 
 def test_solve_times_are_learnt() -> None:
-    """A later task is first asked for when the earlier ones were ready."""
+    """A later task is not asked for long before the earlier ones were ready."""
     service = Service([READY], first_poll=None)
-    service.script = [*[PROCESSING] * 7, READY] * 8 + [READY]
-    for _ in range(8):
+    service.script = [*[PROCESSING] * 7, READY] * 40
+    for _ in range(40):
         now(service.client.result(1, V3))
-    before = service.clock.seconds()
+    service.script, service.calls = [*[PROCESSING] * 4, READY], []
     now(service.client.result(1, V3))
-    assert service.clock.seconds() - before > 12
+    assert max(call.at for call in service.calls) - service.calls[0].at > 7
 
 
-def learnt(answers: list[Any]) -> list[tuple[float, bool]]:
-    """What the pacing is told of a task that was answered so: seconds, and whether it was the first poll."""
-    service = Service([*answers, READY])
-    told: list[tuple[float, bool]] = []
+def learnt(answers: list[Any]) -> list[tuple[float, float]]:
+    """What the pacing is told of a task that was answered so: the seconds between which it was solved."""
+    service = Service([*answers, READY], first_poll=2.0)
+    told: list[tuple[float, float]] = []
 
-    def learn(version: int, seconds: float, *, at_first: bool = False) -> None:
-        assert version == 3
-        told.append((round(seconds), at_first))
+    def learn(low: float, high: float) -> None:
+        told.append((round(low), round(high)))
 
-    service.pacing.learn = learn  # type: ignore[method-assign]  # it listens only
-    now(service.client.result(1, V3))
+    with patch.object(SolveTimes, "learn", lambda _, low, high: learn(low, high)):
+        now(service.client.result(1, V3))
     return told
 
 
 def test_lost_polls_teach_nothing() -> None:
     """A task that is ready after an outage may have been ready since its beginning."""
-    lost = [ConnectionLost(), (503, b""), error("ERROR_TOO_MUCH_REQUESTS")]
-    assert learnt([]) == [(2, True)]
-    assert learnt([PROCESSING] * 9) == learnt([error("CAPTCHA_NOT_READY")] * 9) == [(20, False)]
+    lost = [ConnectionLost(), error("ERROR_TOO_MUCH_REQUESTS")]
+    assert learnt([]) == [(0, 2)]
+    assert learnt([PROCESSING] * 9) == learnt([error("CAPTCHA_NOT_READY")] * 9) == [(18, 20)]
     assert learnt(lost) == learnt([PROCESSING, *lost]) == []
-    assert learnt([ConnectionLost(), *[PROCESSING] * 8]) == [(20, False)]
-
-
-def test_a_long_gap_between_polls_is_not_taken_for_the_solving() -> None:
-    """What is learnt lies near the poll that found the task unsolved, not where the next one happened to come."""
-    service = Service([PROCESSING, READY])
-    service.client._pacing = pacing = Pacing(first_poll=None, interval=60.0, clock=service.clock.seconds)
-    now(service.client.result(1, V3))
-    [seconds] = pacing._seen[3]
-    assert service.calls[0].at < seconds <= service.calls[0].at + 4.0 < service.calls[1].at
+    assert learnt([ConnectionLost(), *[PROCESSING] * 8]) == [(18, 20)]
 
 
 SURVIVED = [
@@ -157,9 +149,9 @@ SURVIVED = [
 @pytest.mark.parametrize("trouble", SURVIVED, ids=repr)
 def test_a_paid_task_survives(trouble: Any) -> None:
     """Nothing but the task's own end ends the wait for it."""
-    service = Service([trouble, trouble, READY])
+    service = Service([trouble, trouble, READY], balances=[trouble, BALANCE])
     assert now(service.client.result(1, V3)).solution.version == 3
-    times = [call.at for call in service.calls]
+    times = [call.at for call in service.calls if call.method == "getTaskResult"]
     assert len(times) == 3
     assert min(later - earlier for earlier, later in pairwise(times)) >= 2.0
 
@@ -193,8 +185,6 @@ ENDED = [
     ((403, error("", "Your IP is temporarily blocked")), "UNKNOWN", Reaction.FAILED),
     ((401, {"errorId": 1}), "UNKNOWN", Reaction.FAILED),
     ({"errorId": 0, "status": "failed"}, "UNKNOWN", Reaction.FAILED),
-    ((404, b""), "HTTP_404", Reaction.FAILED),
-    ((302, b""), "HTTP_302", Reaction.FAILED),
     ((200, {"errorId": 0, "status": "ready"}), "BAD_ANSWER", Reaction.FAILED),
     ({**READY, "solution": None}, "BAD_ANSWER", Reaction.FAILED),
     ({**READY, "solution": {"challenge": "c", "validate": "v"}}, "BAD_ANSWER", Reaction.FAILED),

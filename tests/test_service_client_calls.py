@@ -1,22 +1,22 @@
-"""What the client asks of a service: the balance, reports; and what ends all of its calls."""
+"""What stops all calls, and those that solving does without."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from service_stub import CREATED, KEY, PROCESSING, Service, error, now
-from service_tasks import TASK, V3, failing
+from service_servers import reply, serving
+from service_stub import BALANCE, CREATED, KEY, PROCESSING, Service, error, now
+from service_tasks import PROXY, TASK, V3, client_of, failing
 
 from scrapy_geetest._services.client import ServiceClient
 from scrapy_geetest._services.errors import CLOSE_REASONS, Reaction, ServiceError
+from scrapy_geetest._services.task import Proxy, Task
 
 STATUSES = [
-    ((401, b""), "ERROR_KEY_DOES_NOT_EXIST"),
-    ((403, b"<html>"), "ERROR_KEY_DOES_NOT_EXIST"),
-    ((402, b""), "ERROR_ZERO_BALANCE"),
     ((402, {"errorId": 1}), "ERROR_ZERO_BALANCE"),
     ((403, error("ERROR_IP_BANNED")), "ERROR_IP_BANNED"),
     *[(error(code), code) for code in CLOSE_REASONS],
@@ -41,7 +41,7 @@ def test_after_a_fatal_answer_nothing_is_sent_any_more(answer: Any, code: str) -
 
 def test_a_fatal_answer_reaches_a_call_that_waits_to_repeat() -> None:
     """Who sleeps at that moment wakes up to the error, not to another call."""
-    service = Service([error("ERROR_NO_SLOT_AVAILABLE"), error("ERROR_ZERO_BALANCE"), CREATED])
+    service = Service([error("ERROR_NO_SLOT_AVAILABLE"), CREATED], balances=[error("ERROR_ZERO_BALANCE")])
 
     async def sleep(seconds: float) -> None:
         service.slept.append(seconds)
@@ -89,6 +89,28 @@ def test_what_a_sleep_raises_comes_through(call: str) -> None:
         now(service.client.create_task(TASK) if call == "create_task" else service.client.result(1, V3))
 
 
+@pytest.mark.parametrize("while_polling", [True, False])
+def test_a_banned_proxy_is_never_used_again(while_polling: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    """Another call with it would have the account banned; other proxies, and none, go on."""
+    banned = error("ERROR_PROXY_BANNED")
+    service = Service([*([CREATED] if while_polling else []), banned, CREATED])
+    task = Task(V3, "https://example.com/", proxy=PROXY)
+
+    async def attempt() -> None:
+        await service.client.result(await service.client.create_task(task), V3)
+
+    assert failing(attempt()).reaction is Reaction.STOP_REQUEST
+    calls = len(service.calls)
+    again = failing(service.client.create_task(task))
+    assert (again.code, again.sent) == ("ERROR_PROXY_BANNED", False)
+    assert len(service.calls) == calls
+    with pytest.raises(ServiceError, match="refused this proxy before"):
+        service.client.check(PROXY)
+    service.client.check(None)
+    now(service.client.create_task(TASK))
+    now(service.client.create_task(Task(V3, "https://example.com/", proxy=Proxy("http", "other.example", 1))))
+
+
 @pytest.mark.parametrize(
     ("answer", "balance"),
     [
@@ -128,6 +150,25 @@ def test_a_service_that_takes_no_reports_is_told_none_and_goes_on() -> None:
     assert service.methods == ["reportIncorrectTokenCaptcha", "createTask"]
 
 
+async def test_over_sockets_another_report_does_not_undo_that_none_is_taken() -> None:
+    """Two are under way when the first is told that there is no such call; the other one's failure changes nothing."""
+    held: list[Any] = []
+    async with serving(lambda transport, _: held.append(transport)) as server:
+        client = client_of(server.url)
+        first, second = (asyncio.ensure_future(client.report_incorrect(number)) for number in (1, 2))
+        await server.until(lambda server: len(server.received) == 2)
+        reply(held[0], error("ERROR_NO_SUCH_METHOD"))
+        with pytest.raises(ServiceError, match="ERROR_NO_SUCH_METHOD"):
+            await first
+        reply(held[1], b"", 503)
+        with pytest.raises(ServiceError, match="HTTP_503"):
+            await second
+        with pytest.raises(ServiceError, match="takes no reports"):
+            await client.report_incorrect(3)
+        await client.close()
+        assert len(server.received) == 2
+
+
 @pytest.mark.parametrize("call", ["balance", "report"])
 @pytest.mark.parametrize(
     "answer", [(403, b"<html>CDN"), (401, b""), (402, b""), error("ERROR_NO_SUCH_METHOD")], ids=repr
@@ -160,12 +201,14 @@ def test_a_failed_report_is_one_call() -> None:
 def test_the_key_is_in_no_text(caplog: pytest.LogCaptureFixture) -> None:
     """Not in a repr, an error or the log, even where the service repeats it."""
     caplog.set_level(logging.DEBUG)
-    told = error("ERROR_NO_SLOT_AVAILABLE", f"no slot for {KEY}")
-    service = Service([told, told, {"errorId": 1, "errorCode": KEY.upper(), "errorDescription": f"{KEY}?\n{KEY}!"}])
-    failure = failing(service.client.create_task(TASK))
-    texts = f"{service.client!r} {service.transport!r} {failure!r} {failure} {failure.__cause__!r} {caplog.text}"
+    told = (503, error("", f"no slot for {KEY}"))
+    strange = {"errorId": 1, "errorCode": KEY.upper(), "errorDescription": f"{KEY}?\n{KEY}!"}
+    service = Service([told, strange], balances=[told, BALANCE])
+    failures = [failing(service.client.create_task(TASK)) for _ in range(2)]
+    texts = f"{service.client!r} {service.transport!r} {caplog.text}"
+    texts += "".join(f"{failure!r} {failure} {failure.__cause__!r}" for failure in failures)
     assert "***" in texts
-    assert "createTask was not taken" in caplog.text
+    assert "cannot be reached" in caplog.text
     assert KEY.lower() not in texts.lower()
 
 
