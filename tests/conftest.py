@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from command_project import Project
 from reactor import ready, run
 from sandbox_visitor import AT_ONCE, Visitor
 from small_world import SmallWorld
@@ -19,6 +20,7 @@ os.environ["TLDEXTRACT_PUBLIC_SUFFIX_LIST_URLS"] = ""
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -77,3 +79,9 @@ def nothing_unhandled() -> Iterator[None]:
     yield
     globalLogPublisher.removeObserver(observer)
     assert events == []
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A fresh one."""
+    return Project(tmp_path)

@@ -5,26 +5,20 @@ from __future__ import annotations
 import ast
 import io
 import json
-import os
-import signal
-import subprocess
-import sys
 import textwrap
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from reactor import settle
 from scrapy.settings import Settings
 
 from scrapy_geetest import GeetestSite
-from scrapy_geetest._services.answers import read_balance
-from scrapy_geetest._services.errors import ServiceError
-from scrapy_geetest.commands import Command, balance, inspect, sandbox
+from scrapy_geetest.commands import Command, inspect, sandbox
 from scrapy_geetest.settings import Config
 
 if TYPE_CHECKING:
+    from command_project import Project
+
     from scrapy_geetest.sandbox import Sandbox
 
 PAGES = Path(__file__).parent / "pages"
@@ -32,68 +26,6 @@ V4_PAGE = str(PAGES / "archive-v4-literal.html")
 CARRIES = str(PAGES / "signup-v4-minified.html")
 V3_PAGE = str(PAGES / "article-v3-rendered.html")
 NO_WIDGET = str(PAGES / "documentation.html")
-SITES = """
-    from twisted.internet.defer import succeed
-    from scrapy_geetest import GeetestSite
-
-    class Deferring(GeetestSite):
-        urls = ("deferring.example",)
-
-        def is_challenge(self, response):
-            return succeed(b"rowing" in response.body)
-
-    class Broken(GeetestSite):
-        urls = ("broken.example",)
-
-        async def is_challenge(self, response):
-            return response.json()["need"]
-"""
-
-
-class Project:
-    """A Scrapy project of a user's, and its command line."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        (root / "shop").mkdir()
-        (root / "scrapy.cfg").write_text("[settings]\ndefault = shop.settings\n")
-        (root / "shop" / "__init__.py").touch()
-        (root / "shop" / "sites.py").write_text(textwrap.dedent(SITES))
-        self.set(
-            GEETEST_SITES=[
-                {"name": "club", "urls": ["club.example", "127.0.0.1"], "detect_css": "#join, #captcha-holder"},
-                "shop.sites.Deferring",
-                "shop.sites.Broken",
-            ],
-            ADDONS={"scrapy_geetest.Addon": 500},
-        )
-
-    def set(self, **settings: Any) -> None:
-        with (self.root / "shop" / "settings.py").open("a", encoding="utf-8") as file:
-            file.writelines(f"{name} = {value!r}\n" for name, value in settings.items())
-
-    def run(self, *arguments: str) -> tuple[int, str, str]:
-        """Exit code, output, messages."""
-        with self.start(*arguments) as running:
-            text, messages = running.communicate(timeout=100)
-        return running.returncode, text, messages
-
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """The command, running."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "scrapy", "geetest", *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=self.root,
-            env={name: value for name, value in os.environ.items() if name != "CAPMONSTER_API_KEY"},
-        )
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    """A fresh one."""
-    return Project(tmp_path)
 
 
 def _inspect(*arguments: str, **settings: Any) -> int:
@@ -301,77 +233,6 @@ def test_help(project: Project) -> None:
         code, text, messages = project.run(*arguments)
         assert (code, "name one of: inspect, balance, sandbox" in text + messages) == (2, True)
     assert Command().short_desc()
-
-
-def test_the_balance(project: Project, sandbox: Sandbox) -> None:
-    """Printed alone, for scripts."""
-    sandbox.reset(balance=12.25)
-    project.set(GEETEST_API_KEY=sandbox.api_key, GEETEST_API_URL=sandbox.service_url)
-    assert project.run("balance") == (0, "12.25\n", "")
-
-
-@pytest.mark.parametrize(("told", "printed"), [(0.0000001, "0.0000001\n"), (1e17, "100000000000000000\n")])
-def test_a_balance_is_printed_in_digits(
-    told: float, printed: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """However small or large: scripts read it."""
-    monkeypatch.setattr(balance, "_on_reactor", lambda _: read_balance({"balance": told}))
-    assert balance.run([], Settings({"GEETEST_API_KEY": "k"})) == 0
-    assert capsys.readouterr().out == printed
-
-
-def test_an_interrupted_balance(project: Project, sandbox: Sandbox) -> None:
-    """Ctrl-C while the service does not answer: one line, no traceback."""
-    sandbox.reset(faults={"getBalance": ["hang"]})
-    project.set(GEETEST_API_KEY=sandbox.api_key, GEETEST_API_URL=sandbox.service_url)
-    with project.start("balance") as running:
-        deadline = time.monotonic() + 60.0
-        while sandbox.books()["calls"].get("getBalance") is None:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        running.send_signal(signal.SIGINT)
-        assert running.communicate(timeout=60.0) == ("", "scrapy geetest balance: interrupted\n")
-    assert running.returncode == 1
-
-
-def test_no_balance_with_a_wrong_key(project: Project, sandbox: Sandbox) -> None:
-    """Exit code 1, what the service says and what to do about it; the key is not printed."""
-    project.set(GEETEST_API_KEY="wrong-key-of-a-user", GEETEST_API_URL=sandbox.service_url)
-    code, text, messages = project.run("balance")
-    assert (code, text, messages.count("\n")) == (1, "", 1)
-    assert "ERROR_KEY_DOES_NOT_EXIST" in messages
-    assert "Check GEETEST_API_KEY" in messages
-    assert "wrong-key-of-a-user" not in messages
-
-
-@pytest.mark.parametrize(
-    ("settings", "words"),
-    [
-        ({}, "there is no key: set GEETEST_API_KEY, or CAPMONSTER_API_KEY in the environment"),
-        ({"GEETEST_API_KEY": "a b"}, "visible ASCII characters"),
-        ({"GEETEST_API_KEY": "k", "GEETEST_API_URL": "https://h:99999"}, "GEETEST_API_URL = 'https://h:99999'"),
-    ],
-)
-def test_no_balance_without_a_key(
-    settings: dict[str, Any], words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nothing is called."""
-    monkeypatch.delenv("CAPMONSTER_API_KEY", raising=False)
-    assert balance.run([], Settings(settings)) == 1
-    shown = capsys.readouterr()
-    assert (shown.out, words in shown.err, "a b" in shown.err) == ("", True, False)
-
-
-async def test_asking_for_the_balance_on_a_running_reactor(sandbox: Sandbox) -> None:
-    """One call, no connection left; errors are the service's."""
-
-    def config(key: str) -> Config:
-        return Config.from_settings(Settings({"GEETEST_API_KEY": key, "GEETEST_API_URL": sandbox.service_url}))
-
-    assert await balance.ask(config(sandbox.api_key), settle=settle) == 10
-    with pytest.raises(ServiceError, match="ERROR_KEY_DOES_NOT_EXIST"):
-        await balance.ask(config("wrong"), settle=settle)
-    assert sandbox.books()["calls"] == {"getBalance": 2}
 
 
 def test_the_sandbox_says_what_it_lacks(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,11 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from attrs import frozen
-from sandbox_crawl import (
-    host,
-    service,
-)
+from sandbox_crawl import host, service
 from scrapy import Request, Spider
+from scrapy import signals as scrapy_signals
 from scrapy.crawler import AsyncCrawlerRunner
 from scrapy.http import HtmlResponse, JsonResponse
 from scrapy.settings import Settings, default_settings
@@ -398,8 +396,6 @@ async def test_a_spider_that_needs_the_answer_itself(sandbox: Sandbox, caplog: p
 
     def scraped(item: Any) -> None:
         items.append(item)
-
-    from scrapy import signals as scrapy_signals
 
     crawler.signals.connect(scraped, scrapy_signals.item_scraped)
     with caplog.at_level("INFO"):
