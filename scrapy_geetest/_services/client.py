@@ -22,7 +22,7 @@ from scrapy_geetest._services.errors import (
     ServiceError,
     clean_text,
 )
-from scrapy_geetest._services.polling import MAX_POLLS, Poller, Result
+from scrapy_geetest._services.polling import Poller, Result
 from scrapy_geetest._services.secret import Sealed, Secret
 from scrapy_geetest._services.transport import NotSentError, TransportError
 from scrapy_geetest.challenge import V3Challenge
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-__all__ = ["MAX_POLLS", "Result", "ServiceClient"]
+__all__ = ["Result", "ServiceClient"]
 
 _OUTAGE = 3.0
 """How many times the time for one solution an outage may last before it is final."""
@@ -217,6 +217,7 @@ class ServiceClient:
             sleep=self._sleep,
             clock=self._clock,
             timeout=self._solve_timeout,
+            most=self._service.max_polls,
             secret=self._api_key,
         )
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import define, field
 
 from .books import EXPIRED, FAILED, SOLVED, UNFETCHED, Books, TaskEntry
+from .dialects import CAPMONSTER, Dialect
 from .faults import PASSING_CODES, SPOILT_SOLUTIONS, STATUS_OF_CODE
 from .tasks import USER_AGENT, Refusal, check_task
 from .web import Answer, Call, Route, data, route
@@ -49,6 +50,7 @@ class Service:
     wall: Callable[[], float]
     random: Random
     numbers: Iterator[int]
+    dialect: Dialect = CAPMONSTER
     _tasks: dict[int | str, _Task] = field(factory=dict)
     _paid: int = 0
 
@@ -62,12 +64,14 @@ class Service:
             Refusal: The task is not taken, and costs nothing.
         """
         self._check_key(body)
-        captcha = check_task(body.get("task"))
+        task = body.get("task")
+        plain = self.dialect.plain(dict(task)) if isinstance(task, dict) and task else task
+        captcha = check_task(plain)
         price = round(self.options.price * _MILLION)
         if round(self.options.balance * _MILLION) - self._paid < price:
             raise Refusal("ERROR_ZERO_BALANCE", "the account is empty", 402)
-        task = self._start(captcha, body, price)
-        return {"errorId": 0, "taskId": task.entry.id}
+        started = self._start(captcha, body, price)
+        return {"errorId": 0, "taskId": self.rename(started.entry.id) if self.dialect.uuid else started.entry.id}
 
     def _start(self, captcha: Captcha, body: dict[str, Any], price: int) -> _Task:
         sent = body["task"]
@@ -100,7 +104,8 @@ class Service:
         task = self._find(body)
         self._count_poll(task)
         if self.clock() < task.finished:
-            return {"errorId": 0, "status": "processing"}
+            is_idle = self.dialect.idle and task.accepted_polls == 1
+            return {"errorId": 0, "status": "idle" if is_idle else "processing"}
         if not task.good:
             task.entry.outcome = EXPIRED
             raise Refusal("ERROR_TOKEN_EXPIRED", "the challenge is unknown, used or too old")
@@ -120,11 +125,14 @@ class Service:
         if task.solution is None:
             task.solution = self._solve(task)
         ended = self.wall() - (self.clock() - task.finished)
+        cost: Any = task.entry.charged_millionths / _MILLION
+        if not self.dialect.costs:
+            return {"errorId": 0, "status": "ready", "solution": task.solution}
         return {
             "errorId": 0,
             "status": "ready",
             "solution": task.solution,
-            "cost": task.entry.charged_millionths / _MILLION,
+            "cost": f"{cost:.5f}" if self.dialect.cost_as_text else cost,
             "ip": "203.0.113.7",
             "createTime": int(task.entry.created),
             "endTime": int(ended),
@@ -194,9 +202,9 @@ def _task_id(body: dict[str, Any]) -> int | str:
     return value if isinstance(value, (int, str)) and not isinstance(value, bool) else ""
 
 
-def error_answer(code: str, description: str | None = None, status: int | None = None) -> Answer:
+def error_answer(code: str, description: str | None = None, status: int | None = None, error_id: int = 1) -> Answer:
     """The service's error of that code, with the status that it usually has."""
-    body = {"errorId": 1, "errorCode": code, "errorDescription": description, "taskId": 0}
+    body = {"errorId": error_id, "errorCode": code, "errorDescription": description, "taskId": 0}
     return data(body, STATUS_OF_CODE.get(code, 200) if status is None else status)
 
 
@@ -204,12 +212,15 @@ def _answering(method: Callable[[Service, dict[str, Any]], dict[str, Any]], name
     async def answer(world: World, call: Call) -> Answer:
         try:
             return data(method(world.service, call.json_object()))
-        except Refusal as refusal:
+        except Refusal as plain:
+            dialect = world.service.dialect
+            refusal = dialect.refusal(plain)
             if name == "createTask":
                 world.books.refused[refusal.code] += 1
-            return error_answer(refusal.code, refusal.description, refusal.status)
+            return error_answer(refusal.code, refusal.description, refusal.status, dialect.error_id(refusal.code))
 
-    return route(f"/{name}", answer, "POST", call=name)
+    # Faults know reports by one name, whatever a service calls them.
+    return route(f"/{name}", answer, "POST", call="reportIncorrectTokenCaptcha" if name.startswith("report") else name)
 
 
 async def _user_agent(world: World, call: Call) -> Answer:
@@ -222,11 +233,16 @@ async def _no_such_method(world: World, call: Call) -> Answer:
     return error_answer("ERROR_NO_SUCH_METHOD", f"{call.method} {call.path}", 404)
 
 
-ROUTES: tuple[Route, ...] = (
-    _answering(Service.create, "createTask"),
-    _answering(Service.result, "getTaskResult"),
-    _answering(Service.balance, "getBalance"),
-    _answering(Service.report, "reportIncorrectTokenCaptcha"),
-    route("/api/useragent/actual", _user_agent, "GET"),
-    route(".*", _no_such_method),
-)
+def routes_of(dialect: Dialect) -> tuple[Route, ...]:
+    """The calls of a service."""
+    return (
+        _answering(Service.create, "createTask"),
+        _answering(Service.result, "getTaskResult"),
+        _answering(Service.balance, "getBalance"),
+        *(_answering(Service.report, name) for name in dialect.reports),
+        route("/api/useragent/actual", _user_agent, "GET"),
+        route(".*", _no_such_method),
+    )
+
+
+ROUTES = routes_of(CAPMONSTER)

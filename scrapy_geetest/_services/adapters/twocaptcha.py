@@ -26,7 +26,7 @@ class TwoCaptcha(SolvingService):
         if challenge.get_lib:
             raise ValueError("2Captcha documents no field for get_lib")
         if isinstance(challenge, V3Challenge):
-            return {**fields, "gt": challenge.gt, "challenge": challenge.challenge, "version": 3}
+            return {**fields, "gt": challenge.gt, "challenge": challenge.challenge}
         if challenge.risk_type:
             raise ValueError("2Captcha documents no field for risk_type")
         return {**fields, "version": 4, "initParameters": {"captcha_id": challenge.captcha_id}}
