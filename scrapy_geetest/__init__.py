@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 from scrapy_geetest._version import __version__
 
 if TYPE_CHECKING:
+    from scrapy_geetest._services.errors import Reaction
+    from scrapy_geetest._services.service import ServiceCall, SolvingService
+    from scrapy_geetest._services.task import Task
     from scrapy_geetest.addon import Addon
     from scrapy_geetest.challenge import V3Challenge, V3Solution, V4Challenge, V4Solution
     from scrapy_geetest.exceptions import (
@@ -35,10 +38,14 @@ __all__ = [
     "GeetestError",
     "GeetestMiddleware",
     "GeetestSite",
+    "Reaction",
+    "ServiceCall",
     "SolutionRejected",
     "SolveError",
+    "SolvingService",
     "StoppedError",
     "SubmissionError",
+    "Task",
     "V3Challenge",
     "V3Solution",
     "V4Challenge",
@@ -48,6 +55,9 @@ __all__ = [
 
 # Imported when asked for: every scrapy command imports this package for its commands, and the sandbox needs none of it.
 _HOMES = {
+    "_services.errors": ("Reaction",),
+    "_services.service": ("ServiceCall", "SolvingService"),
+    "_services.task": ("Task",),
     "addon": ("Addon",),
     "challenge": ("V3Challenge", "V3Solution", "V4Challenge", "V4Solution"),
     "exceptions": (

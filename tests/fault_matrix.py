@@ -80,6 +80,8 @@ _MEANING = {  # what else says the same as a code
 }
 _PROPER = ("ok", "json-strings", "task-id-uuid")
 _UNUSABLE = ("ready-without-solution", "solution-missing-keys", "solution-wrong-types")
+_UNKNOWN_TYPE = ("ERROR_TASK_NOT_SUPPORTED", "ERROR_TASK_ABSENT")
+"""The service does not know what the task is called: the other name is sent."""
 _BEFORE_IT = {f"http-{status}": f"HTTP_{status}" for status in (402, 403, 429)}
 """Something before the service answers: the call has not reached it."""
 _SCRAPY_RETRIES = {
@@ -146,7 +148,7 @@ def pairs() -> Iterator[tuple[str, str]]:
 
 def _create_task(fault: str, for_ever: bool) -> Expected:  # noqa: FBT001  # a cell is a fault and this
     code = _MEANING.get(fault, fault)
-    if fault in _PROPER:
+    if fault in _PROPER or (fault in _UNKNOWN_TYPE and not for_ever):
         return Expected(1)
     if code in _STOPS:
         return Expected(0, f"SolveError {code}", {code: 1}, close=_STOPS[code])

@@ -18,6 +18,8 @@ from scrapy_geetest._services.transport import Transport
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+    from scrapy_geetest import SolvingService
+
 T = TypeVar("T")
 KEY = "5ecre7k3y0fTheTe5ts"
 READY: dict[str, Any] = {
@@ -75,6 +77,7 @@ class Service:
     balances: list[Any] | None = None
     solve_timeout: float = 120.0
     first_poll: float | None = 2.0
+    service: SolvingService | None = None
     calls: list[Call] = field(factory=list)
     slept: list[float] = field(factory=list)
     polls: int = 0
@@ -101,6 +104,7 @@ class Service:
             clock=self.clock.seconds,
             solve_timeout=self.solve_timeout,
             on_poll=self._count,
+            service=self.service,
         )
 
     @property

@@ -27,7 +27,7 @@ STATUSES = [
 def test_after_a_fatal_answer_nothing_is_sent_any_more(answer: Any, code: str) -> None:
     """Every call ends with the same error, unsent; the spider can be closed with its reason."""
     service = Service([answer])
-    failure = failing(service.client.create_task(TASK))
+    failure = failing(service.client.create_task(Task(V3, "https://example.com/", type="GeeTestTask")))
     assert (failure.code, failure.reaction, failure.sent) == (code, Reaction.STOP_CRAWL, True)
     assert failure.close_reason == CLOSE_REASONS[code]
     client = service.client

@@ -20,6 +20,7 @@ from scrapy_geetest.challenge import parse_solution, solution_values
 
 if TYPE_CHECKING:
     from scrapy_geetest._services.secret import Secret
+    from scrapy_geetest._services.service import SolvingService
     from scrapy_geetest._services.transport import Answer
     from scrapy_geetest.challenge import Challenge, Solution
 
@@ -34,19 +35,23 @@ _PENDING = frozenset({"", "idle", "processing"})
 _SUCCESSES = range(200, 300)
 
 
-def read_answer(answer: Answer, secret: Secret) -> dict[str, Any]:
+def read_answer(answer: Answer, secret: Secret, service: SolvingService) -> dict[str, Any]:
     """The answer's object, if it tells of no error. The body decides; the status only where the body tells nothing.
 
     Args:
         answer: Any HTTP answer of the service.
         secret: The client key, which no error may hold.
+        service: What its codes mean.
 
     Raises:
         ServiceError: The service's own error, or one made of the status, or ``ANSWER_LOST`` for an unreadable success.
             Where the body is none of the service's own, something before it answered, which says nothing of the account.
     """
     if tells_error(answer):
-        raise _error(answer, secret)
+        error = _error(answer, secret)
+        error.reaction = service.reactions.get(error.code, error.reaction)
+        error.billed = error.code in service.billed
+        raise error
     data, success = answer.data, answer.status in _SUCCESSES
     readable = data is not None and _is_readable(data)
     if data is not None and readable and (success or "errorId" in data or "errorCode" in data):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from scrapy_geetest._services.answers import read_answer, read_balance, read_task_id, tells_error
+from scrapy_geetest._services.adapters.capmonster import CapMonster
+from scrapy_geetest._services.answers import is_ready, read_answer, read_balance, read_task_id
 from scrapy_geetest._services.availability import CREATE, POLL, Availability, Step
 from scrapy_geetest._services.errors import (
     ANSWER_LOST,
@@ -20,7 +22,7 @@ from scrapy_geetest._services.errors import (
     ServiceError,
     clean_text,
 )
-from scrapy_geetest._services.polling import MAX_POLLS, Poller, Result
+from scrapy_geetest._services.polling import Poller, Result
 from scrapy_geetest._services.secret import Sealed, Secret
 from scrapy_geetest._services.transport import NotSentError, TransportError
 from scrapy_geetest.challenge import V3Challenge
@@ -30,17 +32,22 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from scrapy_geetest._services.pacing import Pacing
+    from scrapy_geetest._services.service import ServiceCall, SolvingService
     from scrapy_geetest._services.task import Proxy, Task
     from scrapy_geetest._services.transport import Answer, Transport
     from scrapy_geetest.challenge import Challenge
 
-__all__ = ["MAX_POLLS", "Result", "ServiceClient"]
+logger = logging.getLogger(__name__)
+
+__all__ = ["Result", "ServiceClient"]
 
 _OUTAGE = 3.0
 """How many times the time for one solution an outage may last before it is final."""
 
 _TOO_OLD = 300.0  # seconds that a v3 challenge, which lives ten minutes, may wait for the service
 _PROBE_SECONDS = 10.0
+_UNKNOWN_TYPE = frozenset({"ERROR_TASK_NOT_SUPPORTED", "ERROR_TASK_ABSENT"})
+_OPTIONAL = frozenset({NO_SUCH_METHOD})  # what stops nothing after a call that solving does without
 
 
 class ServiceClient:
@@ -51,6 +58,7 @@ class ServiceClient:
     tasks, calls wait: see ``Availability``.
 
     Args:
+        service: Which service's calls and answers these are; CapMonster Cloud's by default.
         api_key: The client key. It is in the bodies of the calls, and in nothing that an exception leads to.
         transport: Makes one call.
         pacing: Tells when to poll.
@@ -73,10 +81,12 @@ class ServiceClient:
         clock: Callable[[], float],
         solve_timeout: float,
         on_poll: Callable[[], None],
+        service: SolvingService | None = None,
     ) -> None:
         if not api_key:
             raise ValueError("the service's client key is empty")
         self._api_key = Secret(api_key)
+        self._service = service or CapMonster()
         self._transport = transport
         self._sleep = sleep
         self._clock = clock
@@ -88,6 +98,8 @@ class ServiceClient:
         self._fatal: ServiceError | None = None
         self._closed = False
         self._can_report = True
+        self._unknown_types: set[str] = set()
+        self._solved_at_once: dict[int | str, dict[str, Any]] = {}
         self._proxies: dict[int | str, Proxy] = {}
         self._banned_proxies: set[Proxy] = set()
 
@@ -133,9 +145,9 @@ class ServiceClient:
             ValueError: The task is not one that can be sent.
         """
         self.check(task.proxy)
-        body = Sealed(task=Sealed(task.to_json()))
+        types = (task.type,) if task.type else self._service.task_types(task)
         try:
-            task_id = await self._create(body, task.challenge)
+            task_id = await self._create_as(task, types)
         except ServiceError as error:
             self._note_banned(error, task.proxy)
             raise
@@ -168,7 +180,10 @@ class ServiceClient:
         Raises:
             ServiceError: The call failed. That a service knows no such call stops no other call.
         """
-        return read_balance(await self._call("getBalance", Sealed(), optional=True))
+        call = self._service.balance()
+        if call is None:
+            raise ServiceError(NO_SUCH_METHOD, "the service tells no balance", sent=False)
+        return read_balance(await self._call(call, harmless=_OPTIONAL))
 
     async def report_incorrect(self, task_id: int | str) -> None:
         """Tell the service that a site refused a solution. No refund is promised.
@@ -176,10 +191,11 @@ class ServiceClient:
         Raises:
             ServiceError: The call failed. That a service knows no such call stops no other call.
         """
-        if not self._can_report:
+        call = self._service.report(task_id)
+        if call is None or not self._can_report:
             raise ServiceError(NO_SUCH_METHOD, "the service takes no reports", task_id=task_id, sent=False)
         try:
-            await self._call("reportIncorrectTokenCaptcha", Sealed(taskId=task_id), optional=True)
+            await self._call(call, harmless=_OPTIONAL)
         except ServiceError as error:
             error.task_id = task_id
             # Only ever turned off: another report that is under way at the same time may end otherwise.
@@ -201,10 +217,24 @@ class ServiceClient:
             sleep=self._sleep,
             clock=self._clock,
             timeout=self._solve_timeout,
+            most=self._service.max_polls,
             secret=self._api_key,
         )
 
-    async def _create(self, body: Sealed, challenge: Challenge) -> int | str:
+    async def _create_as(self, task: Task, types: tuple[str, ...]) -> int | str:
+        """Create a task by the first of its names that the service knows."""
+        known = [name for name in types if name not in self._unknown_types] or list(types[-1:])
+        for name in known[:-1]:
+            try:
+                return await self._create(self._service.create(task, name), task.challenge, spare=True)
+            except ServiceError as error:
+                if error.code not in _UNKNOWN_TYPE:
+                    raise
+                self._unknown_types.add(name)
+                logger.info("GeeTest: the service knows no task of type %s; %s is sent from now on", name, known[-1])
+        return await self._create(self._service.create(task, known[-1]), task.challenge)
+
+    async def _create(self, call: ServiceCall, challenge: Challenge, *, spare: bool = False) -> int | str:
         began, calls = self._clock(), 0
         latest: ServiceError | None = None
         while True:
@@ -217,7 +247,7 @@ class ServiceClient:
                 raise ServiceError(CHALLENGE_TOO_OLD, "the service took no task in time", sent=False)
             calls += 1
             try:
-                task_id: int | str = await self._watched(CREATE, body, self._transport.timeout)
+                task_id: int | str = await self._watched(CREATE, call, self._transport.timeout, spare=spare)
             except ServiceError as error:
                 if (
                     error.reaction is not Reaction.SAME_CALL_LATER
@@ -234,8 +264,10 @@ class ServiceClient:
                 await self._sleep(min(8.0, 0.5 * 2.0 ** min(calls, 8)))
 
     async def _poll(self, task_id: int | str, within: float) -> dict[str, Any]:
+        if task_id in self._solved_at_once:
+            return self._solved_at_once.pop(task_id)
         try:
-            data: dict[str, Any] = await self._watched(POLL, Sealed(taskId=task_id), max(within, 1.0))
+            data: dict[str, Any] = await self._watched(POLL, self._service.result(task_id), max(within, 1.0))
         except ServiceError as error:
             if error.sent:
                 self._on_poll()
@@ -245,13 +277,15 @@ class ServiceClient:
         self._on_poll()
         return data
 
-    async def _watched(self, method: str, body: Sealed, within: float) -> Any:
+    async def _watched(self, method: str, call: ServiceCall, within: float, *, spare: bool = False) -> Any:
         """Make a call whose outcome tells how the service is; of createTask, the task's id."""
         began = self._availability.begin(method)
         try:
-            data: Any = await self._call(method, body, within=within)
+            data: Any = await self._call(
+                call, within=within, urgent=method == CREATE, harmless=_UNKNOWN_TYPE if spare else frozenset()
+            )
             if method == CREATE:
-                data = read_task_id(data, self._api_key)
+                data = self._created(data)
         except ServiceError as error:
             told = _as_create_error(error) if method == CREATE else error
             if self._closed:
@@ -266,6 +300,12 @@ class ServiceClient:
         self._availability.succeeded(method)
         return data
 
+    def _created(self, data: dict[str, Any]) -> int | str:
+        task_id = read_task_id(data, self._api_key)
+        if data.get("solution") and is_ready(data, self._api_key):  # some tasks are solved at once
+            self._solved_at_once[task_id] = data
+        return task_id
+
     async def _admitted(self, method: str) -> None:
         """Wait until a call may be made. One call at a time probes, for all that wait."""
         while True:
@@ -279,9 +319,10 @@ class ServiceClient:
                 await self._sleep(step)
 
     async def _probe(self) -> None:
-        began = self._clock()
+        began, call = self._clock(), self._service.balance()
         try:
-            await self._call("getBalance", Sealed(), within=_PROBE_SECONDS, optional=True)
+            if call is not None:
+                await self._call(call, within=_PROBE_SECONDS, harmless=_OPTIONAL)
         except ServiceError as error:
             is_away = error.code == ANSWER_LOST or error.reaction is Reaction.SAME_CALL_LATER
             self._availability.probed(error if is_away and error.code not in BUSY else None, began)
@@ -292,13 +333,18 @@ class ServiceClient:
             self._availability.probed(None, began)
 
     async def _call(
-        self, method: str, body: Sealed, *, within: float | None = None, optional: bool = False
+        self,
+        call: ServiceCall,
+        *,
+        within: float | None = None,
+        harmless: frozenset[str] = frozenset(),
+        urgent: bool = False,
     ) -> dict[str, Any]:
         self._refuse_after_fatal()
-        payload = Sealed(clientKey=self._api_key, **body)
-        read = partial(self._read, optional=optional)
+        payload = Sealed({self._service.key_field: self._api_key, **call.fields})
+        read = partial(self._read, harmless=harmless)
         try:
-            return await self._transport.call(method, payload, read, within=within, urgent=method == CREATE)
+            return await self._transport.call(call.method, payload, read, within=within, urgent=urgent)
         except TransportError as error:
             unsent = isinstance(error, NotSentError)
             if unsent:
@@ -307,14 +353,11 @@ class ServiceClient:
             failure = ServiceError(NOT_SENT if unsent else ANSWER_LOST, description, sent=not unsent)
         raise failure
 
-    def _read(self, answer: Answer, *, optional: bool) -> dict[str, Any]:
+    def _read(self, answer: Answer, *, harmless: frozenset[str]) -> dict[str, Any]:
         try:
-            return read_answer(answer, self._api_key)
+            return read_answer(answer, self._api_key, self._service)
         except ServiceError as error:
-            # A call that solving does without stops the others by the service's own word about the account only: the call
-            # may be unknown.
-            is_own_word = tells_error(answer) and error.code != NO_SUCH_METHOD
-            if error.reaction is Reaction.STOP_CRAWL and (is_own_word or not optional):
+            if error.reaction is Reaction.STOP_CRAWL and error.code not in harmless:
                 self._stop(error)
             raise
 

@@ -182,6 +182,7 @@ class ServiceError(Exception):
         reaction: What the crawl does about it.
         sent: ``False``: the service never got this call.
         cost_millionths: What the task cost all the same, as far as the service says so.
+        billed: Whether the service documents that it bills this error like a solved task.
         may_be_charged: Whether a task may exist, or be solved later, and cost something that was not seen.
         advice: What a person should do about it.
     """
@@ -206,17 +207,13 @@ class ServiceError(Exception):
         self.sent = sent
         self.cost_millionths = cost_millionths
         self.may_be_charged = may_be_charged
+        self.billed = code == "ERROR_TOKEN_EXPIRED"
         self.advice = advice or _advice(code)
 
     @property
     def close_reason(self) -> str | None:
         """The reason to close the spider with; ``None`` unless the reaction is to stop the crawl."""
         return CLOSE_REASONS.get(self.code)
-
-    @property
-    def billed(self) -> bool:
-        """Whether the service documents that it bills this error like a solved task."""
-        return self.code == "ERROR_TOKEN_EXPIRED"
 
     @property
     def bill(self) -> str:

@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from scrapy_geetest._services.secret import Secret
     from scrapy_geetest.challenge import Challenge, Solution
 
-MAX_POLLS = 120
-"""getTaskResult calls for one task, at most: more may lock the account (the service's documentation)."""
-
 _LAST_ANSWER = 1.5  # seconds for the answer of the last poll
 
 
@@ -56,6 +53,7 @@ class Poller:
         sleep: Waits for some seconds.
         clock: Monotonic seconds.
         timeout: Seconds for one task.
+        most: Most polls of one task.
         secret: The client key, which no error may hold.
     """
 
@@ -65,6 +63,7 @@ class Poller:
     sleep: Callable[[float], Awaitable[None]]
     clock: Callable[[], float]
     timeout: float
+    most: int
     secret: Secret
 
     async def result(self, task_id: int | str, challenge: Challenge) -> Result:
@@ -117,8 +116,8 @@ class _Waiting:
         answering = min(_LAST_ANSWER, 0.2 * timeout)
         # However long the first wait that was learnt or set: it leaves time for another poll, unless there is hardly any.
         delay = min(self.pace.first(), 0.8 * timeout)
-        for polls in range(MAX_POLLS):
-            await self.poller.sleep(_fitted(delay, self.left - answering, MAX_POLLS - polls, floor))
+        for polls in range(self.poller.most):
+            await self.poller.sleep(self._fitted(delay, self.left - answering, self.poller.most - polls))
             data = await self._ask()
             if data is not None:
                 return self._solved(data)
@@ -163,29 +162,27 @@ class _Waiting:
         self.task_id = other or self.task_id
         self.trouble = f"; last trouble: {error}"
 
+    def _fitted(self, delay: float, left: float, polls_left: int) -> float:
+        """The wait before a poll, made to fit.
+
+        Half of the polls are made at the pace that was chosen; the other half lasts until the last one is due, however far
+        that is. None is made that would leave the last one no room: its task may be ready by then, and is paid for.
+
+        Args:
+            delay: Seconds that were chosen.
+            left: Seconds until the last poll is due.
+            polls_left: How many may still be made, this one included.
+        """
+        if polls_left <= self.poller.most // 2:
+            delay = max(delay, left / polls_left)
+        return left if left < delay + self.poller.pacing.floor else delay
+
     def _solved(self, data: dict[str, Any]) -> Result:
         waited = self.elapsed
         if not self.was_lost:
             self.pace.solved(waited)
         solution = read_solution(data, self.challenge, self.poller.secret)
         return Result(solution, read_cost(data), round(waited * 1000))
-
-
-def _fitted(delay: float, left: float, polls_left: int, floor: float) -> float:
-    """The wait before a poll, made to fit.
-
-    Half of the polls are made at the pace that was chosen; the other half lasts until the last one is due, however far
-    that is. None is made that would leave the last one no room: its task may be ready by then, and is paid for.
-
-    Args:
-        delay: Seconds that were chosen.
-        left: Seconds until the last poll is due.
-        polls_left: How many may still be made, this one included.
-        floor: Least seconds between two.
-    """
-    if polls_left <= MAX_POLLS // 2:
-        delay = max(delay, left / polls_left)
-    return left if left < delay + floor else delay
 
 
 def _other_form(task_id: int | str) -> int | None:

@@ -119,20 +119,33 @@ class Task:
     user_agent: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The ``task`` object of createTask: exactly the documented fields that have a value.
+        """The ``task`` object of CapMonster Cloud's createTask: exactly the documented fields that have a value.
 
         Raises:
             ValueError: ``website_url`` is no absolute http(s) URL.
         """
-        fields: dict[str, Any] = {
-            "type": self.type or ("GeeTestTask" if self.proxy else "GeeTestTaskProxyless"),
-            "websiteURL": _website_url(self.website_url),
-            **_challenge_json(self.challenge),
-        }
-        if self.challenge.api_server:
-            fields["geetestApiServerSubdomain"] = self.challenge.api_server
+        return {"type": self.type or ("GeeTestTask" if self.proxy else "GeeTestTaskProxyless"), **self.fields()}
+
+    def fields(self) -> dict[str, Any]:
+        """The same without the type.
+
+        Raises:
+            ValueError: ``website_url`` is no absolute http(s) URL.
+        """
+        fields = {**self.common_fields(), **_challenge_json(self.challenge)}
         if self.challenge.get_lib:
             fields["geetestGetLib"] = self.challenge.get_lib
+        return fields
+
+    def common_fields(self) -> dict[str, Any]:
+        """What all services call by the same names: the website, the API server, the User-Agent, the proxy.
+
+        Raises:
+            ValueError: ``website_url`` is no absolute http(s) URL.
+        """
+        fields: dict[str, Any] = {"websiteURL": _website_url(self.website_url)}
+        if self.challenge.api_server:
+            fields["geetestApiServerSubdomain"] = self.challenge.api_server
         if self.user_agent:
             fields["userAgent"] = self.user_agent
         return {**fields, **(self.proxy.to_json() if self.proxy else {})}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from .checks import missing_extra
+from .dialects import DIALECTS
 from .options import Options
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class Sandbox:
         other_url: Ordinary pages at another address, for a host that has no GeeTest.
         service_url: Base of the solving service.
         api_key: The client key that it accepts.
+        services: The other services by name (``2captcha``, ``rucaptcha``, ``anticaptcha``, ``capsolver``): each with its ``url``
+            and its ``api_key``.
         geetest_url: The local GeeTest.
         captchas: The public ids (``gt``, ``captcha_id``) of the sites by their names.
         ca: Path of the certificate to trust where the service speaks TLS (``tls=True``), else ``None``.
@@ -55,6 +58,7 @@ class Sandbox:
     other_url: str
     service_url: str
     api_key: str
+    services: dict[str, dict[str, str]]
     geetest_url: str
     captchas: dict[str, str]
     ca: str | None
@@ -132,7 +136,10 @@ class Sandbox:
         answer = self._ask("POST", _RESET_PATH, json.dumps(options).encode())
         if "error" in answer:
             raise ValueError(answer["error"])
-        self.api_key = {**self._options.to_json(), **options}["api_key"]
+        told = {**self._options.to_json(), **options}
+        self.api_key = told["api_key"]
+        for name, service in self.services.items():
+            service["api_key"] = told["services"].get(name, {}).get("api_key", DIALECTS[name].api_key)
 
     def _ask(self, method: str, path: str, body: bytes | None = None) -> dict[str, Any]:
         connection = HTTPConnection(self._control, timeout=_STOP_SECONDS)

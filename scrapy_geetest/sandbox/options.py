@@ -9,6 +9,7 @@ from typing import Any
 
 from attrs import Attribute, asdict, evolve, field, fields, frozen
 
+from .dialects import CAPMONSTER, DIALECTS, Dialect
 from .faults import CallFaults, Schedule
 
 
@@ -47,6 +48,23 @@ def _check_faults(instance: Any, attribute: Attribute[Any], value: Any) -> None:
         Schedule.make(call, wanted)
 
 
+_OF_A_SERVICE = (
+    *("solve_seconds", "api_key", "balance", "price", "poll_floor", "max_polls", "keep_seconds", "wrong", "faults"),
+)
+
+
+def _check_services(instance: Any, attribute: Attribute[Any], value: Any) -> None:
+    del attribute
+    if not isinstance(value, Mapping):
+        raise ValueError("services: a mapping of services to their options")
+    for name, options in value.items():
+        if name not in DIALECTS or name == CAPMONSTER.name:
+            raise ValueError(f"services: there is no other service {name!r}; there are {', '.join(DIALECTS)}")
+        if unknown := sorted(set(options) - set(_OF_A_SERVICE)):
+            raise ValueError(f"services: {name} has no option {unknown[0]}; it has {', '.join(_OF_A_SERVICE)}")
+        instance.replace({**options, "services": {}})
+
+
 def _seconds(default: float | None, text: str) -> Any:
     return field(default=default, validator=_not_negative, metadata={"help": text})
 
@@ -76,6 +94,7 @@ class Options:
         port: Of the sites; 0: any free one.
         service_port: Of the solving service; 0: any free one.
         faults: What goes wrong: see :mod:`scrapy_geetest.sandbox.faults`.
+        services: Options of the other services, by name: those of a service alone, the rest is as above.
     """
 
     solve_seconds: tuple[float, float] = field(
@@ -85,7 +104,7 @@ class Options:
         metadata={"help": "seconds for a task, or low,high"},
     )
     seed: int = field(default=0, metadata={"help": "for the solve times that are drawn"})
-    api_key: str = field(default="5a0db0c5e0f1a2b3c4d5e6f708192a3b", metadata={"help": "the key that is accepted"})
+    api_key: str = field(default=CAPMONSTER.api_key, metadata={"help": "the key that is accepted"})
     balance: float = _seconds(10.0, "what the account holds")
     price: float = _seconds(0.0006, "of one task")
     challenge_seconds: float = _seconds(600.0, "a v3 challenge is fresh for so long")
@@ -111,6 +130,11 @@ class Options:
         validator=_check_faults,
         metadata={"help": 'JSON, e.g. {"createTask": ["ERROR_NO_SLOT_AVAILABLE"]}'},
     )
+    services: Mapping[str, Mapping[str, Any]] = field(
+        factory=dict,
+        validator=_check_services,
+        metadata={"help": 'JSON, e.g. {"2captcha": {"balance": 0}}'},
+    )
 
     @classmethod
     def make(cls, values: Mapping[str, Any]) -> Options:
@@ -130,6 +154,16 @@ class Options:
             return evolve(self, **values)
         except TypeError as error:
             raise ValueError(f"an option has a value of the wrong type: {error}") from error
+
+    def of_service(self, dialect: Dialect) -> Options:
+        """The options of another service: its own, else the sandbox's, but for key, faults and documented limits."""
+        limits = {
+            name: getattr(dialect, name)
+            for name in ("poll_floor", "keep_seconds")
+            if getattr(self, name) == getattr(CAPMONSTER, name)
+        }
+        own = {"api_key": dialect.api_key, "faults": {}, **limits, **self.services.get(dialect.name, {})}
+        return self.replace({**own, "services": {}})
 
     def to_json(self) -> dict[str, Any]:
         """The same as plain data."""
@@ -186,4 +220,10 @@ def _numbers(text: str) -> Any:
     return [float(part) for part in text.split(",")] if "," in text else float(text)
 
 
-_READERS: Mapping[str, Any] = {"solve_seconds": _numbers, "api_key": str, "robots": str, "faults": json.loads}
+_READERS: Mapping[str, Any] = {
+    "solve_seconds": _numbers,
+    "api_key": str,
+    "robots": str,
+    "faults": json.loads,
+    "services": json.loads,
+}

@@ -70,6 +70,7 @@ class Server:
             "pid": os.getpid(),
             "captchas": {site: captcha.id for site, captcha in CAPTCHAS.items()},
             **self._listen_service(),
+            "services": self._listen_others(),
         }
 
     def world(self) -> World:
@@ -108,6 +109,20 @@ class Server:
         listening = self.reactor.listenSSL(port, make_factory(site), context, interface=_HOST, backlog=1024)
         return {"service_url": f"https://{_HOST}:{listening.getHost().port}", "ca": str(ca)}
 
+    def _listen_others(self) -> dict[str, dict[str, str]]:
+        from .resources import CountingSite, Web
+
+        listening = {}
+        for name, world in self.world().others.items():
+
+            def other(name: str = name) -> World:
+                return self.world().others[name]
+
+            site = CountingSite(Web(service_api.routes_of(world.dialect), other))
+            port = self.reactor.listenTCP(0, site, interface=_HOST, backlog=1024).getHost().port
+            listening[name] = {"url": f"http://{_HOST}:{port}", "api_key": world.options.api_key}
+        return listening
+
     def _count_connection(self) -> None:
         self.world().books.connections += 1
 
@@ -116,7 +131,8 @@ class Server:
 
     async def _books(self, world: World, call: Call) -> Answer:
         del call
-        return data(world.books.to_json())
+        others = {name: other.books.to_json() for name, other in world.others.items()}
+        return data({**world.books.to_json(), "services": others})
 
     async def _reset(self, world: World, call: Call) -> Answer:
         try:

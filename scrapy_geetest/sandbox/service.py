@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import define, field
 
 from .books import EXPIRED, FAILED, SOLVED, UNFETCHED, Books, TaskEntry
+from .dialects import CAPMONSTER, Dialect
 from .faults import PASSING_CODES, SPOILT_SOLUTIONS
 from .tasks import Refusal, check_task
 
@@ -48,6 +49,7 @@ class Service:
     wall: Callable[[], float]
     random: Random
     numbers: Iterator[int]
+    dialect: Dialect = CAPMONSTER
     _tasks: dict[int | str, _Task] = field(factory=dict)
     _paid: int = 0
 
@@ -61,12 +63,14 @@ class Service:
             Refusal: The task is not taken, and costs nothing.
         """
         self._check_key(body)
-        captcha = check_task(body.get("task"))
+        task = body.get("task")
+        plain = self.dialect.plain(dict(task)) if isinstance(task, dict) and task else task
+        captcha = check_task(plain)
         price = round(self.options.price * _MILLION)
         if round(self.options.balance * _MILLION) - self._paid < price:
             raise Refusal("ERROR_ZERO_BALANCE", "the account is empty", 402)
-        task = self._start(captcha, body, price)
-        return {"errorId": 0, "taskId": task.entry.id}
+        started = self._start(captcha, body, price)
+        return {"errorId": 0, "taskId": self.rename(started.entry.id) if self.dialect.uuid else started.entry.id}
 
     def _start(self, captcha: Captcha, body: dict[str, Any], price: int) -> _Task:
         sent = body["task"]
@@ -99,7 +103,8 @@ class Service:
         task = self._find(body)
         self._count_poll(task)
         if self.clock() < task.finished:
-            return {"errorId": 0, "status": "processing"}
+            is_idle = self.dialect.idle and task.accepted_polls == 1
+            return {"errorId": 0, "status": "idle" if is_idle else "processing"}
         if not task.good:
             task.entry.outcome = EXPIRED
             raise Refusal("ERROR_TOKEN_EXPIRED", "the challenge is unknown, used or too old")
@@ -119,11 +124,14 @@ class Service:
         if task.solution is None:
             task.solution = self._solve(task)
         ended = self.wall() - (self.clock() - task.finished)
+        cost: Any = task.entry.charged_millionths / _MILLION
+        if not self.dialect.costs:
+            return {"errorId": 0, "status": "ready", "solution": task.solution}
         return {
             "errorId": 0,
             "status": "ready",
             "solution": task.solution,
-            "cost": task.entry.charged_millionths / _MILLION,
+            "cost": f"{cost:.5f}" if self.dialect.cost_as_text else cost,
             "ip": "203.0.113.7",
             "createTime": int(task.entry.created),
             "endTime": int(ended),

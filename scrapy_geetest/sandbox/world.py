@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import Factory, define, field
 
 from .books import Books
+from .dialects import CAPMONSTER, DIALECTS, Dialect
 from .faults import Schedule
 from .geetest import GeeTest
 from .service import Service
@@ -42,6 +43,8 @@ class World:
         visits: Sessions of the sites, by the value of their cookies.
         tokens: Tokens that belong to a challenge: token -> challenge.
         passes: Sessions that a gate has opened: gate and cookie's value -> until when.
+        dialect: Of its service.
+        others: The other services, each a world of its own but for GeeTest, by name.
         queries: The secret that the search form is signed with.
     """
 
@@ -60,12 +63,30 @@ class World:
     tokens: dict[str, str] = field(factory=dict)
     passes: dict[tuple[str, str], float] = field(factory=dict)
     signing_key: bytes = field(factory=lambda: secrets.token_bytes(16))
+    dialect: Dialect = CAPMONSTER
+    others: dict[str, World] = field(factory=dict)
     _faults: dict[str, Schedule] = field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
         # Challenges and solutions never repeat: a leftover of an earlier world must not be good in this one.
         self.geetest = GeeTest(self.options, self.books, self.clock, self.wall, Random())
-        self.service = Service(self.options, self.books, self.geetest, self.clock, self.wall, self.random, self.numbers)
+        self._open_service()
+        if self.dialect is CAPMONSTER:
+            others = [dialect for dialect in DIALECTS.values() if dialect is not CAPMONSTER]
+            self.others = {dialect.name: self._other(dialect) for dialect in others}
+
+    def _other(self, dialect: Dialect) -> World:
+        """The world of another service: books, key and faults of its own, the same GeeTest."""
+        options = self.options.of_service(dialect)
+        other = World(options, self.geetest_url, self.in_thread, self.post, self.numbers, dialect=dialect)
+        other.geetest = self.geetest
+        other._open_service()  # its own class
+        return other
+
+    def _open_service(self) -> None:
+        self.service = Service(
+            *(self.options, self.books, self.geetest, self.clock, self.wall, self.random, self.numbers, self.dialect)
+        )
         self._faults = {call: Schedule.make(call, wanted) for call, wanted in self.options.faults.items()}
 
     def draw_fault(self, call: str | None) -> str:

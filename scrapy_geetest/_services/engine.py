@@ -1,0 +1,204 @@
+"""One engine for each service that is configured: what speaks to it, whether it is asked over HTTP or solves by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from typing import TYPE_CHECKING, Any
+
+from attrs import field, frozen
+from twisted.internet.defer import CancelledError, Deferred
+
+from scrapy_geetest._services.client import ServiceClient
+from scrapy_geetest._services.errors import NO_SUCH_METHOD, SOLVE_TIMEOUT, UNKNOWN, ServiceError, clean_text
+from scrapy_geetest._services.pacing import Pacing
+from scrapy_geetest._services.polling import Result
+from scrapy_geetest._services.secret import Secret
+from scrapy_geetest._services.transport import Transport
+from scrapy_geetest.challenge import V3Solution, V4Solution
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from decimal import Decimal
+
+    from scrapy_geetest._services.connections import HttpProxy
+    from scrapy_geetest._services.service import SolvingService
+    from scrapy_geetest._services.task import Proxy, Task
+    from scrapy_geetest.challenge import Challenge
+
+_LOOK = 0.1  # seconds between two looks at whether a service of one's own is done
+
+
+@frozen(kw_only=True)
+class EngineOptions:
+    """What the settings say of the calls. Durations are seconds."""
+
+    request_timeout: float = 20.0
+    solve_timeout: float = 120.0
+    first_poll: float | None = None
+    poll_interval: float | None = None
+    max_connections: int = 100
+    proxy: HttpProxy | None = None
+
+
+@frozen(kw_only=True)
+class Surroundings:
+    """What an engine needs of who runs it.
+
+    Attributes:
+        settle: Turns a Deferred into what the caller's coroutines can await.
+        sleep: Waits for some seconds. What it raises ends the call that waits.
+        clock: Monotonic seconds.
+        on_poll: Called for each getTaskResult that was sent.
+    """
+
+    settle: Callable[[Deferred[Any]], Awaitable[Any]]
+    sleep: Callable[[float], Awaitable[None]]
+    clock: Callable[[], float]
+    on_poll: Callable[[], None]
+
+
+def make_engine(
+    service: SolvingService,
+    options: EngineOptions,
+    surroundings: Surroundings,
+    *,
+    api_key: str | Secret = "",
+    api_url: str | None = None,
+) -> ServiceClient | OwnSolver:
+    """The engine of a service.
+
+    Args:
+        service: Which.
+        options: What the settings say.
+        surroundings: Who runs it.
+        api_key: Its client key; a service of one's own needs none.
+        api_url: Another address than the service's own.
+
+    Raises:
+        ValueError: There is no key, or the address is not acceptable.
+    """
+    if service.solves_itself():
+        return OwnSolver(service, options.solve_timeout, surroundings)
+    return ServiceClient(
+        service=service,
+        api_key=api_key,
+        transport=Transport(
+            base_url=api_url or service.base_url,
+            timeout=options.request_timeout,
+            settle=surroundings.settle,
+            max_connections=options.max_connections,
+            proxy=options.proxy,
+        ),
+        pacing=Pacing(
+            first_poll=options.first_poll,
+            interval=options.poll_interval,
+            floor=service.poll_floor,
+            clock=surroundings.clock,
+        ),
+        sleep=surroundings.sleep,
+        clock=surroundings.clock,
+        solve_timeout=options.solve_timeout,
+        on_poll=surroundings.on_poll,
+    )
+
+
+@frozen
+class OwnSolver:
+    """A service of one's own behind the face of a ``ServiceClient``."""
+
+    _service: SolvingService
+    _timeout: float
+    _surroundings: Surroundings
+    _numbers: Any = field(factory=lambda: itertools.count(1), init=False)
+    _tasks: dict[int | str, Task] = field(factory=dict, init=False, repr=False)
+
+    @property
+    def trouble(self) -> str:
+        """None is known of."""
+        return ""
+
+    def check(self, proxy: Proxy | None = None) -> None:
+        """Nothing stops it."""
+
+    async def ready(self) -> None:
+        """It is always ready."""
+
+    async def create_task(self, task: Task) -> int | str:
+        """Keep the task for ``result``, which has it solved."""
+        task_id = f"{self._service.name}-{next(self._numbers)}"
+        self._tasks[task_id] = task
+        return task_id
+
+    async def result(self, task_id: int | str, challenge: Challenge) -> Result:
+        """Have a task solved.
+
+        Raises:
+            ServiceError: It was not solved, or not in time.
+        """
+        del challenge
+        began = self._surroundings.clock()
+        solving = _start(self._service.solve(self._tasks.pop(task_id)))
+        try:
+            while not solving.done:
+                if self._surroundings.clock() - began > self._timeout:
+                    raise ServiceError(SOLVE_TIMEOUT, f"not solved within {self._timeout:g} s", task_id=task_id)
+                await self._surroundings.sleep(_LOOK)
+        finally:
+            solving.cancel()
+        if isinstance(solving.value, ServiceError):
+            raise solving.value
+        if not isinstance(solving.value, V3Solution | V4Solution):
+            raise ServiceError(UNKNOWN, f"{self._service.name}.solve {_told(solving.value)}", task_id=task_id)
+        return Result(solving.value, 0, round((self._surroundings.clock() - began) * 1000))
+
+    async def balance(self) -> Decimal:
+        """There is none."""
+        raise ServiceError(NO_SUCH_METHOD, "a service of one's own has no balance", sent=False)
+
+    async def report_incorrect(self, task_id: int | str) -> None:
+        """It takes no reports."""
+        raise ServiceError(NO_SUCH_METHOD, "the service takes no reports", task_id=task_id, sent=False)
+
+    async def close(self) -> None:
+        """What it does is ended by who waits for it."""
+
+
+class _Solving:
+    """A coroutine on its way. ``value`` is what it returned or raised."""
+
+    def __init__(self) -> None:
+        self.done = False
+        self.value: Any = None
+        self.running: Any = None
+
+    def finish(self, value: Any) -> None:
+        self.done, self.value = True, value
+
+    def cancel(self) -> None:
+        if not self.done:
+            self.running.cancel()
+
+
+def _start(coroutine: Any) -> _Solving:
+    """Start a coroutine: as a task where an asyncio loop runs, since it may await what asyncio has."""
+    solving = _Solving()
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        solving.running = running = Deferred.fromCoroutine(coroutine)
+        running.addCallbacks(solving.finish, lambda failure: solving.finish(failure.value))
+    else:
+        solving.running = task = asyncio.ensure_future(coroutine)
+        task.add_done_callback(lambda ended: solving.finish(_outcome(ended)))
+    return solving
+
+
+def _outcome(ended: asyncio.Future[Any]) -> Any:
+    return CancelledError() if ended.cancelled() else ended.exception() or ended.result()
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, BaseException):
+        return clean_text(f"failed: {type(value).__name__}: {value}", Secret(""))
+    return f"returned {type(value).__name__}, no V3Solution or V4Solution"
