@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from command_project import Project
+from hypothesis import settings
 from reactor import ready, run
 from sandbox_visitor import AT_ONCE, Visitor
 from small_world import SmallWorld
@@ -17,6 +18,10 @@ from scrapy_geetest.sandbox import Sandbox
 
 # Scrapy's cookies would ask the internet for the list of public suffixes, though they come with one.
 os.environ["TLDEXTRACT_PUBLIC_SUFFIX_LIST_URLS"] = ""
+
+# A loaded machine is no reason to fail.
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
