@@ -68,6 +68,7 @@ def test_a_plain_one() -> None:
     assert (request.method, request.url, request.body) == ("GET", "https://www.example.com/a", b"")
 
 
+@pytest.mark.exhaustive  # Scrapy 2.14 reads fewer options
 @pytest.mark.parametrize(
     ("command", "expected"),
     [
