@@ -38,6 +38,12 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     return True
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _reactor() -> None:
+    """There from the start, whichever test comes first."""
+    ready()
+
+
 @pytest.fixture(scope="session")
 def running_sandbox() -> Iterator[Sandbox]:
     """Started once: a process of its own."""
