@@ -65,6 +65,22 @@ class Purchases:
     _config: Config
     _parking: Parking
 
+    async def ready(self, context: Context, tries: Tries) -> bool:
+        """Wait until the service takes tasks: called before a page is fetched whose challenge would grow old otherwise.
+
+        Returns:
+            Whether it took any waiting.
+
+        Raises:
+            SolveError: The service takes none.
+            Stopping: The crawl is ending.
+        """
+        try:
+            return await self._client.ready()
+        except ServiceError as error:
+            tries.failures.append(error)
+            raise _solve_error(context, tries) from error
+
     async def buy(self, context: Context, tries: Tries) -> Purchase | None:
         """Buy a solution for *context*, whose page is fresh.
 
