@@ -165,7 +165,7 @@ class Attempts:
             tries.refusal = f"the last answer is {answer}; {verdict.evidence}"
         finally:
             if purchase.departures:
-                await self._books.unanswered(context, purchase)
+                await self._books.unanswered(context, purchase, "the verdict was not reached")
             self._books.unused(purchase, "its request came to nothing")
         tries.check(context)
         return None
