@@ -12,6 +12,7 @@ from weakref import WeakSet
 import treq
 from attrs import frozen
 from OpenSSL.SSL import Error as TLSError
+from service_identity import VerificationError
 from treq.client import HTTPClient
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectError, DNSLookupError
@@ -282,8 +283,11 @@ def _json_object(content: bytes) -> dict[str, Any] | None:
 
 
 def _never_connected(error: BaseException) -> bool:
-    """Whether an injected client, which does not tell how far it got, had no connection at all."""
-    return any(isinstance(cause, ConnectError | DNSLookupError) for cause in _causes(error))
+    """Whether there was no connection to write to, or one that was closed at once since its certificate is another host's.
+
+    An injected client does not tell how far it got, and Twisted looks at the name when the handshake is done.
+    """
+    return any(isinstance(cause, ConnectError | DNSLookupError | VerificationError) for cause in _causes(error))
 
 
 def _describe(error: BaseException, *, is_in_handshake: bool) -> str:
