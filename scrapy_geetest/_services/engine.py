@@ -121,8 +121,9 @@ class OwnSolver:
     def check(self, proxy: Proxy | None = None) -> None:
         """Nothing stops it."""
 
-    async def ready(self) -> None:
-        """It is always ready."""
+    async def ready(self) -> bool:
+        """It is always ready, without waiting."""
+        return False
 
     async def create_task(self, task: Task) -> int | str:
         """Keep the task for ``result``, which has it solved."""

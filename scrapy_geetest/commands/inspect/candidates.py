@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from parsel import Selector
 from scrapy.http import HtmlResponse, TextResponse
 
 from scrapy_geetest._pages import loose_json
 from scrapy_geetest._pages.register_objects import V3_KEYS, plain
+from scrapy_geetest.commands.inspect.paths import jmespath_of
 
 if TYPE_CHECKING:
     from scrapy.http import Response
@@ -25,8 +27,9 @@ def css_candidate(response: Response) -> str | None:
     """A selector of the element that a widget is put into, told by its id or class; ``None``: no such element."""
     if not isinstance(response, HtmlResponse):
         return None
+    page = Selector(text=response.text, type="html")  # the response's own wants a base address that is well-formed
     for attribute, mark in (("id", "#"), ("class", ".")):
-        for names in response.xpath(_PLACES.format(attribute)).getall():
+        for names in page.xpath(_PLACES.format(attribute)).getall():
             if name := next(filter(_is_telling, names.split()), None):
                 return mark + name
     return None
@@ -44,30 +47,23 @@ def jmespath_candidate(response: Response) -> str | None:
     Keys of a register answer do not count: ``new_captcha`` says nothing of what the site withholds.
     """
     text = response.text if isinstance(response, TextResponse) else ""
-    return _telling_key(loose_json.load(text)) if text.lstrip()[:1] == "{" else None
+    keys = _telling_key(loose_json.load(text)) if text.lstrip()[:1] == "{" else None
+    return jmespath_of(keys) if keys else None
 
 
-def _telling_key(data: Any, depth: int = 2) -> str | None:
-    """The path of the first true value whose key speaks of a captcha."""
+def _telling_key(data: Any, depth: int = 2) -> tuple[str, ...] | None:
+    """The keys that lead to the first true value whose key speaks of a captcha."""
     if not isinstance(data, Mapping):
         return None
     for key, value in data.items():
         if value and isinstance(value, bool | int | str) and _speaks_of_a_captcha(key):
-            return _quoted(key)
+            return (key,)
     if depth:
         for key, value in data.items():
             if inner := _telling_key(value, depth - 1):
-                return f"{_quoted(key)}.{inner}"
+                return (key, *inner)
     return None
 
 
 def _speaks_of_a_captcha(key: str) -> bool:
     return plain(key) not in V3_KEYS and any(word in key.lower() for word in _WORDS)
-
-
-def _quoted(key: str) -> str:
-    """A key as JMESPath writes it."""
-    if key.isascii() and key.replace("_", "a").isalnum() and not key[0].isdigit():
-        return key
-    escaped = key.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
