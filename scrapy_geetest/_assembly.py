@@ -26,9 +26,7 @@ from scrapy_geetest._crawl.other_middlewares import OtherMiddlewares
 from scrapy_geetest._crawl.parking import Parking
 from scrapy_geetest._crawl.progress import Bulletin
 from scrapy_geetest._crawl.undeclared import UndeclaredPages
-from scrapy_geetest._services.client import ServiceClient
-from scrapy_geetest._services.pacing import Pacing
-from scrapy_geetest._services.transport import Transport
+from scrapy_geetest._service_settings import make_services
 from scrapy_geetest._sites import find_site
 from scrapy_geetest._spending.bought import BoughtChallenges
 from scrapy_geetest._spending.breaker import Breaker
@@ -39,6 +37,7 @@ from scrapy_geetest.stats import Stats
 if TYPE_CHECKING:
     from scrapy.crawler import Crawler
 
+    from scrapy_geetest._services.choice import Services
     from scrapy_geetest.settings import Config
 
 
@@ -48,12 +47,12 @@ class Parts:
 
     books: Books
     bulletin: Bulletin
-    client: ServiceClient
     downloads: Downloads
     forms: Forms
     gates: Gates
     outcomes: Outcomes
     parking: Parking
+    services: Services
     stats: Stats
     undeclared: UndeclaredPages
 
@@ -66,18 +65,21 @@ def assemble(crawler: Crawler, config: Config) -> Parts:
     """
     from twisted.internet import reactor
 
-    stats = Stats(crawler.stats)
-    bulletin = Bulletin(stats)
+    are_several = len(config.services) > 1
+    stats = Stats(crawler.stats, [one.name for one in config.services] if are_several else [])
+    bulletin = Bulletin(stats, {one.name: one.service.currency for one in config.services} if are_several else {})
     parking = Parking(
         crawler,
         limit=config.max_parked,
         stats=stats,
         reactor=reactor,
-        on_tick=lambda parking: bulletin.progress(parking, client.trouble),
+        on_tick=lambda parking: bulletin.progress(parking, services.trouble),
     )
-    client = _client(config, parking, stats)
+    services = make_services(
+        config, sleep=parking.sleep, settle=maybe_deferred_to_future, on_poll=lambda: stats.count("polls")
+    )
     breaker = Breaker(failures=config.breaker_failures, seconds=config.breaker_seconds, stats=stats)
-    books = Books(crawler, breaker=breaker, client=client, config=config, stats=stats)
+    books = Books(crawler, breaker=breaker, config=config, services=services, stats=stats)
     outcomes = Outcomes(crawler, books=books, config=config, stats=stats)
     others, cookies = OtherMiddlewares(crawler), SessionCookies(crawler)
     downloads = Downloads(
@@ -95,7 +97,7 @@ def assemble(crawler: Crawler, config: Config) -> Parts:
         cookies=cookies,
         fresh_pages=FreshPages(cookies, downloads),
         parking=parking,
-        purchases=_purchases(config, books, breaker, client, downloads, parking, stats),
+        purchases=_purchases(config, books, breaker, downloads, parking, services, stats),
         stats=stats,
         submissions=submissions,
         turns=Turns(config.max_concurrent_solves, parking.wait),
@@ -115,12 +117,12 @@ def assemble(crawler: Crawler, config: Config) -> Parts:
     return Parts(
         books=books,
         bulletin=bulletin,
-        client=client,
         downloads=downloads,
         forms=Forms(attempts=attempts, parking=parking),
         gates=gates,
         outcomes=outcomes,
         parking=parking,
+        services=services,
         stats=stats,
         undeclared=UndeclaredPages(stats),
     )
@@ -130,9 +132,9 @@ def _purchases(
     config: Config,
     books: Books,
     breaker: Breaker,
-    client: ServiceClient,
     downloads: Downloads,
     parking: Parking,
+    services: Services,
     stats: Stats,
 ) -> Purchases:
     return Purchases(
@@ -140,28 +142,7 @@ def _purchases(
         breaker=breaker,
         budget=Budget(config, parking=parking, stats=stats),
         challenges=Challenges(bought=BoughtChallenges(), config=config, downloads=downloads, stats=stats),
-        client=client,
         config=config,
         parking=parking,
-    )
-
-
-def _client(config: Config, parking: Parking, stats: Stats) -> ServiceClient:
-    from twisted.internet import reactor
-
-    return ServiceClient(
-        api_key=config.api_key,
-        transport=Transport(
-            base_url=config.api_url,
-            timeout=config.request_timeout,
-            settle=maybe_deferred_to_future,
-            max_connections=config.max_connections,
-            proxy=config.api_proxy,
-            reactor=reactor,
-        ),
-        pacing=Pacing(first_poll=config.first_poll, interval=config.poll_interval),
-        sleep=parking.sleep,
-        clock=time.monotonic,
-        solve_timeout=config.solve_timeout,
-        on_poll=lambda: stats.count("polls"),
+        services=services,
     )

@@ -31,6 +31,11 @@ def _are_verified_fields(value: Any) -> bool:
     return isinstance(value, Mapping) and all(_is_jmespath(path) and _is_text(name) for path, name in value.items())
 
 
+def _are_services(value: Any) -> bool:
+    is_list = isinstance(value, Sequence) and not isinstance(value, str | bytes) and bool(value)
+    return is_list and all(map(_is_text, value)) and len(set(value)) == len(value)
+
+
 def _is_flag(value: Any) -> bool:
     return isinstance(value, bool)
 
@@ -130,6 +135,10 @@ RULES: Mapping[str, tuple[Check, str]] = {
     ),
     "one_at_a_time": (_is_flag, "it must be True or False"),
     "challenge_is_reusable": (_is_flag, "it must be True or False"),
+    "services": (
+        _or_none(_are_services),
+        'it must be a list of services of GEETEST_SERVICES, like ["2captcha"], none of them twice, or None',
+    ),
     "verify_url": (
         _or_none(_is_challenge_url),
         'it must be an http or https URL, as it stands or relative to the page, like "/gt/validate", or None',

@@ -12,8 +12,6 @@ from scrapy.exceptions import NotConfigured
 from scrapy.utils.conf import build_component_list
 from scrapy.utils.misc import load_object
 
-from scrapy_geetest.settings import API_KEY_VARIABLE
-
 if TYPE_CHECKING:
     from scrapy.settings import BaseSettings
 
@@ -52,11 +50,11 @@ def check_start(config: Config, settings: BaseSettings, middleware: type) -> Non
     off = "or turn the plugin off with GEETEST_ENABLED = False"
     if not settings.getbool("TWISTED_REACTOR_ENABLED", default=True):
         raise ValueError(f"Set TWISTED_REACTOR_ENABLED = True: scrapy-geetest needs a Twisted reactor; {off}.")
-    if not config.api_key:
-        raise ValueError(
-            f"Set GEETEST_API_KEY, or {API_KEY_VARIABLE} in the environment: scrapy-geetest has no key for the solving "
-            f"service; {off}."
-        )
+    for one in config.services:
+        if one.lacks_key:
+            raise ValueError(
+                f"Set {one.key_names}: scrapy-geetest has no key for the solving service {one.name}; {off}."
+            )
     _check_order(settings, middleware)
 
 

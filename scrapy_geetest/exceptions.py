@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from scrapy.exceptions import IgnoreRequest
 
@@ -64,6 +64,7 @@ class SolveError(GeetestError):
         code: The service's error code, or one of our own where it said nothing (``ANSWER_LOST``, ``SOLVE_TIMEOUT``).
         description: The service's own words, without the key.
         task_id: The task at the service, where one was created.
+        service: The name of the service; empty where none was asked.
         close_reason: What the spider is to be closed with, where no further call could succeed.
     """
 
@@ -76,15 +77,15 @@ class SolveError(GeetestError):
         code: str,
         description: str,
         task_id: int | str | None,
+        service: str = "",
         close_reason: str | None = None,
-        request: Request,
-        response: Response | None,
-        site: GeetestSite,
+        **parts: Any,
     ) -> None:
-        super().__init__(message, request=request, response=response, site=site)
+        super().__init__(message, **parts)
         self.code = code
         self.description = description
         self.task_id = task_id
+        self.service = service
         self.close_reason = close_reason
 
 

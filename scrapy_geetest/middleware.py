@@ -70,12 +70,12 @@ class GeetestMiddleware:
         self._keeps_cookies = crawler.settings.getbool("COOKIES_ENABLED")
         self._bulletin = parts.bulletin
         self._books = parts.books
-        self._client = parts.client
         self._downloads = parts.downloads
         self._forms = parts.forms
         self._gates = parts.gates
         self._outcomes = parts.outcomes
         self._parking = parts.parking
+        self._services = parts.services
         self._stats = parts.stats
         self._undeclared = parts.undeclared
         self._returned: WeakSet[Request] = WeakSet()  # to the queue, because the crawl is ending
@@ -109,7 +109,7 @@ class GeetestMiddleware:
 
     async def spider_closed(self) -> None:
         self._bulletin.close()
-        await self._client.close()
+        await self._services.close()
 
     async def solve(self, page: Response | Request) -> Solution:
         """A solution for a spider that needs the answer itself, with the same budget, freshness and statistics.
@@ -141,13 +141,21 @@ class GeetestMiddleware:
         await self._outcomes.tell(context, error)
         raise error
 
-    async def balance(self) -> Decimal:
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The names of the services, in order of preference."""
+        return tuple(member.name for member in self._services.members)
+
+    async def balance(self, service: str | None = None) -> Decimal:
         """The account's balance, in the service's currency.
+
+        Args:
+            service: The name of a service; ``None``: the first one.
 
         Raises:
             ServiceError: The service did not say.
         """
-        return await self._client.balance()
+        return await self._services.balance(service or self.services[0])
 
     async def process_request(self, request: Request) -> Request | Response | None:
         if own_number(request):

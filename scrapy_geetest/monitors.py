@@ -6,15 +6,17 @@ Settings, each of which turns its monitor on::
     GEETEST_MONITOR_MAX_REJECTED_SHARE = 0.2    # refused of all solutions that were sent
     GEETEST_MONITOR_MAX_UNVERIFIED_SHARE = 0.5  # of which nothing shows whether they were accepted
     GEETEST_MONITOR_MAX_GAVE_UP = 0             # requests
-    GEETEST_MONITOR_MAX_COST = 1.5              # in the service's currency
-    GEETEST_MONITOR_MIN_BALANCE = 5             # left on the account; needs the extension below
+    GEETEST_MONITOR_MAX_COST = 1.5              # in the service's currency; or {"2captcha": 1.5}, of each
+    GEETEST_MONITOR_MIN_BALANCE = 5             # left on each account, or a dict; needs the extension below
 
     EXTENSIONS = {"scrapy_geetest.monitors.BalanceStat": 500}
 """
 
 from __future__ import annotations
 
+import json
 import logging
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from scrapy import signals
@@ -24,6 +26,7 @@ from spidermon import Monitor, MonitorSuite, monitors
 from spidermon.contrib.monitors.mixins.spider import SpiderMonitorMixin
 from twisted.internet.defer import succeed
 
+from scrapy_geetest._services.background import start
 from scrapy_geetest._services.errors import ServiceError
 from scrapy_geetest.middleware import GeetestMiddleware
 
@@ -35,10 +38,14 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MILLION = 1_000_000
+_SERVICE = "/service/"
+_CREATED = f"geetest/tasks_created{_SERVICE}"
 
 
 class BalanceStat:
-    """An extension that asks for the account's balance when the spider opens: ``geetest/balance_millionths``.
+    """An extension that asks for the balances when the spider opens: ``geetest/balance_millionths``.
+
+    With several services, ``geetest/balance_millionths/service/<name>`` of each.
 
     The crawl does not wait for the answer, except at its end: the monitors read the figure when the spider is closed.
     """
@@ -72,16 +79,23 @@ class BalanceStat:
         await maybe_deferred_to_future(self._asking)
 
     async def _ask(self) -> None:
-        """Ask once; a service that does not answer is logged, and its monitor will say that the figure is missing."""
+        """Ask each once; a service that does not answer is logged, and its monitor will say that the figure is missing."""
         middleware = self._crawler.get_downloader_middleware(GeetestMiddleware)
         if middleware is None or self._crawler.stats is None:
             return
+        asked = [start(self._ask_one(middleware, service)) for service in middleware.services]
+        for one in asked:
+            await maybe_deferred_to_future(one.ended)
+
+    async def _ask_one(self, middleware: GeetestMiddleware, service: str) -> None:
+        assert self._crawler.stats is not None  # noqa: S101  # it was looked at before
+        name = f"balance_millionths/service/{service}" if len(middleware.services) > 1 else "balance_millionths"
         try:
-            balance = await middleware.balance()
+            balance = await middleware.balance(service)
         except ServiceError as error:
-            logger.warning("GeeTest: the balance could not be had: %s", error)
+            logger.warning("GeeTest: the balance of %s could not be fetched: %s", service, error)
         else:
-            self._crawler.stats.set_value("geetest/balance_millionths", round(balance * MILLION))
+            self._crawler.stats.set_value(f"geetest/{name}", round(balance * MILLION))
 
 
 class _GeetestMonitor(Monitor, SpiderMonitorMixin):  # type: ignore[misc]  # Spidermon has no types
@@ -91,10 +105,23 @@ class _GeetestMonitor(Monitor, SpiderMonitorMixin):  # type: ignore[misc]  # Spi
 
     def limit(self) -> float:
         """What the setting allows."""
+        return float(self._set())
+
+    def limits(self, *, each: bool) -> dict[str, float]:
+        """What the setting allows, by the ending of a statistic: of the services that a dict names, of all, or of *each*."""
+        limit = self._set()
+        several = [name.removeprefix(_CREATED) for name in self.data.stats if name.startswith(_CREATED)]
+        if isinstance(limit, str) and limit.lstrip().startswith("{"):
+            limit = json.loads(limit)
+        if not isinstance(limit, Mapping):
+            limit = dict.fromkeys(several if each and several else [""], limit)
+        return {f"/service/{name}" if name and several else "": float(most) for name, most in limit.items()}
+
+    def _set(self) -> Any:
         limit = self.crawler.settings.get(self.setting)
         if limit is None:
             self.skipTest(f"{self.setting} is not set")
-        return float(limit)
+        return limit
 
     def stat(self, name: str, reason: str = "the plugin was not active in this crawl; is there a key?") -> int:
         """One of the ``geetest/…`` statistics; without it, the monitor fails for that reason."""
@@ -151,8 +178,10 @@ class CostMonitor(_GeetestMonitor):
     setting = "GEETEST_MONITOR_MAX_COST"
 
     def test_cost(self) -> None:
-        limit, cost = self.limit(), self.stat("cost_millionths") / MILLION
-        self.assertLessEqual(cost, limit, f"the solutions cost {cost:.4f} ({self.setting} = {limit:g})")
+        for ending, limit in self.limits(each=False).items():
+            cost = self.stat(f"cost_millionths{ending}") / MILLION
+            where = f" at {ending.removeprefix(_SERVICE)}" if ending else ""
+            self.assertLessEqual(cost, limit, f"the solutions cost {cost:.4f}{where} ({self.setting} = {limit:g})")
 
 
 @monitors.name("GeeTest: balance")
@@ -162,10 +191,13 @@ class BalanceMonitor(_GeetestMonitor):
     setting = "GEETEST_MONITOR_MIN_BALANCE"
 
     def test_balance(self) -> None:
-        limit, cost = self.limit(), self.stat("cost_millionths")
-        unknown = "enable the extension BalanceStat, or see in the log why the balance could not be had"
-        left = (self.stat("balance_millionths", unknown) - cost) / MILLION
-        self.assertGreaterEqual(left, limit, f"{left:.4f} is left on the account ({self.setting} = {limit:g})")
+        unknown = "enable the extension BalanceStat, or see in the log why the balance could not be fetched"
+        for ending, limit in self.limits(each=True).items():
+            cost = self.stat(f"cost_millionths{ending}")
+            left = (self.stat(f"balance_millionths{ending}", unknown) - cost) / MILLION
+            where = f" at {ending.removeprefix(_SERVICE)}" if ending else ""
+            told = f"{left:.4f} is left on the account{where} ({self.setting} = {limit:g})"
+            self.assertGreaterEqual(left, limit, told)
 
 
 class GeetestMonitorSuite(MonitorSuite):  # type: ignore[misc]  # Spidermon has no types

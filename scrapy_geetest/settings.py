@@ -14,8 +14,8 @@ from attrs import field, fields, frozen
 from limits import parse_many
 
 from scrapy_geetest._pages.rules import Rules
+from scrapy_geetest._service_settings import DEFAULT_SERVICES, First, check_sites, load_services
 from scrapy_geetest._services.connections import HttpProxy
-from scrapy_geetest._services.secret import Secret
 from scrapy_geetest._services.transport import check_base_url
 from scrapy_geetest._sites import load_sites
 
@@ -25,10 +25,8 @@ if TYPE_CHECKING:
     from limits import RateLimitItem
     from scrapy.settings import BaseSettings
 
+    from scrapy_geetest._service_settings import ServiceConfig
     from scrapy_geetest.site import GeetestSite
-
-DEFAULT_API_URL = "https://api.capmonster.cloud"
-API_KEY_VARIABLE = "CAPMONSTER_API_KEY"
 
 _LONGEST_SHOWN = 200
 
@@ -46,9 +44,7 @@ class Config:
 
     enabled: bool
     sites: tuple[GeetestSite, ...]
-    api_key: Secret
-    api_url: str
-    task_type: str | None
+    services: tuple[ServiceConfig, ...]
     pass_proxy: bool
     user_agent: str | None
     request_timeout: float
@@ -78,23 +74,18 @@ class Config:
 
         Args:
             settings: The crawler's settings.
-            environ: Where the key may be instead (``CAPMONSTER_API_KEY``).
+            environ: Where keys may be instead (``CAPMONSTER_API_KEY``, …).
 
         Raises:
             ValueError: A value breaks its rule; the message names the setting, the value and the rule.
         """
         _warn_of_slips(settings)
         read = _Reader(settings)
+        services = _services(read, settings, environ)
         return cls(
             enabled=read.flag("GEETEST_ENABLED", default=True),
-            sites=load_sites(
-                read.entries("GEETEST_SITES"),
-                _default_rules(settings),
-                keeps_cookies=settings.getbool("COOKIES_ENABLED", default=True),
-            ),
-            api_key=_api_key(settings, environ),
-            api_url=_api_url(settings),
-            task_type=read.text("GEETEST_TASK_TYPE"),
+            sites=_sites(read, settings, services),
+            services=services,
             pass_proxy=read.flag("GEETEST_PASS_PROXY", default=False),
             user_agent=read.text("GEETEST_USER_AGENT"),
             request_timeout=read.number("GEETEST_REQUEST_TIMEOUT", 20.0, above=0),
@@ -122,7 +113,13 @@ class Config:
 
 DETECT_SETTINGS = ("GEETEST_DETECT_CSS", "GEETEST_DETECT_XPATH", "GEETEST_DETECT_RE", "GEETEST_DETECT_JMESPATH")
 """Selectors for sites that name none of their own."""
-SETTINGS = (*(f"GEETEST_{attribute.name.upper()}" for attribute in fields(Config)), *DETECT_SETTINGS)
+FIRST_SERVICE_SETTINGS = ("GEETEST_API_KEY", "GEETEST_API_URL", "GEETEST_TASK_TYPE")
+"""Of the first service."""
+SETTINGS = (
+    *(f"GEETEST_{attribute.name.upper()}" for attribute in fields(Config)),
+    *DETECT_SETTINGS,
+    *FIRST_SERVICE_SETTINGS,
+)
 """The names of all settings."""
 
 
@@ -153,9 +150,11 @@ class _Reader:
             raise invalid(name, value, "it must be a text, or None")
         return value
 
-    def entries(self, name: str) -> Any:
+    def entries(self, name: str, default: Sequence[Any] = ()) -> Any:
         """A list; as text, in JSON or with commas between its entries."""
-        value = self._settings.get(name) or []
+        value = self._settings.get(name)
+        if value in (None, "", "None"):
+            return default
         if not isinstance(value, str):
             return value
         if not value.lstrip().startswith("["):
@@ -163,7 +162,8 @@ class _Reader:
         try:
             return json.loads(value)
         except ValueError as error:
-            raise invalid(name, value, f"it must be a list ({error})") from None
+            # The value stays out of the message: it may hold a key.
+            raise ValueError(f"The setting {name} is invalid: it must be a list ({error}).") from None
 
     def names(self, name: str) -> tuple[str, ...]:
         """A list of names."""
@@ -264,21 +264,27 @@ def _storage_uri(settings: BaseSettings) -> str:
     return uri
 
 
-def _api_key(settings: BaseSettings, environ: Mapping[str, str]) -> Secret:
-    key = settings.get("GEETEST_API_KEY") or environ.get(API_KEY_VARIABLE) or ""
-    if not isinstance(key, str) or not key.isascii() or any(c.isspace() or not c.isprintable() for c in key):
-        # The value itself stays out of the message: it may be a key with a slip in it.
-        raise ValueError(
-            f"GEETEST_API_KEY (or {API_KEY_VARIABLE}) must be a text of visible ASCII characters without spaces."
-        )
-    return Secret(key)
+def _services(read: _Reader, settings: BaseSettings, environ: Mapping[str, str]) -> tuple[ServiceConfig, ...]:
+    first = First(
+        api_key=settings.get("GEETEST_API_KEY") or "",
+        api_url=_api_url(settings),
+        task_type=read.text("GEETEST_TASK_TYPE"),
+    )
+    return load_services(read.entries("GEETEST_SERVICES", DEFAULT_SERVICES), first, environ)
 
 
-def _api_url(settings: BaseSettings) -> str:
+def _sites(read: _Reader, settings: BaseSettings, services: Sequence[ServiceConfig]) -> tuple[GeetestSite, ...]:
+    keeps_cookies = settings.getbool("COOKIES_ENABLED", default=True)
+    sites = load_sites(read.entries("GEETEST_SITES"), _default_rules(settings), keeps_cookies=keeps_cookies)
+    check_sites(sites, services)
+    return sites
+
+
+def _api_url(settings: BaseSettings) -> str | None:
     name = "GEETEST_API_URL"
     url = settings.get(name)
     if url in (None, "", "None"):
-        return DEFAULT_API_URL
+        return None
     if not isinstance(url, str):
         raise invalid(name, url, "it must be a text, or None")
     try:

@@ -85,6 +85,8 @@ class GeetestSite:
     """The site keeps one challenge a session: attempts of one session wait for each other."""
     challenge_is_reusable: bool = False
     """The "challenge" is a constant word that names an operation, so that the same one may be bought many times."""
+    services: Sequence[str] | None = None
+    """This site's own order of preference, of the services in ``GEETEST_SERVICES``; ``None``: that of the setting."""
 
     submit_as: str = "auto"
     field_names: Mapping[str, str | None] = {}

@@ -161,7 +161,7 @@ async def _run(cell: Cell, sandbox: Sandbox) -> Run:
 def quick() -> Iterator[None]:
     """The waits that the service's documentation asks for, shortened: the sandbox's service is told as much."""
     names = {
-        "_services.pacing.FLOOR": 0.2,
+        "_services.adapters.capmonster.CapMonster.poll_floor": 0.2,
         "_services.availability._FIRST": 0.05,
         "_attempt.tries.CHALLENGE_PAUSE": 0.05,
     }

@@ -57,10 +57,10 @@ async def test_what_the_service_never_got_costs_nothing(world: SmallWorld) -> No
     """Its challenge became too old on the way: a fresh one is bought, with the one task and the one attempt allowed."""
     create, too_old = ServiceClient.create_task, [True]
 
-    async def create_late(client: ServiceClient, task: Task) -> int | str:
+    async def create_late(client: ServiceClient, task: Task, **how: Any) -> int | str:
         if too_old.pop() if too_old else False:
             raise ServiceError(CHALLENGE_TOO_OLD, "the service took no task in time", sent=False)
-        return await create(client, task)
+        return await create(client, task, **how)
 
     world.route("/register")(lambda _: world.geetest.register())
 

@@ -33,7 +33,7 @@ def test_a_balance_is_printed_in_digits(
     told: float, printed: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However small or large: scripts read it."""
-    monkeypatch.setattr(balance, "_on_reactor", lambda _: read_balance({"balance": told}))
+    monkeypatch.setattr(balance, "_on_reactor", lambda _: {"capmonster": read_balance({"balance": told})})
     assert balance.run([], Settings({"GEETEST_API_KEY": "k"})) == 0
     assert capsys.readouterr().out == printed
 
@@ -86,7 +86,8 @@ async def test_asking_for_the_balance_on_a_running_reactor(sandbox: Sandbox) -> 
     def config(key: str) -> Config:
         return Config.from_settings(Settings({"GEETEST_API_KEY": key, "GEETEST_API_URL": sandbox.service_url}))
 
-    assert await balance.ask(config(sandbox.api_key), settle=settle) == 10
-    with pytest.raises(ServiceError, match="ERROR_KEY_DOES_NOT_EXIST"):
-        await balance.ask(config("wrong"), settle=settle)
+    assert await balance.ask(config(sandbox.api_key), settle=settle) == {"capmonster": 10}
+    [refused] = (await balance.ask(config("wrong"), settle=settle)).values()
+    assert isinstance(refused, ServiceError)
+    assert refused.code == "ERROR_KEY_DOES_NOT_EXIST"
     assert sandbox.books()["calls"] == {"getBalance": 2}

@@ -203,10 +203,10 @@ async def test_the_balance_holds_up_no_crawl(
     came = asyncio.Event()
     balance, received = GeetestMiddleware.balance, RecordingSpider.parse
 
-    async def late(middleware: GeetestMiddleware) -> Decimal:
+    async def late(middleware: GeetestMiddleware, service: str | None = None) -> Decimal:
         await asyncio.wait_for(came.wait(), 30.0)
         await asyncio.sleep(0.5)  # longer than the crawl still takes
-        return await balance(middleware)
+        return await balance(middleware, service)
 
     def parse(spider: RecordingSpider, response: Response) -> None:
         came.set()
@@ -237,4 +237,4 @@ async def test_a_crawl_that_is_closed_leaves_the_balance(sandbox: Sandbox, caplo
     )
     assert time.monotonic() - started < 30
     assert told.count("... FAIL") == 1
-    assert "the balance could not be had: ANSWER_LOST: the client is closed" in caplog.text
+    assert "the balance of capmonster could not be fetched: ANSWER_LOST: the client is closed" in caplog.text

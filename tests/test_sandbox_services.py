@@ -15,12 +15,12 @@ from reactor import settle as settle_on_loop
 
 from scrapy_geetest import Task, V3Challenge, V4Challenge
 from scrapy_geetest._services.adapters import SERVICES
-from scrapy_geetest._services.engine import EngineOptions, OwnSolver, Surroundings, make_engine
+from scrapy_geetest._services.client import ServiceClient
+from scrapy_geetest._services.engine import EngineOptions, Surroundings, make_engine
 from scrapy_geetest._services.errors import Reaction, ServiceError
 from scrapy_geetest.sandbox.captchas import CAPTCHAS, sign_token
 
 if TYPE_CHECKING:
-    from scrapy_geetest._services.client import ServiceClient
     from scrapy_geetest._services.polling import Result
     from scrapy_geetest.sandbox import Sandbox
 
@@ -42,7 +42,7 @@ def engine_of(sandbox: Sandbox, name: str, api_key: str = "") -> ServiceClient:
         api_key=api_key or service["api_key"],
         api_url=service["url"],
     )
-    assert not isinstance(engine, OwnSolver)
+    assert isinstance(engine, ServiceClient)
     return engine
 
 

@@ -18,7 +18,8 @@ from service_stub import BALANCE, CREATED, READY, Service, error, now
 from scrapy_geetest import Reaction, SolvingService, Task, V3Challenge, V3Solution, V4Challenge
 from scrapy_geetest._services import adapters
 from scrapy_geetest._services.adapters import SERVICES, AntiCaptcha, CapMonster, CapSolver, RuCaptcha, TwoCaptcha
-from scrapy_geetest._services.engine import EngineOptions, OwnSolver, Surroundings, make_engine
+from scrapy_geetest._services.client import ServiceClient
+from scrapy_geetest._services.engine import EngineOptions, Surroundings, make_engine
 from scrapy_geetest._services.errors import ServiceError
 from scrapy_geetest._services.task import Proxy
 
@@ -208,7 +209,7 @@ def test_services_by_name() -> None:
 def test_another_floor_is_kept() -> None:
     """Of the engine that is made for a service."""
     engine = make_engine(CapSolver(), EngineOptions(), surroundings(), api_key="k" * 32)
-    assert not isinstance(engine, OwnSolver)
+    assert isinstance(engine, ServiceClient)
     assert engine._pacing.interval == 3.0
     assert engine._transport.base_url == "https://api.capsolver.com"
     with pytest.raises(ValueError, match="key is empty"):
@@ -223,7 +224,8 @@ def test_another_floor_is_kept() -> None:
         ({"task": lambda *_: {}}, "needs async def solve"),
         ({"solve": lambda *_: None}, "solve must be a coroutine function"),
         ({"name": 5}, "name must be a string"),
-        ({"name": ""}, "name must not be empty"),
+        ({"name": ""}, "name must be 1 to 64"),
+        ({"name": "a b"}, "name must be 1 to 64"),
         ({"poll_floor": "2"}, "poll_floor must be a number above 0"),
         ({"max_polls": 0}, "max_polls must be a number above 0"),
         ({"reactions": {"ERROR_X": "later"}}, "reactions must be a mapping"),

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from service_servers import reply, serving
-from service_stub import BALANCE, CREATED, KEY, PROCESSING, Service, error, now
+from service_stub import BALANCE, CREATED, KEY, PROCESSING, READY, Service, error, now
 from service_tasks import PROXY, TASK, V3, client_of, failing
 
 from scrapy_geetest._services.client import ServiceClient
-from scrapy_geetest._services.errors import CLOSE_REASONS, Reaction, ServiceError
+from scrapy_geetest._services.errors import CLOSE_REASONS, ZERO_BALANCE, Reaction, ServiceError
 from scrapy_geetest._services.task import Proxy, Task
 
 STATUSES = [
@@ -25,18 +25,59 @@ STATUSES = [
 
 @pytest.mark.parametrize(("answer", "code"), STATUSES, ids=repr)
 def test_after_a_fatal_answer_nothing_is_sent_any_more(answer: Any, code: str) -> None:
-    """Every call ends with the same error, unsent; the spider can be closed with its reason."""
+    """Every call ends with the same error, unsent; the spider can be closed with its reason.
+
+    Without a balance, no task is created any more; those that were paid for are asked for.
+    """
     service = Service([answer])
     failure = failing(service.client.create_task(Task(V3, "https://example.com/", type="GeeTestTask")))
     assert (failure.code, failure.reaction, failure.sent) == (code, Reaction.STOP_CRAWL, True)
     assert failure.close_reason == CLOSE_REASONS[code]
     client = service.client
-    for later in (client.create_task(TASK), client.result(1, V3), client.balance(), client.report_incorrect(1)):
+    others = () if code == ZERO_BALANCE else (client.result(1, V3), client.balance(), client.report_incorrect(1))
+    for later in (client.create_task(TASK), *others):
         again = failing(later)
         assert (again.code, again.reaction, again.sent) == (code, Reaction.STOP_CRAWL, False)
         assert again is not failure
     assert len(service.calls) == 1
     assert service.polls == 0
+
+
+def test_tasks_that_were_paid_for_are_waited_for_without_a_balance() -> None:
+    """Only createTask ends."""
+    service = Service([CREATED, error(ZERO_BALANCE), READY])
+    task_id = now(service.client.create_task(TASK))
+    assert failing(service.client.create_task(TASK)).sent
+    assert not failing(service.client.create_task(TASK)).sent
+    assert now(service.client.result(task_id, V3)).solution.version == 3
+    assert service.methods == ["createTask", "createTask", "getTaskResult"]
+
+
+@pytest.mark.parametrize("code", [ZERO_BALANCE, "ERROR_IP_BLOCKED"])
+def test_an_empty_account_is_looked_at_now_and_then(code: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Once a minute, in the background, where that is wanted; a balance that buys nothing is not tried again."""
+    caplog.set_level(logging.INFO)
+    balances = [{"errorId": 0, "balance": balance} for balance in (0, 0.0001, 0.0001, 5)]
+    service = Service([error(code), error(code), CREATED], balances=[balances[0], error("ERROR_X"), *balances[1:]])
+    service.client.look_again()
+    bought = 0
+    for _ in range(40):
+        try:
+            bought += bool(now(service.client.create_task(TASK)))
+        except ServiceError as failure:
+            assert failure.code == code
+        service.clock.advance(10.0)
+    if code != ZERO_BALANCE:
+        assert (service.methods, bought) == (["createTask"], 0)
+        return
+    looks = [call.at for call in service.calls if call.method == "getBalance"]
+    assert [round(later - sooner) for sooner, later in zip(looks, looks[1:], strict=False)] == [60] * 4
+    # The third look finds a balance that is no more than too little, the fifth one more than that.
+    assert service.methods[:8] == ["createTask", *["getBalance"] * 3, "createTask", *["getBalance"] * 2, "createTask"]
+    assert bought == service.methods.count("createTask") - 2 > 1
+    assert "capmonster has a balance again (5); purchases go on there" in caplog.text
+    assert "the balance of capmonster could not be fetched: ERROR_X" in caplog.text
+    assert service.client.verdict() is None
 
 
 def test_a_fatal_answer_reaches_a_call_that_waits_to_repeat() -> None:
@@ -58,7 +99,7 @@ def test_a_fatal_answer_reaches_a_call_that_waits_to_repeat() -> None:
 @pytest.mark.parametrize("description", ["no money", None])
 def test_a_task_that_is_not_asked_for_any_more_is_named(description: str | None) -> None:
     """After another call's fatal answer: it was paid for, and nobody will fetch its solution."""
-    service = Service([PROCESSING, error("ERROR_ZERO_BALANCE", description)])
+    service = Service([PROCESSING, error("ERROR_IP_BLOCKED", description)])
 
     async def sleep(seconds: float) -> None:
         service.clock.advance(seconds)
@@ -69,7 +110,7 @@ def test_a_task_that_is_not_asked_for_any_more_is_named(description: str | None)
     service.client._sleep = sleep
     failure = failing(service.client.result(5, V3))
     words = "; ".join(filter(None, (description, "its task was paid for and is abandoned")))
-    assert str(failure) == f"ERROR_ZERO_BALANCE: {words} (task 5)"
+    assert str(failure) == f"ERROR_IP_BLOCKED: {words} (task 5)"
     assert (failure.sent, failure.reaction) == (False, Reaction.STOP_CRAWL)
 
 

@@ -103,7 +103,7 @@ def test_no_error_leads_to_a_secret(answer: Any, name: str) -> None:
     """The service's errors and the network's, of every call, and those of calls that are refused after them."""
     service = Service([answer], solve_timeout=5.0)
     check(caught(call(service.client, name)))
-    if service.client._fatal:
+    if service.client.verdict():
         for later in CALLS:
             check(caught(call(service.client, later)))
 

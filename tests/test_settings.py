@@ -21,8 +21,10 @@ def _config(**settings: Any) -> Config:
 def test_defaults() -> None:
     """Every default is the one that the documentation promises."""
     config = _config()
-    assert (config.enabled, config.sites, config.api_url) == (True, (), "https://api.capmonster.cloud")
-    assert (config.task_type, config.pass_proxy, config.user_agent) == (None, False, None)
+    assert (config.enabled, config.sites) == (True, ())
+    [service] = config.services
+    assert (service.name, service.api_url, service.task_type) == ("capmonster", "https://api.capmonster.cloud", None)
+    assert (config.pass_proxy, config.user_agent) == (False, None)
     assert (config.request_timeout, config.solve_timeout, config.first_poll, config.poll_interval) == (
         20,
         120,
@@ -136,13 +138,13 @@ def test_a_number_beyond_all_measure_is_named_in_short(setting: str, value: Any)
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8000/", "http://localhost:1", "http://[::1]:5", "https://a.test/x"])
 def test_the_key_goes_over_https_or_stays_on_this_machine(url: str) -> None:
     """A loopback address needs no TLS."""
-    assert _config(GEETEST_API_URL=url).api_url == url.rstrip("/")
+    assert _config(GEETEST_API_URL=url).services[0].api_url == url.rstrip("/")
 
 
 def test_blanks_around_the_url_do_not_count() -> None:
     """They come along when it is pasted."""
-    assert _config(GEETEST_API_URL=" https://a.test/x/ \n").api_url == "https://a.test/x"
-    assert _config(GEETEST_API_URL="None").api_url == "https://api.capmonster.cloud"
+    assert _config(GEETEST_API_URL=" https://a.test/x/ \n").services[0].api_url == "https://a.test/x"
+    assert _config(GEETEST_API_URL="None").services[0].api_url == "https://api.capmonster.cloud"
 
 
 @pytest.mark.parametrize(
@@ -175,7 +177,7 @@ def test_a_storage_with_a_password_is_refused_without_repeating_it() -> None:
 def test_key_from_the_environment() -> None:
     """``CAPMONSTER_API_KEY`` serves where the setting is not there, and no repr shows it."""
     config = Config.from_settings(Settings(), environ={"CAPMONSTER_API_KEY": "secret-key"})
-    assert config.api_key.reveal() == "secret-key"
+    assert config.services[0].api_key.reveal() == "secret-key"
     assert "secret-key" not in repr(config)
 
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from scrapy_geetest._attempt.context import Context
     from scrapy_geetest._attempt.purchases import Purchase
     from scrapy_geetest._attempt.verdict import Verdict
-    from scrapy_geetest._services.client import Result, ServiceClient
+    from scrapy_geetest._services.choice import Services, TakenTask
+    from scrapy_geetest._services.polling import Result
     from scrapy_geetest._spending.breaker import Breaker
     from scrapy_geetest.settings import Config
     from scrapy_geetest.stats import Stats
@@ -29,13 +30,11 @@ logger = logging.getLogger(__name__)
 class Books:
     """Keeps the two equations: every created task ends once, and every solution gets one verdict."""
 
-    def __init__(
-        self, crawler: Crawler, *, breaker: Breaker, client: ServiceClient, config: Config, stats: Stats
-    ) -> None:
+    def __init__(self, crawler: Crawler, *, breaker: Breaker, config: Config, services: Services, stats: Stats) -> None:
         self._crawler = crawler
         self._breaker = breaker
-        self._client = client
         self._reports = config.report_rejected
+        self._services = services
         self._stats = stats
         self._hinted: set[str] = set()
 
@@ -43,31 +42,34 @@ class Books:
         """Send *signal*, and wait for handlers that are coroutines; one that fails is logged by Scrapy."""
         await self._crawler.signals.send_catch_log_async(signal, **context.parts, spider=self._crawler.spider, **facts)
 
-    def created(self) -> None:
-        """The service took a task."""
-        self._stats.count("tasks_created")
+    def created(self, task: TakenTask, *, is_second_choice: bool) -> None:
+        """A service took a task; *is_second_choice*: since a preferred one could not."""
+        self._stats.count_at(task.service, "tasks_created")
+        self._stats.count("failover", int(is_second_choice))
 
     def refused(self, error: ServiceError) -> None:
         """The service gave no task, or its answer was lost."""
         self._stats.count_with("tasks_refused", error.code)
 
-    def failed(self, error: ServiceError) -> None:
+    def failed(self, task: TakenTask, error: ServiceError) -> None:
         """A task that was created came to nothing."""
-        self._stats.count_with("tasks_failed", error.code)
-        self._stats.count("cost_millionths", error.cost_millionths)
+        self._stats.count_at(task.service, "tasks_failed")
+        self._stats.count(f"tasks_failed/{error.code}")
+        self._stats.count_at(task.service, "cost_millionths", error.cost_millionths)
 
-    def abandoned(self, task_id: int | str, why: str) -> None:
+    def abandoned(self, task: TakenTask, why: str) -> None:
         """A task is waited for no more."""
-        self._stats.count("tasks_abandoned")
-        logger.warning("GeeTest: task %s was paid for and is abandoned, because %s", task_id, why)
+        self._stats.count_at(task.service, "tasks_abandoned")
+        logger.warning("GeeTest: task %s was paid for and is abandoned, because %s", task, why)
 
     def solved(self, purchase: Purchase, result: Result) -> None:
         """A task was solved."""
-        self._stats.count("tasks_solved")
-        self._stats.count("solve_ms", result.waited_ms)
+        service = purchase.task.service
+        self._stats.count_at(service, "tasks_solved")
+        self._stats.count_at(service, "solve_ms", result.waited_ms)
         self._stats.maximum("solve_ms_max", result.waited_ms)
-        self._stats.count("cost_millionths", result.cost_millionths)
-        logger.debug("GeeTest: task %s was solved in %.1f s", purchase.task_id, result.waited_ms / 1000)
+        self._stats.count_at(service, "cost_millionths", result.cost_millionths)
+        logger.debug("GeeTest: task %s was solved in %.1f s", purchase.task, result.waited_ms / 1000)
 
     def unused(self, purchase: Purchase, why: str) -> None:
         """A solution was never sent."""
@@ -75,7 +77,7 @@ class Books:
             purchase.is_settled = True
             self._stats.count("unused")
             logger.warning(
-                "GeeTest: the solution of task %s was paid for and is not used, because %s", purchase.task_id, why
+                "GeeTest: the solution of task %s was paid for and is not used, because %s", purchase.task, why
             )
 
     async def unanswered(self, context: Context, purchase: Purchase, evidence: str = "no answer") -> None:
@@ -87,7 +89,8 @@ class Books:
             await self.tell(
                 signals.solution_unverified,
                 context,
-                task_id=purchase.task_id,
+                task_id=purchase.task.id,
+                service=purchase.task.service,
                 attempt=purchase.attempt,
                 evidence=evidence,
             )
@@ -112,12 +115,12 @@ class Books:
         """
         purchase.is_settled = True
         told = told_by(answer, context.page)
-        facts = {"task_id": purchase.task_id, "attempt": purchase.attempt}
+        facts = {"task_id": purchase.task.id, "service": purchase.task.service, "attempt": purchase.attempt}
         if verdict.outcome is Outcome.ACCEPTED:
             self._stats.count("accepted")
             self._breaker.succeeded(context)
             logger.debug(
-                "GeeTest: the solution of task %s was accepted: %s; %s", purchase.task_id, context, verdict.evidence
+                "GeeTest: the solution of task %s was accepted: %s; %s", purchase.task, context, verdict.evidence
             )
             await self.tell(signals.solution_accepted, context, **facts)
         elif verdict.outcome is Outcome.REFUSED:
@@ -125,7 +128,7 @@ class Books:
             self._breaker.failed(context)
             logger.warning(
                 "GeeTest: the site refused the solution of task %s for %s: %s; %s",
-                *(purchase.task_id, context, told, verdict.evidence),
+                *(purchase.task, context, told, verdict.evidence),
             )
             await self.tell(signals.solution_rejected, context, **facts)
             await self._report(purchase, verdict)
@@ -146,7 +149,7 @@ class Books:
         hint = f". Declare what shows it: accepted_… and refused_… of site {context.site.name}" if is_first else ""
         logger.warning(
             "GeeTest: it is not known whether the site accepted the solution of task %s for %s: %s; %s%s",
-            *(purchase.task_id, context, told, verdict.evidence, hint),
+            *(purchase.task, context, told, verdict.evidence, hint),
         )
 
     async def _report(self, purchase: Purchase, verdict: Verdict) -> None:
@@ -154,8 +157,8 @@ class Books:
         if not (self._reports and verdict.is_site_rule and purchase.departures <= 1):
             return
         try:
-            await self._client.report_incorrect(purchase.task_id)
+            await self._services.report_incorrect(purchase.task)
         except ServiceError as error:
-            logger.info("GeeTest: the refusal of task %s could not be reported: %s", purchase.task_id, error)
+            logger.info("GeeTest: the refusal of task %s could not be reported: %s", purchase.task, error)
         else:
             self._stats.count("reported")

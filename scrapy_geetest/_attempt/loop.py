@@ -93,14 +93,14 @@ class Attempts:
             later: NotYetError | None = None
             with self._cookies.attempt(context.visitor, context.outer, keep_all=policy.opens_session) as own_cookies:
                 try:
-                    async with self._turns.turn() as at_once:
-                        has_waited = await self._purchases.ready(context, tries) or not at_once
+                    async with self._turns.turn() as at_once, self._purchases.place(context, tries) as place:
+                        has_waited = place.has_waited or not at_once
                         own_cookies.begin()
                         context = await self._fresh_pages.fresh(context, in_hand=in_hand and not has_waited)
                         if context.page is not None and not await self._fresh_pages.is_withheld(context):
                             return context.page  # the content came without a purchase
                         way = way if way.context is context else await self._submissions.way(context)
-                        purchase = await self._purchases.buy(context, tries)
+                        purchase = await self._purchases.buy(context, tries, place)
                     answer = None if purchase is None else await self._use(way, purchase, policy, tries)
                 except ChallengeNotNeeded as none:
                     answer = await self._send_unsolved(way, none)
@@ -123,11 +123,10 @@ class Attempts:
         in_hand = True
         while True:
             try:
-                async with self._turns.turn():
-                    has_waited = await self._purchases.ready(context, tries)
-                    if has_waited or not in_hand:
+                async with self._turns.turn(), self._purchases.place(context, tries) as place:
+                    if place.has_waited or not in_hand:
                         context = await self._fresh_pages.fresh(context, in_hand=False)
-                    purchase = await self._purchases.buy(context, tries)
+                    purchase = await self._purchases.buy(context, tries, place)
             except NotYetError as later:
                 await self._pause(context, later, tries)
             except ChallengeNotNeeded as none:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from attrs import define
@@ -17,12 +18,15 @@ from scrapy_geetest._services.task import Task
 from scrapy_geetest.exceptions import ChallengeError, ChallengeNotNeeded, SolveError
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from scrapy_geetest._attempt.books import Books
     from scrapy_geetest._attempt.challenges import Challenges
     from scrapy_geetest._attempt.context import Context
     from scrapy_geetest._attempt.tries import Tries
     from scrapy_geetest._crawl.parking import Parking
-    from scrapy_geetest._services.client import Result, ServiceClient
+    from scrapy_geetest._services.choice import Place, Services, TakenTask
+    from scrapy_geetest._services.polling import Result
     from scrapy_geetest._services.task import Proxy
     from scrapy_geetest._spending.breaker import Breaker
     from scrapy_geetest._spending.budget import Budget
@@ -38,7 +42,7 @@ class Purchase:
 
     Attributes:
         solution: What goes into the request.
-        task_id: Its task at the service.
+        task: Its task at the service.
         attempt: Which solution for its request it is.
         made_at: When it came, in monotonic seconds.
         departures: How often it was handed to the downloader.
@@ -46,7 +50,7 @@ class Purchase:
     """
 
     solution: Solution
-    task_id: int | str
+    task: TakenTask
     attempt: int
     made_at: float
     departures: int = 0
@@ -61,28 +65,33 @@ class Purchases:
     _breaker: Breaker
     _budget: Budget
     _challenges: Challenges
-    _client: ServiceClient
     _config: Config
     _parking: Parking
+    _services: Services
 
-    async def ready(self, context: Context, tries: Tries) -> bool:
-        """Wait until the service takes tasks: called before a page is fetched whose challenge would grow old otherwise.
-
-        Returns:
-            Whether it took any waiting.
+    @asynccontextmanager
+    async def place(self, context: Context, tries: Tries) -> AsyncIterator[Place]:
+        """Keep a place at a service that takes tasks: before a page is fetched whose challenge would grow old otherwise.
 
         Raises:
-            SolveError: The service takes none.
+            SolveError: No service takes any.
             Stopping: The crawl is ending.
         """
-        try:
-            return await self._client.ready()
-        except ServiceError as error:
-            tries.failures.append(error)
-            raise _solve_error(context, tries) from error
+        with self._services.place(context.site.name, context.site.services, tries.failed_at) as place:
+            try:
+                await self._services.ready(place)
+            except ServiceError as error:
+                tries.failures.append(error)
+                raise self._solve_error(context, tries) from error
+            yield place
 
-    async def buy(self, context: Context, tries: Tries) -> Purchase | None:
+    async def buy(self, context: Context, tries: Tries, place: Place) -> Purchase | None:
         """Buy a solution for *context*, whose page is fresh.
+
+        Args:
+            context: Whose.
+            tries: What was tried for it before.
+            place: Where its task goes, unless another service is better by then.
 
         Returns:
             ``None``: the service gave none, and another fresh challenge may be tried.
@@ -99,41 +108,46 @@ class Purchases:
         """
         tries.check(context)
         try:
-            return await self._buy(context, tries)
+            return await self._buy(context, tries, place)
         except ChallengeError:
             self._breaker.failed(context)
             raise
         except ServiceError as error:
             self._note(context, error)
             tries.failures.append(error)
-            if error.reaction is not Reaction.FRESH_CHALLENGE or not tries.are_left:
-                raise _solve_error(context, tries) from error
-            logger.warning("GeeTest: %s (%s); trying again with a fresh challenge for %s", error, error.bill, context)
+            goes_on = error.moves_on or error.reaction is Reaction.FRESH_CHALLENGE
+            if not goes_on or not tries.are_left:
+                raise self._solve_error(context, tries) from error
+            level = logging.INFO if error.moves_on and error.took_nothing else logging.WARNING
+            logger.log(
+                level,
+                "GeeTest: %s (%s); trying again with a fresh challenge for %s",
+                *(self._told(error), error.bill, context),
+            )
             return None
 
-    async def _buy(self, context: Context, tries: Tries) -> Purchase:
+    async def _buy(self, context: Context, tries: Tries, place: Place) -> Purchase:
         proxy = self._proxy(context)
         self._parking.check()
-        self._client.check(proxy)
+        self._services.check(place, proxy)
         self._breaker.check(context)
         await self._budget.spend(context, is_counted=tries.is_counted)
         tries.is_counted = True
         challenge = await self._challenge(context)
-        task = Task(
-            challenge, context.page_url, type=self._config.task_type, proxy=proxy, user_agent=self._config.user_agent
-        )
+        task = Task(challenge, context.page_url, proxy=proxy, user_agent=self._config.user_agent)
         started = time.monotonic()
-        task_id = await self._create(context, task, tries)
-        self._books.created()
-        result = await self._result(task_id, challenge)
-        purchase = Purchase(result.solution, task_id, tries.bought, time.monotonic())
+        taken = await self._create(context, task, tries, place)
+        self._books.created(taken, is_second_choice=place.is_second_choice)
+        result = await self._result(place, taken, challenge)
+        purchase = Purchase(result.solution, taken, tries.bought, time.monotonic())
         self._books.solved(purchase, result)
         await self._books.tell(
             signals.challenge_solved,
             context,
             challenge=challenge,
             solution=result.solution,
-            task_id=task_id,
+            task_id=taken.id,
+            service=taken.service,
             seconds=time.monotonic() - started,
         )
         return purchase
@@ -147,11 +161,11 @@ class Purchases:
             raise
         return challenge
 
-    async def _create(self, context: Context, task: Task, tries: Tries) -> int | str:
+    async def _create(self, context: Context, task: Task, tries: Tries, place: Place) -> TakenTask:
         tries.bought += 1
         tries.is_counted = False
         try:
-            return await self._client.create_task(task)
+            return await self._services.create_task(place, task)
         except ValueError as error:
             self._budget.give_back()
             raise ChallengeError(
@@ -160,32 +174,34 @@ class Purchases:
         except ServiceError as error:
             if error.sent:
                 self._books.refused(error)
-            else:
-                # The service got nothing: no task came of what was counted.
+            elif error.code != CHALLENGE_TOO_OLD:
+                self._challenges.give_back(task.challenge)
+            if not error.sent or (error.moves_on and error.took_nothing):
+                # No task came of what was counted, and nothing was paid.
                 tries.bought -= 1
                 tries.is_counted = True
                 self._budget.give_back()
-                if error.code != CHALLENGE_TOO_OLD:
-                    self._challenges.give_back(task.challenge)
             raise
 
-    async def _result(self, task_id: int | str, challenge: Challenge) -> Result:
+    async def _result(self, place: Place, taken: TakenTask, challenge: Challenge) -> Result:
         try:
-            return await self._client.result(task_id, challenge)
+            return await self._services.result(place, taken, challenge)
         except ServiceError as error:
             if error.sent:
-                self._books.failed(error)
+                self._books.failed(taken, error)
             else:
-                self._books.abandoned(task_id, f"the service is asked nothing more ({error.code})")
+                self._books.abandoned(taken, f"the service is asked nothing more ({error.code})")
             raise
         except BaseException as error:
             why = "the crawl is ending" if isinstance(error, Stopping) else f"of {type(error).__name__}"
-            self._books.abandoned(task_id, why)
+            self._books.abandoned(taken, why)
             raise
 
     def _note(self, context: Context, error: ServiceError) -> None:
         """Tell the breaker, except of what says something about the service alone."""
         if error.reaction is Reaction.STOP_SITE:
+            if error.moves_on:
+                return  # another service solves for it
             self._breaker.block(context, f"the service solves nothing for it ({error.code})")
         elif not error.is_the_services_fault:
             self._breaker.failed(context)
@@ -205,18 +221,21 @@ class Purchases:
             **context.parts,
         )
 
+    def _told(self, error: ServiceError) -> str:
+        return f"{error.service}: {error}" if self._services.are_several and error.service else str(error)
 
-def _solve_error(context: Context, tries: Tries) -> SolveError:
-    error = tries.failures[-1]
-    times = f"{tries.bought} attempt{'s' * (tries.bought != 1)}"
-    return SolveError(
-        f"No solution for {context} after {times}: {error}. {_cost(tries.failures)}. {error.advice}",
-        code=error.code,
-        description=error.description,
-        task_id=error.task_id,
-        close_reason=error.close_reason,
-        **context.parts,
-    )
+    def _solve_error(self, context: Context, tries: Tries) -> SolveError:
+        error = tries.failures[-1]
+        times = f"{tries.bought} attempt{'s' * (tries.bought != 1)}"
+        return SolveError(
+            f"No solution for {context} after {times}: {self._told(error)}. {_cost(tries.failures)}. {error.advice}",
+            code=error.code,
+            description=error.description,
+            task_id=error.task_id,
+            service=error.service,
+            close_reason=error.close_reason if self._services.are_over else None,
+            **context.parts,
+        )
 
 
 def _cost(failures: list[ServiceError]) -> str:

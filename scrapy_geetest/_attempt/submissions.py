@@ -153,7 +153,7 @@ class Submissions:
             words = f"{type(failure.error).__name__}: {failure.error}"
             sent = "was sent" if failure.departures else "was not sent"
             raise SubmissionError(
-                f"The solution of task {purchase.task_id} {sent} for {context}, and no answer came: {words}",
+                f"The solution of task {purchase.task} {sent} for {context}, and no answer came: {words}",
                 **context.parts,
             ) from failure.error
         return answer
@@ -197,7 +197,7 @@ class Submissions:
         except Exception as error:
             self._books.spoilt(context)
             raise SubmissionError(
-                f"The solution of task {purchase.task_id} could not be sent for {context}: {type(error).__name__}: {error}",
+                f"The solution of task {purchase.task} could not be sent for {context}: {type(error).__name__}: {error}",
                 **context.parts,
             ) from error
         return request

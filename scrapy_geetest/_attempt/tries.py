@@ -43,6 +43,11 @@ class Tries:
         self.values: Mapping[str, str] = {}
 
     @property
+    def failed_at(self) -> frozenset[str]:
+        """The services where a task for this request came to nothing."""
+        return frozenset(error.service for error in self.failures if not error.took_nothing)
+
+    @property
     def are_left(self) -> bool:
         """Whether another solution may be bought."""
         return self.bought < self._limit

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from scrapy_geetest._crawl.parking import Parking
     from scrapy_geetest.stats import Stats
@@ -23,11 +23,15 @@ class Bulletin:
 
     Args:
         stats: Where the figures come from.
+        currencies: Of the services by their names, if there are several.
         clock: Monotonic seconds.
     """
 
-    def __init__(self, stats: Stats, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, stats: Stats, currencies: Mapping[str, str] = {}, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._stats = stats
+        self._currencies = currencies
         self._clock = clock
         self._last = clock()
 
@@ -62,6 +66,24 @@ class Bulletin:
             value("gave_up"),
             value("tasks_abandoned"),
             value("solve_ms") / 1000,
+        )
+        for service, currency in self._currencies.items():
+            self._close_service(service, currency)
+
+    def _close_service(self, service: str, currency: str) -> None:
+        def value(name: str) -> int:
+            return self._stats.value(f"{name}/service/{service}")
+
+        logger.info(
+            "GeeTest: %s: %d task(s), %d solved in %.1f s on average, %d failed, %d abandoned, cost %.4f %s",
+            service,
+            value("tasks_created"),
+            value("tasks_solved"),
+            value("solve_ms") / 1000 / max(1, value("tasks_solved")),
+            value("tasks_failed"),
+            value("tasks_abandoned"),
+            value("cost_millionths") / 1e6,
+            currency,
         )
 
     def _so_far(self) -> str:

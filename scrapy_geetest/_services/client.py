@@ -6,18 +6,19 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from scrapy_geetest._services.account import Account
 from scrapy_geetest._services.adapters.capmonster import CapMonster
 from scrapy_geetest._services.answers import is_ready, read_answer, read_balance, read_task_id
 from scrapy_geetest._services.availability import CREATE, POLL, Availability, Step
+from scrapy_geetest._services.background import start
+from scrapy_geetest._services.creating import UNKNOWN_TYPE, Creator
 from scrapy_geetest._services.errors import (
     ANSWER_LOST,
     BUSY,
-    CHALLENGE_TOO_OLD,
     CREATE_LOST_ADVICE,
     NO_SUCH_METHOD,
     NOT_SENT,
     PROXY_BANNED,
-    SLOW_DOWN,
     Reaction,
     ServiceError,
     clean_text,
@@ -25,7 +26,6 @@ from scrapy_geetest._services.errors import (
 from scrapy_geetest._services.polling import Poller, Result
 from scrapy_geetest._services.secret import Sealed, Secret
 from scrapy_geetest._services.transport import NotSentError, TransportError
-from scrapy_geetest.challenge import V3Challenge
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -44,18 +44,17 @@ __all__ = ["Result", "ServiceClient"]
 _OUTAGE = 3.0
 """How many times the time for one solution an outage may last before it is final."""
 
-_TOO_OLD = 300.0  # seconds that a v3 challenge, which lives ten minutes, may wait for the service
 _PROBE_SECONDS = 10.0
-_UNKNOWN_TYPE = frozenset({"ERROR_TASK_NOT_SUPPORTED", "ERROR_TASK_ABSENT"})
+_LOOK_AGAIN = 0.25
 _OPTIONAL = frozenset({NO_SUCH_METHOD})  # what stops nothing after a call that solving does without
 
 
 class ServiceClient:
     """Speaks the service's protocol, keeps its limits, and never pays twice for one challenge.
 
-    After an answer that stops the crawl (a bad key, no balance, a blocked address), it sends nothing more: every call,
-    also one that waits for its turn at that moment, ends with that error. While the service cannot be reached, or takes no
-    tasks, calls wait: see ``Availability``.
+    After an answer that stops the crawl (a bad key, a blocked address), it sends nothing more: every call, also one that
+    waits for its turn at that moment, ends with that error. Without a balance, it creates no more tasks. While the service
+    cannot be reached, or takes no tasks, calls wait: see ``Availability``.
 
     Args:
         service: Which service's calls and answers these are; CapMonster Cloud's by default.
@@ -93,13 +92,24 @@ class ServiceClient:
         self._limit = _OUTAGE * solve_timeout
         self._on_poll = on_poll
         self._pacing = pacing
-        self._availability = Availability(self._limit, clock, pacing.uniform)
+        self._availability = Availability(
+            self._limit, clock, pacing.uniform, f"the solving service {self._service.name}"
+        )
         self._solve_timeout = solve_timeout
-        self._fatal: ServiceError | None = None
+        self._account = Account(self._service.name, clock)
         self._closed = False
         self._can_report = True
-        self._unknown_types: set[str] = set()
         self._solved_at_once: dict[int | str, dict[str, Any]] = {}
+        self._creator = Creator(
+            service=self._service,
+            admitted=partial(self._admitted, CREATE),
+            send=self._send,
+            pacing=pacing,
+            sleep=self._wait,
+            clock=clock,
+            limit=self._limit,
+            is_closed=lambda: self._closed,
+        )
         self._proxies: dict[int | str, Proxy] = {}
         self._banned_proxies: set[Proxy] = set()
 
@@ -111,6 +121,31 @@ class ServiceClient:
         """What calls wait for, in words for a progress line; empty if they do not wait."""
         return self._availability.trouble
 
+    def look_again(self) -> None:
+        """Let an account without a balance be looked at now and then, so that purchases go on."""
+        self._account.looks_again = True
+
+    def verdict(self) -> ServiceError | None:
+        """Why no task can be created for the rest of the crawl; ``None``: nothing forbids it.
+
+        The balance of an empty account is looked at in the background where that is due.
+        """
+        if self._account.wants_look() and not self._closed:
+            start(self._look())
+        return self._account.verdict
+
+    def next_step(self) -> Step | float:
+        """``Step.GO``, or seconds after which to ask again whether a task can be created; a probe runs in the background.
+
+        Raises:
+            ServiceError: The trouble lasts too long.
+        """
+        step = Step.GO if self._closed else self._availability.next_step(CREATE)
+        if step is Step.PROBE:
+            start(self._probe())
+            return _LOOK_AGAIN
+        return step
+
     def check(self, proxy: Proxy | None = None) -> None:
         """Called before anything is done for the sake of a task.
 
@@ -120,7 +155,8 @@ class ServiceClient:
         Raises:
             ServiceError: An earlier answer has stopped all calls, or those with this proxy.
         """
-        self._refuse_after_fatal()
+        self.verdict()
+        self._account.check(is_purchase=True)
         if proxy in self._banned_proxies:
             raise ServiceError(PROXY_BANNED, "the service has refused this proxy before", sent=False)
 
@@ -135,10 +171,14 @@ class ServiceClient:
         """
         return await self._admitted(CREATE)
 
-    async def create_task(self, task: Task) -> int | str:
+    async def create_task(self, task: Task, *, is_patient: bool = True) -> int | str:
         """Have a task solved; from here on it may cost money.
 
         The same call is made again only if the service got nothing of it, or says that it did not take it.
+
+        Args:
+            task: What to solve.
+            is_patient: Whether it is made again at all; another service may do otherwise.
 
         Returns:
             The task's id.
@@ -148,9 +188,8 @@ class ServiceClient:
             ValueError: The task is not one that can be sent.
         """
         self.check(task.proxy)
-        types = (task.type,) if task.type else self._service.task_types(task)
         try:
-            task_id = await self._create_as(task, types)
+            task_id = await self._creator.create(task, is_patient=is_patient)
         except ServiceError as error:
             self._note_banned(error, task.proxy)
             raise
@@ -211,6 +250,9 @@ class ServiceClient:
         self._closed = True
         await self._transport.close()
 
+    async def _wait(self, seconds: float) -> None:
+        await self._sleep(seconds)
+
     @property
     def _poller(self) -> Poller:
         return Poller(
@@ -224,47 +266,9 @@ class ServiceClient:
             secret=self._api_key,
         )
 
-    async def _create_as(self, task: Task, types: tuple[str, ...]) -> int | str:
-        """Create a task by the first of its names that the service knows."""
-        known = [name for name in types if name not in self._unknown_types] or list(types[-1:])
-        for name in known[:-1]:
-            try:
-                return await self._create(self._service.create(task, name), task.challenge, spare=True)
-            except ServiceError as error:
-                if error.code not in _UNKNOWN_TYPE:
-                    raise
-                self._unknown_types.add(name)
-                logger.info("GeeTest: the service knows no task of type %s; %s is sent from now on", name, known[-1])
-        return await self._create(self._service.create(task, known[-1]), task.challenge)
-
-    async def _create(self, call: ServiceCall, challenge: Challenge, *, spare: bool = False) -> int | str:
-        began, calls = self._clock(), 0
-        latest: ServiceError | None = None
-        while True:
-            try:
-                await self._admitted(CREATE)
-            except ServiceError as error:
-                is_final = error.reaction is Reaction.SAME_CALL_LATER
-                raise (latest if latest is not None and is_final else error) from None
-            if isinstance(challenge, V3Challenge) and self._clock() - began > _TOO_OLD:
-                raise ServiceError(CHALLENGE_TOO_OLD, "the service took no task in time", sent=False)
-            calls += 1
-            try:
-                task_id: int | str = await self._watched(CREATE, call, self._transport.timeout, spare=spare)
-            except ServiceError as error:
-                if (
-                    error.reaction is not Reaction.SAME_CALL_LATER
-                    or self._closed
-                    or self._clock() - began > self._limit
-                ):
-                    raise
-                latest = error
-                if error.code in SLOW_DOWN:
-                    self._pacing.slow_down()
-            else:
-                return task_id
-            if calls > 1:  # others go first
-                await self._sleep(min(8.0, 0.5 * 2.0 ** min(calls, 8)))
+    async def _send(self, call: ServiceCall, has_other: bool) -> int | str:  # noqa: FBT001 - a callback
+        task_id: int | str = await self._watched(CREATE, call, self._transport.timeout, spare=has_other)
+        return task_id
 
     async def _poll(self, task_id: int | str, within: float) -> dict[str, Any]:
         if task_id in self._solved_at_once:
@@ -285,7 +289,7 @@ class ServiceClient:
         began = self._availability.begin(method)
         try:
             data: Any = await self._call(
-                call, within=within, urgent=method == CREATE, harmless=_UNKNOWN_TYPE if spare else frozenset()
+                call, within=within, urgent=method == CREATE, harmless=UNKNOWN_TYPE if spare else frozenset()
             )
             if method == CREATE:
                 data = self._created(data)
@@ -307,13 +311,14 @@ class ServiceClient:
         task_id = read_task_id(data, self._api_key)
         if data.get("solution") and is_ready(data, self._api_key):  # some tasks are solved at once
             self._solved_at_once[task_id] = data
+        self._account.bought()
         return task_id
 
     async def _admitted(self, method: str) -> bool:
         """Wait until a call may be made; says whether it took any waiting. One call at a time probes, for all that wait."""
         has_waited = False
         while True:
-            self._refuse_after_fatal()
+            self._account.check(is_purchase=method == CREATE)
             step = Step.GO if self._closed else self._availability.next_step(method)
             if step is Step.GO:
                 return has_waited
@@ -337,6 +342,16 @@ class ServiceClient:
         else:
             self._availability.probed(None, began)
 
+    async def _look(self) -> None:
+        """Whether the account has a balance again."""
+        try:
+            balance = await self.balance()
+        except ServiceError as error:
+            logger.info("GeeTest: the balance of %s could not be fetched: %s", self._service.name, error)
+        else:
+            if self._account.looked(balance):
+                self._transport.accept()
+
     async def _call(
         self,
         call: ServiceCall,
@@ -345,34 +360,29 @@ class ServiceClient:
         harmless: frozenset[str] = frozenset(),
         urgent: bool = False,
     ) -> dict[str, Any]:
-        self._refuse_after_fatal()
+        self._account.check(is_purchase=urgent)
         payload = Sealed({self._service.key_field: self._api_key, **call.fields})
-        read = partial(self._read, harmless=harmless)
+        read = partial(self._read, harmless=harmless, is_purchase=urgent)
         try:
             return await self._transport.call(call.method, payload, read, within=within, urgent=urgent)
         except TransportError as error:
             unsent = isinstance(error, NotSentError)
             if unsent:
-                self._refuse_after_fatal()
+                self._account.check(is_purchase=urgent)
             description = clean_text(str(error), self._api_key)
             failure = ServiceError(NOT_SENT if unsent else ANSWER_LOST, description, sent=not unsent)
         raise failure
 
-    def _read(self, answer: Answer, *, harmless: frozenset[str]) -> dict[str, Any]:
+    def _read(self, answer: Answer, *, harmless: frozenset[str], is_purchase: bool) -> dict[str, Any]:
         try:
             return read_answer(answer, self._api_key, self._service)
         except ServiceError as error:
             if error.reaction is Reaction.STOP_CRAWL and error.code not in harmless:
-                self._stop(error)
+                ends_purchases_alone = self._account.stop(error, is_purchase=is_purchase)
+                self._transport.refuse(
+                    f"the service has answered {error.code} before", only_urgent=ends_purchases_alone
+                )
             raise
-
-    def _stop(self, error: ServiceError) -> None:
-        self._fatal = self._fatal or error
-        self._transport.refuse(f"the service has answered {error.code} before")
-
-    def _refuse_after_fatal(self) -> None:
-        if self._fatal is not None:
-            raise ServiceError(self._fatal.code, self._fatal.description, sent=False)
 
     def _note_banned(self, error: ServiceError, proxy: Proxy | None) -> None:
         if proxy is not None and error.code == PROXY_BANNED:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from attrs import field, frozen
-from twisted.internet.defer import CancelledError, Deferred
 
+from scrapy_geetest._services.availability import Step
+from scrapy_geetest._services.background import start
 from scrapy_geetest._services.client import ServiceClient
 from scrapy_geetest._services.errors import NO_SUCH_METHOD, SOLVE_TIMEOUT, UNKNOWN, ServiceError, clean_text
 from scrapy_geetest._services.pacing import Pacing
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from decimal import Decimal
 
+    from twisted.internet.defer import Deferred
+
     from scrapy_geetest._services.connections import HttpProxy
     from scrapy_geetest._services.service import SolvingService
     from scrapy_geetest._services.task import Proxy, Task
@@ -31,7 +33,10 @@ _LOOK = 0.1  # seconds between two looks at whether a service of one's own is do
 
 @frozen(kw_only=True)
 class EngineOptions:
-    """What the settings say of the calls. Durations are seconds."""
+    """What the settings say of the calls. Durations are seconds.
+
+    ``looks_again``: whether an account without a balance is looked at now and then, so that purchases go on.
+    """
 
     request_timeout: float = 20.0
     solve_timeout: float = 120.0
@@ -39,6 +44,7 @@ class EngineOptions:
     poll_interval: float | None = None
     max_connections: int = 100
     proxy: HttpProxy | None = None
+    looks_again: bool = False
 
 
 @frozen(kw_only=True)
@@ -58,6 +64,41 @@ class Surroundings:
     on_poll: Callable[[], None]
 
 
+class Engine(Protocol):
+    """What speaks to one service: a ``ServiceClient``, or an ``OwnSolver``."""
+
+    @property
+    def trouble(self) -> str:
+        """What calls wait for, in words for a progress line; empty if they do not wait."""
+
+    def verdict(self) -> ServiceError | None:
+        """Why no task can be created for the rest of the crawl."""
+
+    def next_step(self) -> Step | float:
+        """Whether a task can be created now, or seconds after which to ask again."""
+
+    def check(self, proxy: Proxy | None = None) -> None:
+        """Raise a ``ServiceError`` where an earlier answer forbids all tasks, or those with this proxy."""
+
+    async def ready(self) -> bool:
+        """Wait until a task can be created; says whether it took any waiting."""
+
+    async def create_task(self, task: Task, *, is_patient: bool = True) -> int | str:
+        """Have a task solved."""
+
+    async def result(self, task_id: int | str, challenge: Challenge) -> Result:
+        """Wait until a task is solved."""
+
+    async def balance(self) -> Decimal:
+        """The account's balance."""
+
+    async def report_incorrect(self, task_id: int | str) -> None:
+        """Tell of a solution that a site refused."""
+
+    async def close(self) -> None:
+        """End all calls."""
+
+
 def make_engine(
     service: SolvingService,
     options: EngineOptions,
@@ -65,7 +106,7 @@ def make_engine(
     *,
     api_key: str | Secret = "",
     api_url: str | None = None,
-) -> ServiceClient | OwnSolver:
+) -> Engine:
     """The engine of a service.
 
     Args:
@@ -80,7 +121,7 @@ def make_engine(
     """
     if service.solves_itself():
         return OwnSolver(service, options.solve_timeout, surroundings)
-    return ServiceClient(
+    client = ServiceClient(
         service=service,
         api_key=api_key,
         transport=Transport(
@@ -101,6 +142,9 @@ def make_engine(
         solve_timeout=options.solve_timeout,
         on_poll=surroundings.on_poll,
     )
+    if options.looks_again:
+        client.look_again()
+    return client
 
 
 @frozen
@@ -118,6 +162,13 @@ class OwnSolver:
         """None is known of."""
         return ""
 
+    def verdict(self) -> None:
+        """Nothing stops it."""
+
+    def next_step(self) -> Step:
+        """It takes any task at any time."""
+        return Step.GO
+
     def check(self, proxy: Proxy | None = None) -> None:
         """Nothing stops it."""
 
@@ -125,8 +176,9 @@ class OwnSolver:
         """It is always ready, without waiting."""
         return False
 
-    async def create_task(self, task: Task) -> int | str:
+    async def create_task(self, task: Task, *, is_patient: bool = True) -> int | str:
         """Keep the task for ``result``, which has it solved."""
+        del is_patient
         task_id = f"{self._service.name}-{next(self._numbers)}"
         self._tasks[task_id] = task
         return task_id
@@ -139,7 +191,7 @@ class OwnSolver:
         """
         del challenge
         began = self._surroundings.clock()
-        solving = _start(self._service.solve(self._tasks.pop(task_id)))
+        solving = start(self._service.solve(self._tasks.pop(task_id)))
         try:
             while not solving.done:
                 if self._surroundings.clock() - began > self._timeout:
@@ -163,40 +215,6 @@ class OwnSolver:
 
     async def close(self) -> None:
         """What it does is ended by who waits for it."""
-
-
-class _Solving:
-    """A coroutine on its way. ``value`` is what it returned or raised."""
-
-    def __init__(self) -> None:
-        self.done = False
-        self.value: Any = None
-        self.running: Any = None
-
-    def finish(self, value: Any) -> None:
-        self.done, self.value = True, value
-
-    def cancel(self) -> None:
-        if not self.done:
-            self.running.cancel()
-
-
-def _start(coroutine: Any) -> _Solving:
-    """Start a coroutine: as a task where an asyncio loop runs, since it may await what asyncio has."""
-    solving = _Solving()
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        solving.running = running = Deferred.fromCoroutine(coroutine)
-        running.addCallbacks(solving.finish, lambda failure: solving.finish(failure.value))
-    else:
-        solving.running = task = asyncio.ensure_future(coroutine)
-        task.add_done_callback(lambda ended: solving.finish(_outcome(ended)))
-    return solving
-
-
-def _outcome(ended: asyncio.Future[Any]) -> Any:
-    return CancelledError() if ended.cancelled() else ended.exception() or ended.result()
 
 
 def _told(value: Any) -> str:

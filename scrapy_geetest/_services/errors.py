@@ -104,7 +104,9 @@ BUSY: frozenset[str] = SLOW_DOWN | {
 
 _OF_THE_SERVICE = frozenset({ANSWER_LOST, BAD_ANSWER, SOLVE_TIMEOUT, UNKNOWN, CHALLENGE_TOO_OLD})
 
-_KEY_ADVICE = "Check GEETEST_API_KEY (or CAPMONSTER_API_KEY) against the key shown in the service's dashboard."
+_KEY_ADVICE = (
+    "Check GEETEST_API_KEY (or GEETEST_SERVICES, or the environment) against the key shown in the service's dashboard."
+)
 _HTTP_ADVICE = "Check GEETEST_API_URL and the network: what answers there is not the service."
 _BUSY_ADVICE = "The service is busy: nothing to do, or lower GEETEST_MAX_CONCURRENT_SOLVES."
 _FRESH_ADVICE = "Make sure that challenge_request fetches a challenge which no widget and no earlier task has used."
@@ -185,6 +187,8 @@ class ServiceError(Exception):
         billed: Whether the service documents that it bills this error like a solved task.
         may_be_charged: Whether a task may exist, or be solved later, and cost something that was not seen.
         advice: What a person should do about it.
+        service: The name of the service, where several could be meant.
+        moves_on: Whether another service may solve another challenge instead.
     """
 
     def __init__(
@@ -209,6 +213,8 @@ class ServiceError(Exception):
         self.may_be_charged = may_be_charged
         self.billed = code == "ERROR_TOKEN_EXPIRED"
         self.advice = advice or _advice(code)
+        self.service = ""
+        self.moves_on = False
 
     @property
     def close_reason(self) -> str | None:
@@ -223,6 +229,11 @@ class ServiceError(Exception):
         if self.may_be_charged:
             return "may have been charged"
         return "not billed, as documented" if self.sent else "nothing was sent"
+
+    @property
+    def took_nothing(self) -> bool:
+        """Whether, as an answer to createTask, it says that no task was created."""
+        return not self.sent or self.reaction in (*(Reaction.STOP_CRAWL, Reaction.STOP_SITE, Reaction.SAME_CALL_LATER),)
 
     @property
     def is_the_services_fault(self) -> bool:

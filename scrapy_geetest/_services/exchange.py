@@ -47,10 +47,12 @@ class Exchange:
         max_bytes: Longest body to be read.
         discarded: The pool's connections that were aborted. One may be back in the pool by then, where its answer was
             complete all the same.
+        urgent: Whether it goes before others.
     """
 
-    def __init__(self, max_bytes: int, discarded: MutableSet[Any]) -> None:
+    def __init__(self, max_bytes: int, discarded: MutableSet[Any], *, urgent: bool = False) -> None:
         self.max_bytes = max_bytes
+        self.urgent = urgent
         self.discarded = discarded
         self.running: Deferred[Any] | None = None
         self.sent = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from scrapy_geetest._services.task import Task
     from scrapy_geetest.challenge import Solution
 
+_NAME = re.compile(r"[\w.-]{1,64}")
 _NUMBERS = ("poll_floor", "max_polls")
 _TEXTS = ("name", "base_url", "key_variable", "currency")
 
@@ -119,8 +121,8 @@ def _check(service: type[SolvingService]) -> None:
     for attribute in _TEXTS:
         if not isinstance(getattr(service, attribute), str):
             raise TypeError(f"{where}: {attribute} must be a string")
-    if not service.name:
-        raise TypeError(f"{where}: name must not be empty")
+    if not _NAME.fullmatch(service.name):
+        raise TypeError(f"{where}: name must be 1 to 64 letters, digits, '.', '-' or '_': it is part of statistics")
     for attribute in _NUMBERS:
         value = getattr(service, attribute)
         if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:

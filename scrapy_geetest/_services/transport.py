@@ -116,6 +116,7 @@ class Transport:
         self._drops_kept_connections = False
         self._exchanges: set[Exchange] = set()
         self._refusal: str | None = None
+        self._urgent_refusal: str | None = None
 
     async def call(
         self,
@@ -141,10 +142,10 @@ class Transport:
             NotSentError: The service got nothing.
             AnswerLostError: The service may have got the call.
         """
-        if self._refusal is not None:
-            raise NotSentError(self._refusal)
+        if (refusal := self._refused(urgent=urgent)) is not None:
+            raise NotSentError(refusal)
         seconds = self.timeout if within is None else max(0.0, min(self.timeout, within))
-        exchange = Exchange(_MAX_BYTES, self._discarded)
+        exchange = Exchange(_MAX_BYTES, self._discarded, urgent=urgent)
         url = f"{self.base_url}/{method}"
         running = Deferred.fromCoroutine(self._exchange(exchange, url, SealedBody(body), read, urgent=urgent))
         exchange.running = running
@@ -154,11 +155,26 @@ class Transport:
         result: T = await self._settle(running)
         return result
 
-    def refuse(self, reason: str) -> None:
-        """Send nothing from now on: calls still waiting to be sent end with ``NotSentError``, those on the wire go on."""
-        self._refusal = reason
-        for exchange in [exchange for exchange in self._exchanges if not exchange.sent]:
+    def refuse(self, reason: str, *, only_urgent: bool = False) -> None:
+        """Send nothing from now on: calls still waiting to be sent end with ``NotSentError``, those on the wire go on.
+
+        Args:
+            reason: For the error.
+            only_urgent: Calls that are not urgent go on.
+        """
+        if only_urgent:
+            self._urgent_refusal = reason
+        else:
+            self._refusal = reason
+        for exchange in [one for one in self._exchanges if not one.sent and (one.urgent or not only_urgent)]:
             exchange.stop(reason)
+
+    def accept(self) -> None:
+        """Send urgent calls again."""
+        self._urgent_refusal = None
+
+    def _refused(self, *, urgent: bool) -> str | None:
+        return self._refusal or (self._urgent_refusal if urgent else None)
 
     async def close(self) -> None:
         """End all calls, those on the wire too, and close all connections."""
@@ -180,8 +196,8 @@ class Transport:
             raise NotSentError(exchange.stopped or "the caller gave up") from None
         try:
             # A call that is stopped leaves its place to one that waits, and is to be stopped next.
-            if self._refusal is not None:
-                raise NotSentError(self._refusal)
+            if (refusal := self._refused(urgent=urgent)) is not None:
+                raise NotSentError(refusal)
             return read(await self._post(exchange, url, body, fresh=urgent and self._drops_kept_connections))
         finally:
             self._queue.leave()

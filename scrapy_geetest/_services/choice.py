@@ -1,0 +1,337 @@
+"""Which service gets a task: the first in order of preference that takes one. The only place where that is decided."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from attrs import define, evolve, field, frozen
+
+from scrapy_geetest._services.availability import Step
+from scrapy_geetest._services.errors import Reaction, ServiceError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+    from decimal import Decimal
+
+    from scrapy_geetest._services.engine import Engine
+    from scrapy_geetest._services.polling import Result
+    from scrapy_geetest._services.task import Proxy, Task
+    from scrapy_geetest.challenge import Challenge
+
+logger = logging.getLogger(__name__)
+
+_LOOK_AGAIN = 0.1  # seconds after which a request that waits for a service with too many tasks asks again
+
+
+@define(eq=False)
+class Member:
+    """A configured service.
+
+    Attributes:
+        name: In settings, statistics and messages.
+        engine: Speaks to it.
+        currency: What its costs are in.
+        task_type: What it is to call tasks, if that was set.
+        max_concurrent: Most tasks at once; ``None``: no limit of its own.
+        running: Tasks, and requests that are about to create one.
+        refused_sites: Sites that it does not solve for.
+        is_told: Whether the log says that it is out.
+    """
+
+    name: str
+    engine: Engine
+    currency: str = "USD"
+    task_type: str | None = None
+    max_concurrent: int | None = None
+    running: int = 0
+    refused_sites: set[str] = field(factory=set)
+    is_told: bool = False
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it has as many tasks as it may have."""
+        return self.max_concurrent is not None and self.running >= self.max_concurrent
+
+
+@frozen
+class TakenTask:
+    """A task that a service took.
+
+    Attributes:
+        service: Its name.
+        id: What the service calls it.
+        is_ambiguous: Whether there are several services, so that the name belongs into messages.
+    """
+
+    service: str
+    id: int | str
+    is_ambiguous: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.id} of {self.service}" if self.is_ambiguous else str(self.id)
+
+
+@define(eq=False)
+class Place:
+    """A request's place at a service, from before its challenge is fetched until its task is done.
+
+    Attributes:
+        site: The name of the site.
+        order: The services that may be used, those that have failed for the request last.
+        preferred: The first of them, had none failed.
+        failed_at: The names of those that have failed for the request.
+        member: The service that it is kept at.
+        has_waited: Whether it took any waiting.
+        is_second_choice: Whether it is not kept at the preferred service, for another reason than that one's limit.
+    """
+
+    site: str
+    order: Sequence[Member]
+    preferred: Member
+    failed_at: Collection[str] = ()
+    member: Member | None = None
+    has_waited: bool = False
+    is_second_choice: bool = False
+
+    def move(self, member: Member | None) -> None:
+        """Keep it at another service, or at none."""
+        if self.member is not None:
+            self.member.running -= 1
+        self.member = member
+        if member is not None:
+            member.running += 1
+            preferred = self.preferred
+            is_limited = preferred.is_full and preferred.engine.verdict() is None
+            self.is_second_choice = member is not preferred and not is_limited
+
+
+class Services:
+    """All services of a crawl.
+
+    A service that is away, takes no tasks, or has too many is passed over, and used again as soon as it takes tasks. One
+    that can never take any (a bad key, no balance, blocked) is out. Where only one is left, its trouble is waited for.
+
+    Args:
+        members: In order of preference.
+        sleep: Waits for some seconds.
+        used: The names of those that some site uses; all by default.
+    """
+
+    def __init__(
+        self,
+        members: Sequence[Member],
+        *,
+        sleep: Callable[[float], Awaitable[None]],
+        used: frozenset[str] | None = None,
+    ) -> None:
+        self.members = tuple(members)
+        self._by_name = {member.name: member for member in members}
+        self._sleep = sleep
+        self._used = [member for member in members if used is None or member.name in used]
+
+    @property
+    def are_several(self) -> bool:
+        """Whether messages have to name the service."""
+        return len(self.members) > 1
+
+    @property
+    def are_over(self) -> bool:
+        """Whether no service is left for any site."""
+        return all(member.engine.verdict() for member in self._used)
+
+    @property
+    def trouble(self) -> str:
+        """What is waited for at which service, in words for a progress line; empty if nothing is."""
+        told = {member.name: member.engine.trouble for member in self.members}
+        return "; ".join(
+            f"{name}: {trouble}" if self.are_several else trouble for name, trouble in told.items() if trouble
+        )
+
+    def check(self, place: Place, proxy: Proxy | None) -> None:
+        """Called before anything is done for the sake of a task.
+
+        Raises:
+            ServiceError: No service may be asked to solve it, or to do so with this proxy.
+        """
+        self._for_ever(place, proxy)
+
+    @contextmanager
+    def place(self, site: str, names: Sequence[str] | None, failed_at: Collection[str]) -> Iterator[Place]:
+        """A place for a request, which is given up at the end of the ``with`` block.
+
+        Args:
+            site: The name of its site.
+            names: The services that the site names, by preference; ``None``: all.
+            failed_at: The names of services that have failed for this request: they come last.
+        """
+        order = self._order(names)
+        place = Place(site, sorted(order, key=lambda one: one.name in failed_at), order[0], failed_at)
+        try:
+            yield place
+        finally:
+            place.move(None)
+
+    async def ready(self, place: Place) -> None:
+        """Keep a place: called before a challenge is fetched, which would grow old while a service takes no tasks.
+
+        Raises:
+            ServiceError: No service is left, or the trouble of all lasts too long.
+        """
+        await self._keep(place, None, ())
+
+    async def create_task(self, place: Place, task: Task) -> TakenTask:
+        """Have a task solved by the first service that takes it.
+
+        Another service is asked with the same challenge only if the one before got nothing of it.
+
+        Raises:
+            ServiceError: ``moves_on``: another service may solve another challenge.
+            ValueError: No service documents such a task.
+        """
+        unfit: list[Member] = []
+        while True:
+            member = await self._keep(place, task.proxy, unfit)
+            is_alone = len(self._for_ever(place, task.proxy, unfit)) == 1
+            try:
+                own = evolve(task, type=member.task_type)
+                task_id = await member.engine.create_task(own, is_patient=is_alone)
+            except ValueError:
+                unfit.append(member)
+                if len(unfit) == len(place.order):
+                    raise
+            except ServiceError as error:
+                self._note(error, member, place, is_alone=is_alone)
+                if error.sent or not error.moves_on:
+                    raise
+            else:
+                return TakenTask(member.name, task_id, self.are_several)
+
+    async def result(self, place: Place, task: TakenTask, challenge: Challenge) -> Result:
+        """Wait for a task where it was taken.
+
+        Raises:
+            ServiceError: It has failed, or is abandoned.
+        """
+        member = self._by_name[task.service]
+        try:
+            return await member.engine.result(task.id, challenge)
+        except ServiceError as error:
+            self._note(error, member, place, is_alone=False)
+            raise
+
+    async def balance(self, name: str) -> Decimal:
+        """The balance at a service.
+
+        Raises:
+            ServiceError: It does not say.
+        """
+        return await self._by_name[name].engine.balance()
+
+    async def report_incorrect(self, task: TakenTask) -> None:
+        """Tell the service that solved a task that the site refused the solution.
+
+        Raises:
+            ServiceError: It takes no reports, or the call failed.
+        """
+        await self._by_name[task.service].engine.report_incorrect(task.id)
+
+    async def close(self) -> None:
+        """End all calls."""
+        for member in self.members:
+            await member.engine.close()
+
+    def _order(self, names: Sequence[str] | None) -> Sequence[Member]:
+        return self.members if names is None else [self._by_name[name] for name in names]
+
+    def _for_ever(self, place: Place, proxy: Proxy | None, unfit: Sequence[Member] = ()) -> list[Member]:
+        """The services that may take the task at some time.
+
+        Raises:
+            ServiceError: There is none; that of the last one.
+        """
+        left, latest = [], None
+        for member in place.order:
+            if member in unfit:
+                continue
+            try:
+                member.engine.check(proxy)
+            except ServiceError as error:
+                error.service, latest = member.name, error
+            else:
+                if place.site not in member.refused_sites:
+                    left.append(member)
+        if not left:
+            raise latest or ServiceError("ERROR_DOMAIN_NOT_ALLOWED", "no service solves for this site", sent=False)
+        return left
+
+    async def _keep(self, place: Place, proxy: Proxy | None, unfit: Sequence[Member]) -> Member:
+        """Wait until a service can take the task, and keep the place there."""
+        place.move(None)
+        while True:
+            left = self._for_ever(place, proxy, unfit)
+            if len(left) == 1 and not left[0].is_full:
+                place.move(left[0])
+                place.has_waited |= await self._sole(left[0])
+                return left[0]
+            seconds = self._try_each(place, left)
+            if place.member is not None:
+                return place.member
+            place.has_waited = True
+            await self._sleep(seconds)
+
+    @staticmethod
+    async def _sole(member: Member) -> bool:
+        try:
+            return await member.engine.ready()
+        except ServiceError as error:
+            error.service = member.name
+            raise
+
+    @staticmethod
+    def _try_each(place: Place, left: Sequence[Member]) -> float:
+        """Keep the place at the first service that takes a task now; else, seconds after which to try again.
+
+        Raises:
+            ServiceError: The trouble of all lasts too long.
+        """
+        waits: list[float] = []
+        latest: ServiceError | None = None
+        for member in left:
+            if member.is_full:
+                waits.append(_LOOK_AGAIN)
+                continue
+            try:
+                step = member.engine.next_step()
+            except ServiceError as error:
+                error.service, latest = member.name, error
+            else:
+                if isinstance(step, Step):
+                    place.move(member)
+                    return 0.0
+                waits.append(step)
+        if not waits and latest is not None:
+            raise latest
+        return min(waits)
+
+    def _note(self, error: ServiceError, member: Member, place: Place, *, is_alone: bool) -> None:
+        """Mark what an error says of its service, and whether another one may go on."""
+        error.service = member.name
+        others = [one for one in place.order if one is not member and one.engine.verdict() is None]
+        others = [one for one in others if place.site not in one.refused_sites]
+        if error.reaction is Reaction.STOP_SITE and others:
+            member.refused_sites.add(place.site)
+        if error.reaction in (Reaction.STOP_CRAWL, Reaction.STOP_SITE):
+            error.moves_on = bool(others)
+        elif error.reaction is Reaction.SAME_CALL_LATER:
+            error.moves_on = bool(others) and not is_alone
+        elif error.reaction is Reaction.FAILED:
+            error.moves_on = any(one.name not in place.failed_at for one in others)
+        is_out = member.engine.verdict() is not None
+        if is_out and others and not member.is_told:
+            logger.warning(
+                "GeeTest: the service %s is out for this crawl, and %s goes on: %s. %s",
+                *(member.name, others[0].name, error, error.advice),
+            )
+        member.is_told = is_out
