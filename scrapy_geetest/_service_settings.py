@@ -178,7 +178,8 @@ def _load(entry: Any, first: First, environ: Mapping[str, str]) -> ServiceConfig
             raise ValueError(f"{service.name} is a service of your own, and takes no {unknown[0]}.")
         return ServiceConfig(service=service, max_concurrent=most)
     variable = service.key_variable
-    named = "GEETEST_API_KEY" if first.api_key is not None else f"api_key of {service.name} in GEETEST_SERVICES"
+    is_by_setting = first.api_key is not None and not options.get("api_key")
+    named = "GEETEST_API_KEY" if is_by_setting else f"api_key of {service.name} in GEETEST_SERVICES"
     key = options.get("api_key") or first.api_key or environ.get(variable) or ""
     return ServiceConfig(
         service=service,

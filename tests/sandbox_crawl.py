@@ -46,6 +46,15 @@ def service(sandbox: Sandbox) -> dict[str, str]:
     return {"GEETEST_API_KEY": sandbox.api_key, "GEETEST_API_URL": sandbox.service_url}
 
 
+def several(sandbox: Sandbox, *names: str, **urls: str) -> list[dict[str, Any]]:
+    """``GEETEST_SERVICES`` for services of the sandbox, by preference; *urls* are other addresses, by name."""
+    known = {"capmonster": {"url": sandbox.service_url, "api_key": sandbox.api_key}, **sandbox.services}
+    return [
+        {"service": name, "api_key": known[name]["api_key"], "api_url": urls.get(name, known[name]["url"])}
+        for name in names
+    ]
+
+
 def host(sandbox: Sandbox) -> str:
     """Host and port of the sandbox's sites."""
     return sandbox.url.partition("://")[2]

@@ -1,0 +1,257 @@
+"""Whole crawls with several services: the preferred one fails in every way, and every page comes all the same."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from fault_crawl import quick
+from sandbox_crawl import crawl_sandbox, search_site, searches, several
+from service_relay import Relay
+
+from scrapy_geetest import SolveError, signals
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from crawl import Crawl
+
+    from scrapy_geetest.sandbox import Sandbox
+
+NAMES = ("capmonster", "2captcha", "anticaptcha")
+BUSY = "ERROR_NO_SLOT_AVAILABLE"
+
+
+@pytest.fixture(autouse=True)
+def _quick() -> Iterator[None]:
+    with quick():
+        yield
+
+
+def books_of(sandbox: Sandbox) -> dict[str, dict[str, Any]]:
+    """The books of all services, by name."""
+    books = sandbox.books()
+    return {"capmonster": books, **books["services"]}
+
+
+def of_services(outcome: Crawl, statistic: str, names: tuple[str, ...] = NAMES) -> dict[str, int]:
+    """A statistic of each service."""
+    return {name: outcome.stats[f"{statistic}/service/{name}"] for name in names}
+
+
+def assert_balanced(outcome: Crawl) -> None:
+    """Both equations, in all and at each service; the parts make up the whole."""
+    stats = outcome.stats
+    assert stats["tasks_created"] == stats["tasks_solved"] + stats["tasks_failed"] + stats["tasks_abandoned"]
+    assert stats["tasks_solved"] == stats["accepted"] + stats["rejected"] + stats["unverified"] + stats["unused"]
+    names = tuple(name.rpartition("/")[2] for name in stats if name.startswith("tasks_created/service/"))
+    for statistic in ("tasks_created", "tasks_solved", "tasks_failed", "tasks_abandoned", "cost_millionths"):
+        assert sum(of_services(outcome, statistic, names).values()) == stats[statistic], statistic
+    for name in names:
+        ends = sum(stats[f"{end}/service/{name}"] for end in ("tasks_solved", "tasks_failed", "tasks_abandoned"))
+        assert stats[f"tasks_created/service/{name}"] == ends
+
+
+@pytest.mark.exhaustive
+async def test_two_hundred_pages(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+    """The first service is killed, comes back and runs out of money; the second one is busy for a while."""
+    caplog.set_level(logging.INFO)
+    sandbox.reset(
+        solve_seconds=0.05,
+        balance=0.0006 * 90,
+        services={
+            "2captcha": {"balance": 10, "faults": {"createTask": ["ok"] * 30 + [BUSY] * 4}},
+            "anticaptcha": {"balance": 10, "price": 0.0007},
+        },
+    )
+    upstream = {one["service"]: one["api_url"] for one in several(sandbox, *NAMES)}
+    relays = {name: await Relay(url).start() for name, url in upstream.items()}
+    solved, tasks = [0], []
+
+    async def on_solved() -> None:
+        solved[0] += 1
+        if solved[0] == 40:
+            await relays["capmonster"].kill()
+        if solved[0] == 80:
+            tasks.append(asyncio.ensure_future(relays["capmonster"].start()))
+
+    outcome = await crawl_sandbox(
+        sandbox,
+        searches(sandbox, *(f"word{number}" for number in range(200))),
+        search_site(sandbox),
+        prepare=lambda crawler: crawler.signals.connect(on_solved, signals.challenge_solved, weak=False),
+        GEETEST_SERVICES=several(sandbox, *NAMES, **{name: relay.url for name, relay in relays.items()}),
+        GEETEST_API_URL="",
+        GEETEST_MAX_ATTEMPTS=5,
+        CONCURRENT_REQUESTS=64,
+        CONCURRENT_REQUESTS_PER_DOMAIN=64,
+    )
+    for relay in relays.values():
+        await relay.stop()
+    assert len(outcome.pages) == 200
+    assert (outcome.errors, outcome.reason) == ([], "finished")
+    assert_balanced(outcome)
+    seen = Counter(challenge for relay in relays.values() for challenge in relay.challenges)
+    assert max(seen.values()) == 1
+    books, lost = books_of(sandbox), {name: len(relay.lost) for name, relay in relays.items()}
+    created, cost = of_services(outcome, "tasks_created"), of_services(outcome, "cost_millionths")
+    for name in NAMES:
+        assert books[name]["created"]["total"] == created[name] + lost[name] > 0, name
+        assert books[name]["cost_millionths"] == cost[name], name
+        assert books[name]["floor_violations"] == 0
+    assert created["capmonster"] + lost["capmonster"] == 90
+    assert outcome.stats["failover"] == created["2captcha"] + created["anticaptcha"]
+    assert outcome.stats.get("tasks_refused/ANSWER_LOST", 0) >= sum(lost.values())
+    assert books["capmonster"]["refused"]["ERROR_ZERO_BALANCE"] >= 1
+    assert caplog.text.count("the service capmonster is out for this crawl, and 2captcha goes on") == 1
+    assert sandbox.books()["errors"] == []
+    assert books["2captcha"]["faults"] == {f"createTask:{BUSY}": 4}
+
+
+async def crawl_words(sandbox: Sandbox, number: int, *names: str, **settings: Any) -> Crawl:
+    """Search pages, with some services of the sandbox."""
+    own = {"GEETEST_SERVICES": several(sandbox, *names), "GEETEST_API_URL": "", "GEETEST_API_KEY": ""}
+    site = search_site(sandbox, **settings.pop("site", {}))
+    return await crawl_sandbox(sandbox, searches(sandbox, *map(str, range(number))), site, **{**own, **settings})
+
+
+OUT = [
+    ("createTask", "ERROR_KEY_DOES_NOT_EXIST"),
+    ("createTask", "ERROR_ZERO_BALANCE"),
+    ("createTask", "ERROR_IP_BLOCKED"),
+    ("createTask", "ERROR_TASK_NOT_SUPPORTED"),
+    ("getTaskResult", "ERROR_IP_BANNED"),
+    ("getTaskResult", "ERROR_KEY_DOES_NOT_EXIST"),
+]
+
+
+@pytest.mark.parametrize(("call", "code"), OUT)
+async def test_a_service_that_can_never_solve_is_out(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture, call: str, code: str
+) -> None:
+    """One WARNING; the next one goes on. A purchase that came to nothing takes no attempt and no part of the budget."""
+    sandbox.reset(solve_seconds=0.05, faults={call: [code, "..."]})
+    attempts = {"GEETEST_MAX_ATTEMPTS": 1, "GEETEST_MAX_SOLVES": 3} if call == "createTask" else {}
+    outcome = await crawl_words(sandbox, 3, "capmonster", "2captcha", GEETEST_MAX_CONCURRENT_SOLVES=1, **attempts)
+    assert (len(outcome.pages), outcome.errors, outcome.reason) == (3, [], "finished")
+    lines = [one.getMessage() for one in caplog.records if "is out for this crawl" in one.message]
+    assert len(lines) == 1
+    assert f"the service capmonster is out for this crawl, and 2captcha goes on: {code}" in lines[0]
+    assert_balanced(outcome)
+    assert outcome.stats["failover"] == outcome.stats["tasks_created/service/2captcha"] == 3
+
+
+async def test_the_spider_is_closed_when_no_service_is_left(sandbox: Sandbox) -> None:
+    """With the reason of the last one; the error names it."""
+    sandbox.reset(balance=0, services={"2captcha": {"api_key": "another"}})
+    services = [*several(sandbox, "capmonster"), {**several(sandbox, "2captcha")[0], "api_key": "wrong"}]
+    outcome = await crawl_words(sandbox, 1, GEETEST_SERVICES=services)
+    [error] = outcome.errors
+    assert isinstance(error, SolveError)
+    assert (error.service, error.code, outcome.reason) == ("2captcha", "ERROR_KEY_DOES_NOT_EXIST", "geetest_bad_key")
+    assert "after 1 attempt: 2captcha: ERROR_KEY_DOES_NOT_EXIST" in str(error)
+    assert outcome.stats["challenges_fetched"] == 2  # none was shown to both
+    assert books_of(sandbox)["capmonster"]["refused"] == {"ERROR_ZERO_BALANCE": 1}
+
+
+async def test_a_site_names_its_own_services(sandbox: Sandbox) -> None:
+    """Its last one is out, which closes nothing, since other sites have others."""
+    sandbox.reset(balance=0, solve_seconds=0.05, services={"2captcha": {"balance": 1}, "capsolver": {"balance": 1}})
+    services = several(sandbox, "capmonster", "2captcha", "capsolver")
+    sites = [
+        search_site(sandbox, services=["capsolver", "2captcha"]),
+        {**search_site(sandbox), "name": "poor", "urls": [f"{sandbox.url[7:]}/nested"], "services": ["capmonster"]},
+    ]
+    sites[1]["challenge_url"] = "/nested/captcha"
+    wanted = [*searches(sandbox, "one"), *searches(sandbox, "two")]
+    wanted += [wanted[0].replace(url=f"{sandbox.url}/nested/login", meta={"geetest": True}, method="POST", body="a=b")]
+    wanted[2].headers["Content-Type"] = "application/x-www-form-urlencoded"
+    outcome = await crawl_sandbox(sandbox, wanted, *sites, GEETEST_SERVICES=services, GEETEST_API_URL="")
+    assert len(outcome.pages) == 2
+    [error] = outcome.errors
+    assert isinstance(error, SolveError)
+    assert (error.service, error.close_reason, outcome.reason) == ("capmonster", None, "finished")
+    assert outcome.stats["tasks_created/service/capsolver"] == 2
+    assert outcome.stats["failover"] == 0
+
+
+@pytest.mark.parametrize("code", ["ERROR_CAPTCHA_UNSOLVABLE", "ready-without-solution"])
+async def test_what_one_cannot_solve_goes_to_the_next(sandbox: Sandbox, code: str) -> None:
+    """With a fresh challenge, as another attempt."""
+    sandbox.reset(solve_seconds=0.05, faults={"getTaskResult": [code, "..."]})
+    outcome = await crawl_words(sandbox, 2, "capmonster", "2captcha")
+    assert (len(outcome.pages), outcome.stats["challenges_fetched"]) == (2, 4)
+    assert of_services(outcome, "tasks_failed", NAMES[:2]) == {"capmonster": 2, "2captcha": 0}
+    assert_balanced(outcome)
+    outcome = await crawl_words(sandbox, 1, "capmonster", "2captcha", GEETEST_MAX_ATTEMPTS=1)
+    [error] = outcome.errors
+    assert isinstance(error, SolveError)
+    assert (error.service, outcome.reason) == ("capmonster", "finished")
+
+
+async def test_a_service_without_its_limit_takes_what_the_first_one_has_no_room_for(sandbox: Sandbox) -> None:
+    """That is no failover. Where all have a limit, requests wait before their challenge is fetched."""
+    sandbox.reset(solve_seconds=0.05)
+    services = several(sandbox, "capmonster", "anticaptcha")
+    services[0]["max_concurrent"] = 1
+    outcome = await crawl_words(sandbox, 4, GEETEST_SERVICES=services)
+    created = of_services(outcome, "tasks_created", ("capmonster", "anticaptcha"))
+    assert (len(outcome.pages), outcome.stats["failover"]) == (4, 0)
+    assert created["capmonster"] >= 1
+    assert created["anticaptcha"] >= 1
+    outcome = await crawl_words(sandbox, 3, GEETEST_SERVICES=services[:1])
+    assert len(outcome.pages) == 3
+
+
+async def test_purchases_go_on_when_there_is_a_balance_again(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With GEETEST_CLOSE_ON_FATAL = False; what comes meanwhile fails as ever."""
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr("scrapy_geetest._services.account._LOOK", 0.2)
+    sandbox.reset(solve_seconds=0.05, faults={"createTask": ["ERROR_ZERO_BALANCE"]})
+    outcome = await crawl_words(*(sandbox, 6, "capmonster"), GEETEST_CLOSE_ON_FATAL=False, DOWNLOAD_DELAY=0.3)
+    assert len(outcome.pages) + len(outcome.errors) == 6
+    assert {error.code for error in outcome.errors if isinstance(error, SolveError)} == {"ERROR_ZERO_BALANCE"}
+    assert len(outcome.pages) >= 2
+    assert sandbox.books()["faults"] == {"createTask:ERROR_ZERO_BALANCE": 1}
+    assert "capmonster has a balance again (10.0); purchases go on there" in caplog.text
+
+
+async def test_a_task_that_a_service_does_not_document_goes_to_one_that_does(sandbox: Sandbox) -> None:
+    """Before anything is sent, and with the same challenge; where none takes it, the request ends."""
+    sandbox.reset(solve_seconds=0.05)
+    library = {"get_lib": {"a": "/b.js"}}
+    outcome = await crawl_words(sandbox, 1, "capsolver", "capmonster", site=library)
+    assert (len(outcome.pages), outcome.stats["challenges_fetched"]) == (1, 1)
+    assert outcome.stats["tasks_created/service/capmonster"] == 1
+    outcome = await crawl_words(sandbox, 1, "capsolver", "2captcha", site=library)
+    assert (len(outcome.errors), outcome.stats["tasks_created"]) == (1, 0)
+    assert "documents no field for get_lib" in str(outcome.errors[0])
+
+
+async def test_all_are_away(sandbox: Sandbox) -> None:
+    """They are waited for, as one would be; nothing is sent, and nothing counts."""
+    relays = [await Relay(one["api_url"]).start() for one in several(sandbox, "capmonster", "2captcha")]
+    urls = dict(zip(("capmonster", "2captcha"), (relay.url for relay in relays), strict=True))
+    for relay in relays:
+        await relay.kill()
+    sandbox.reset(solve_seconds=0.05)
+    later = asyncio.get_running_loop().call_later(1.5, lambda: asyncio.ensure_future(relays[1].start()))
+    outcome = await crawl_words(
+        sandbox, 3, GEETEST_SERVICES=several(sandbox, "capmonster", "2captcha", **urls), GEETEST_MAX_ATTEMPTS=1
+    )
+    later.cancel()
+    await relays[1].stop()
+    assert (len(outcome.pages), outcome.stats["tasks_created/service/2captcha"]) == (3, 3)
+    outcome = await crawl_words(
+        *(sandbox, 1),
+        GEETEST_SERVICES=several(sandbox, "capmonster", "2captcha", **urls),
+        GEETEST_SOLVE_TIMEOUT=0.3,
+    )
+    [error] = outcome.errors
+    assert isinstance(error, SolveError)
+    assert (error.code, outcome.reason, outcome.stats["tasks_refused"]) == ("NOT_SENT", "finished", 0)
