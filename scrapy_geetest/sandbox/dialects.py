@@ -31,7 +31,7 @@ class Dialect:
         numbers: The ``errorId`` of a code; 1 for those that are not here.
         reports: Its calls for reports.
         uuid: Whether tasks are known by UUIDs.
-        idle: Whether a task is ``idle`` at its first poll.
+        idle: Whether createTask tells a status, and a task is ``idle`` there and at its first poll.
         cost_as_text: Whether a cost is a string.
         costs: Whether it tells the cost at all.
         poll_floor: Least seconds between two polls of a task.
@@ -62,7 +62,7 @@ class Dialect:
 
 
 def _without_empty(task: Fields) -> Fields:
-    return {name: value for name, value in task.items() if value not in ("", None)}
+    return {name: value for name, value in task.items() if value not in ("", None, {})}
 
 
 def _workers_task(task: Fields) -> Fields:

@@ -70,7 +70,9 @@ class Service:
         if round(self.options.balance * _MILLION) - self._paid < price:
             raise Refusal("ERROR_ZERO_BALANCE", "the account is empty", 402)
         started = self._start(captcha, body, price)
-        return {"errorId": 0, "taskId": self.rename(started.entry.id) if self.dialect.uuid else started.entry.id}
+        task_id = self.rename(started.entry.id) if self.dialect.uuid else started.entry.id
+        status = {"status": "idle"} if self.dialect.idle else {}
+        return {"errorId": 0, "taskId": task_id, **status}
 
     def _start(self, captcha: Captcha, body: dict[str, Any], price: int) -> _Task:
         sent = body["task"]
