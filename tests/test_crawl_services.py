@@ -5,20 +5,23 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from fault_crawl import quick
 from sandbox_crawl import crawl_sandbox, search_site, searches, several
 from service_relay import Relay
+from small_world import Answer, challenge_page, failure, page
 
-from scrapy_geetest import SolveError, signals
+from scrapy_geetest import SolveError, SolvingService, V4Challenge, V4Solution, signals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from crawl import Crawl
+    from small_world import Asked, SmallWorld
 
+    from scrapy_geetest import Task
     from scrapy_geetest.sandbox import Sandbox
 
 NAMES = ("capmonster", "2captcha", "anticaptcha")
@@ -176,6 +179,42 @@ async def test_a_site_names_its_own_services(sandbox: Sandbox) -> None:
     assert (error.service, error.close_reason, outcome.reason) == ("capmonster", None, "finished")
     assert outcome.stats["tasks_created/service/capsolver"] == 2
     assert outcome.stats["failover"] == 0
+
+
+class Solver(SolvingService):
+    """One of the project's own."""
+
+    world: ClassVar[SmallWorld]
+    tasks: ClassVar[list[Task]]
+
+    async def solve(self, task: Task) -> V4Solution:
+        self.tasks.append(task)
+        await asyncio.sleep(0.01)
+        challenge = task.challenge
+        assert isinstance(challenge, V4Challenge)
+        values = self.world.geetest.solve({"gt": challenge.captcha_id, "version": 4}, wrong=False)
+        assert values is not None
+        return V4Solution(**values)
+
+
+@pytest.mark.parametrize("is_alone", [True, False])
+async def test_a_service_of_ones_own(world: SmallWorld, is_alone: bool) -> None:  # noqa: FBT001  # a parameter
+    """Alone it needs no key; as the second one it takes what the first one cannot."""
+    solver: Any = type("Here", (Solver,), {"world": world, "tasks": []})
+
+    @world.route("/page")
+    def view(asked: Asked) -> Answer:
+        return page("<h1>content</h1>") if world.geetest.takes(asked.fields) else challenge_page(asked.path)
+
+    world.first = lambda method, _: failure("ERROR_ZERO_BALANCE") if method == "createTask" else None
+    services = [solver] if is_alone else ["capmonster", solver]
+    keys = {"GEETEST_API_KEY": "", "GEETEST_API_URL": ""} if is_alone else {}
+    outcome = await world.crawl(
+        [f"{world.site.url}/page/{number}" for number in range(3)], GEETEST_SERVICES=services, **keys
+    )
+    assert (len(outcome.pages), len(solver.tasks), outcome.errors) == (3, 3, [])
+    assert (outcome.stats["tasks_created"], outcome.stats["failover"]) == (3, 0 if is_alone else 3)
+    assert solver.tasks[0].website_url.startswith(world.site.url)
 
 
 @pytest.mark.parametrize("code", ["ERROR_CAPTCHA_UNSOLVABLE", "ready-without-solution"])

@@ -165,6 +165,15 @@ def test_a_task_that_is_wrong_is_refused_in_its_own_words(
     assert (answer["errorCode"], got, answer["errorId"]) == (code, status, number)
 
 
+def test_capsolver_tells_a_status_at_once(sandbox: Sandbox) -> None:
+    """Its own client reads it in the answer to createTask; that of the others has none."""
+    task = {"type": "GeeTestTaskProxyLess", "websiteURL": PAGE, "captchaId": sandbox.captchas[V4_SITE]}
+    assert ask(sandbox.services["capsolver"], "createTask", task=task)[1]["status"] == "idle"
+    other = {**task, "type": "GeeTestTaskProxyless", "gt": task.pop("captchaId"), "version": 4, "challenge": ""}
+    del other["captchaId"]
+    assert "status" not in ask(sandbox.services["anticaptcha"], "createTask", task={**other, "initParameters": {}})[1]
+
+
 def test_only_two_captcha_takes_reports(sandbox: Sandbox) -> None:
     """Beside CapMonster Cloud, whose call has another name."""
     for name, call, code in (

@@ -30,7 +30,7 @@ EXPLAINED = {
     ("2captcha", "initParameters"): _UNSET,
     ("2captcha", "challenge"): _UNSET,
     ("2captcha", "gt"): _IN_PARAMETERS,
-    ("2captcha", "version"): "ours leaves it out for v3, as the service's examples do; the service takes both",
+    ("2captcha", "version"): "ours leaves it out for v3, where it is not documented; the service takes both",
 }
 POLLED_EVERY_SECOND = {"poll_floor": 0.9}
 
