@@ -338,15 +338,6 @@ async def test_a_slow_machine_is_not_taken_for_an_offline_geetest() -> None:
     assert len(tried) == 3
 
 
-def test_books_stay_quick_with_thousands_of_tasks(visitor: Visitor) -> None:
-    """3,000 tasks: the books take well below a second."""
-    for _ in range(3000):
-        visitor.call("createTask", task=visitor.task("v4-form"))
-    started = time.monotonic()
-    assert visitor.sandbox.books()["created"]["total"] == 3000
-    assert time.monotonic() - started < 2
-
-
 def test_it_imports_nothing_of_the_rest_of_the_package() -> None:
     """The sandbox stands alone: its imports from this package are its own modules."""
     own = {path.stem for path in PACKAGE.glob("*.py")}
