@@ -17,6 +17,7 @@ from sandbox_crawl import (
     host,
     requests,
     service,
+    several,
 )
 from scrapy import Request
 
@@ -178,6 +179,40 @@ async def _monitored(sandbox: Sandbox, caplog: pytest.LogCaptureFixture, path: s
     told = [record.getMessage() for record in caplog.records if "[Spidermon]" in record.getMessage()]
     assert sum("5 monitors in" in line for line in told) == 1
     return "\n".join(told)
+
+
+@spidermon
+@pytest.mark.parametrize(
+    ("cost", "balance", "failed"),
+    [
+        (0.01, 5, []),
+        ({"2captcha": 0.01}, {"capmonster": 12}, []),
+        ('{"2captcha": 0.0001, "capmonster": 0}', 13, ["cost 0.0006 at 2captcha", "left on the account at capmonster"]),
+        ({"2captcha": 0.0006, "capmonster": 0}, {"2captcha": 9.9995}, ["9.9994 is left on the account at 2captcha"]),
+    ],
+)
+async def test_monitors_of_several_services(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture, cost: Any, balance: Any, failed: list[str]
+) -> None:
+    """A number is for all together, or for each account; a dict is for those that it names. So is the summary."""
+    faults = {"createTask": ["ERROR_ZERO_BALANCE"]}
+    sandbox.reset(solve_seconds=0.1, balance=12.0, faults=faults, services={"2captcha": {"balance": 10}})
+    told = await _monitored(
+        *(sandbox, caplog),
+        GEETEST_SERVICES=several(sandbox, "capmonster", "2captcha"),
+        GEETEST_MONITOR_MAX_COST=cost,
+        GEETEST_MONITOR_MIN_BALANCE=balance,
+    )
+    assert told.count("... FAIL") == len(failed)
+    for words in failed:
+        assert words in told
+    summary = [record.getMessage() for record in caplog.records if "on average" in record.getMessage()]
+    assert (
+        summary[0]
+        == "GeeTest: capmonster: 0 task(s), 0 solved in 0.0 s on average, 0 failed, 0 abandoned, cost 0.0000 USD"
+    )
+    assert summary[1].startswith("GeeTest: 2captcha: 1 task(s), 1 solved in ")
+    assert summary[1].endswith(" s on average, 0 failed, 0 abandoned, cost 0.0006 USD")
 
 
 LIMITS = {
