@@ -21,6 +21,7 @@ from sandbox_crawl import (
 from twisted.logger import LogLevel, globalLogPublisher
 
 from scrapy_geetest import SolveError
+from scrapy_geetest._services.adapters import SERVICES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -161,7 +162,7 @@ async def _run(cell: Cell, sandbox: Sandbox) -> Run:
 def quick() -> Iterator[None]:
     """The waits that the service's documentation asks for, shortened: the sandbox's service is told as much."""
     names = {
-        "_services.adapters.capmonster.CapMonster.poll_floor": 0.2,
+        **{f"_services.adapters.{service.__name__}.poll_floor": 0.2 for service in SERVICES.values()},
         "_services.availability._FIRST": 0.05,
         "_attempt.tries.CHALLENGE_PAUSE": 0.05,
     }

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
+from failover_crawl import AT_ONCE, NAMES, books_of, of_services, run_failover, unbalanced
 from fault_crawl import quick
 from sandbox_crawl import crawl_sandbox, search_site, searches, several
 from service_relay import Relay
 from small_world import Answer, challenge_page, failure, page
 
-from scrapy_geetest import SolveError, SolvingService, V4Challenge, V4Solution, signals
+from scrapy_geetest import SolveError, SolvingService, V4Challenge, V4Solution
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from scrapy_geetest import Task
     from scrapy_geetest.sandbox import Sandbox
 
-NAMES = ("capmonster", "2captcha", "anticaptcha")
-BUSY = "ERROR_NO_SLOT_AVAILABLE"
-
 
 @pytest.fixture(autouse=True)
 def _quick() -> Iterator[None]:
@@ -34,84 +31,17 @@ def _quick() -> Iterator[None]:
         yield
 
 
-def books_of(sandbox: Sandbox) -> dict[str, dict[str, Any]]:
-    """The books of all services, by name."""
-    books = sandbox.books()
-    return {"capmonster": books, **books["services"]}
-
-
-def of_services(outcome: Crawl, statistic: str, names: tuple[str, ...] = NAMES) -> dict[str, int]:
-    """A statistic of each service."""
-    return {name: outcome.stats[f"{statistic}/service/{name}"] for name in names}
-
-
 def assert_balanced(outcome: Crawl) -> None:
     """Both equations, in all and at each service; the parts make up the whole."""
-    stats = outcome.stats
-    assert stats["tasks_created"] == stats["tasks_solved"] + stats["tasks_failed"] + stats["tasks_abandoned"]
-    assert stats["tasks_solved"] == stats["accepted"] + stats["rejected"] + stats["unverified"] + stats["unused"]
-    names = tuple(name.rpartition("/")[2] for name in stats if name.startswith("tasks_created/service/"))
-    for statistic in ("tasks_created", "tasks_solved", "tasks_failed", "tasks_abandoned", "cost_millionths"):
-        assert sum(of_services(outcome, statistic, names).values()) == stats[statistic], statistic
-    for name in names:
-        ends = sum(stats[f"{end}/service/{name}"] for end in ("tasks_solved", "tasks_failed", "tasks_abandoned"))
-        assert stats[f"tasks_created/service/{name}"] == ends
+    assert unbalanced(outcome) == []
 
 
-@pytest.mark.exhaustive
-async def test_two_hundred_pages(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
-    """The first service is killed, comes back and runs out of money; the second one is busy for a while."""
+async def test_every_page_comes_whatever_the_services_do(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+    """``tests/proofs/failover.py`` with fewer pages: killed, back, out of money; busy for a while."""
     caplog.set_level(logging.INFO)
-    sandbox.reset(
-        solve_seconds=0.05,
-        balance=0.0006 * 90,
-        services={
-            "2captcha": {"balance": 10, "faults": {"createTask": ["ok"] * 30 + [BUSY] * 4}},
-            "anticaptcha": {"balance": 10, "price": 0.0007},
-        },
-    )
-    upstream = {one["service"]: one["api_url"] for one in several(sandbox, *NAMES)}
-    relays = {name: await Relay(url).start() for name, url in upstream.items()}
-    solved, tasks = [0], []
-
-    async def on_solved() -> None:
-        solved[0] += 1
-        if solved[0] == 40:
-            await relays["capmonster"].kill()
-        if solved[0] == 80:
-            tasks.append(asyncio.ensure_future(relays["capmonster"].start()))
-
-    outcome = await crawl_sandbox(
-        sandbox,
-        searches(sandbox, *(f"word{number}" for number in range(200))),
-        search_site(sandbox),
-        prepare=lambda crawler: crawler.signals.connect(on_solved, signals.challenge_solved, weak=False),
-        GEETEST_SERVICES=several(sandbox, *NAMES, **{name: relay.url for name, relay in relays.items()}),
-        GEETEST_API_URL="",
-        GEETEST_MAX_ATTEMPTS=5,
-        CONCURRENT_REQUESTS=64,
-        CONCURRENT_REQUESTS_PER_DOMAIN=64,
-    )
-    for relay in relays.values():
-        await relay.stop()
-    assert len(outcome.pages) == 200
-    assert (outcome.errors, outcome.reason) == ([], "finished")
-    assert_balanced(outcome)
-    seen = Counter(challenge for relay in relays.values() for challenge in relay.challenges)
-    assert max(seen.values()) == 1
-    books, lost = books_of(sandbox), {name: len(relay.lost) for name, relay in relays.items()}
-    created, cost = of_services(outcome, "tasks_created"), of_services(outcome, "cost_millionths")
-    for name in NAMES:
-        assert books[name]["created"]["total"] == created[name] + lost[name] > 0, name
-        assert books[name]["cost_millionths"] == cost[name], name
-        assert books[name]["floor_violations"] == 0
-    assert created["capmonster"] + lost["capmonster"] == 90
-    assert outcome.stats["failover"] == created["2captcha"] + created["anticaptcha"]
-    assert outcome.stats.get("tasks_refused/ANSWER_LOST", 0) >= sum(lost.values())
-    assert books["capmonster"]["refused"]["ERROR_ZERO_BALANCE"] >= 1
+    run = await run_failover(sandbox, 50)
+    assert run.problems() == []
     assert caplog.text.count("the service capmonster is out for this crawl, and 2captcha goes on") == 1
-    assert sandbox.books()["errors"] == []
-    assert books["2captcha"]["faults"] == {f"createTask:{BUSY}": 4}
 
 
 async def crawl_words(sandbox: Sandbox, number: int, *names: str, **settings: Any) -> Crawl:
@@ -136,7 +66,7 @@ async def test_a_service_that_can_never_solve_is_out(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture, call: str, code: str
 ) -> None:
     """One WARNING; the next one goes on. A purchase that came to nothing takes no attempt and no part of the budget."""
-    sandbox.reset(solve_seconds=0.05, faults={call: [code, "..."]})
+    sandbox.reset(**AT_ONCE, faults={call: [code, "..."]})
     attempts = {"GEETEST_MAX_ATTEMPTS": 1, "GEETEST_MAX_SOLVES": 3} if call == "createTask" else {}
     outcome = await crawl_words(sandbox, 3, "capmonster", "2captcha", GEETEST_MAX_CONCURRENT_SOLVES=1, **attempts)
     assert (len(outcome.pages), outcome.errors, outcome.reason) == (3, [], "finished")
@@ -162,7 +92,7 @@ async def test_the_spider_is_closed_when_no_service_is_left(sandbox: Sandbox) ->
 
 async def test_a_site_names_its_own_services(sandbox: Sandbox) -> None:
     """Its last one is out, which closes nothing, since other sites have others."""
-    sandbox.reset(balance=0, solve_seconds=0.05, services={"2captcha": {"balance": 1}, "capsolver": {"balance": 1}})
+    sandbox.reset(**AT_ONCE, balance=0, services={"2captcha": {"balance": 1}, "capsolver": {"balance": 1}})
     services = several(sandbox, "capmonster", "2captcha", "capsolver")
     sites = [
         search_site(sandbox, services=["capsolver", "2captcha"]),
@@ -220,7 +150,7 @@ async def test_a_service_of_ones_own(world: SmallWorld, is_alone: bool) -> None:
 @pytest.mark.parametrize("code", ["ERROR_CAPTCHA_UNSOLVABLE", "ready-without-solution"])
 async def test_what_one_cannot_solve_goes_to_the_next(sandbox: Sandbox, code: str) -> None:
     """With a fresh challenge, as another attempt."""
-    sandbox.reset(solve_seconds=0.05, faults={"getTaskResult": [code, "..."]})
+    sandbox.reset(**AT_ONCE, faults={"getTaskResult": [code, "..."]})
     outcome = await crawl_words(sandbox, 2, "capmonster", "2captcha")
     assert (len(outcome.pages), outcome.stats["challenges_fetched"]) == (2, 4)
     assert of_services(outcome, "tasks_failed", NAMES[:2]) == {"capmonster": 2, "2captcha": 0}
@@ -233,7 +163,7 @@ async def test_what_one_cannot_solve_goes_to_the_next(sandbox: Sandbox, code: st
 
 async def test_a_service_without_its_limit_takes_what_the_first_one_has_no_room_for(sandbox: Sandbox) -> None:
     """That is no failover. Where all have a limit, requests wait before their challenge is fetched."""
-    sandbox.reset(solve_seconds=0.05)
+    sandbox.reset(**AT_ONCE)
     services = several(sandbox, "capmonster", "anticaptcha")
     services[0]["max_concurrent"] = 1
     outcome = await crawl_words(sandbox, 4, GEETEST_SERVICES=services)
@@ -251,7 +181,7 @@ async def test_purchases_go_on_when_there_is_a_balance_again(
     """With GEETEST_CLOSE_ON_FATAL = False; what comes meanwhile fails as ever."""
     caplog.set_level(logging.INFO)
     monkeypatch.setattr("scrapy_geetest._services.account._LOOK", 0.2)
-    sandbox.reset(solve_seconds=0.05, faults={"createTask": ["ERROR_ZERO_BALANCE"]})
+    sandbox.reset(**AT_ONCE, faults={"createTask": ["ERROR_ZERO_BALANCE"]})
     outcome = await crawl_words(*(sandbox, 6, "capmonster"), GEETEST_CLOSE_ON_FATAL=False, DOWNLOAD_DELAY=0.3)
     assert len(outcome.pages) + len(outcome.errors) == 6
     assert {error.code for error in outcome.errors if isinstance(error, SolveError)} == {"ERROR_ZERO_BALANCE"}
@@ -262,7 +192,7 @@ async def test_purchases_go_on_when_there_is_a_balance_again(
 
 async def test_a_task_that_a_service_does_not_document_goes_to_one_that_does(sandbox: Sandbox) -> None:
     """Before anything is sent, and with the same challenge; where none takes it, the request ends."""
-    sandbox.reset(solve_seconds=0.05)
+    sandbox.reset(**AT_ONCE)
     library = {"get_lib": {"a": "/b.js"}}
     outcome = await crawl_words(sandbox, 1, "capsolver", "capmonster", site=library)
     assert (len(outcome.pages), outcome.stats["challenges_fetched"]) == (1, 1)
@@ -278,7 +208,7 @@ async def test_all_are_away(sandbox: Sandbox) -> None:
     urls = dict(zip(("capmonster", "2captcha"), (relay.url for relay in relays), strict=True))
     for relay in relays:
         await relay.kill()
-    sandbox.reset(solve_seconds=0.05)
+    sandbox.reset(**AT_ONCE)
     later = asyncio.get_running_loop().call_later(1.5, lambda: asyncio.ensure_future(relays[1].start()))
     outcome = await crawl_words(
         sandbox, 3, GEETEST_SERVICES=several(sandbox, "capmonster", "2captcha", **urls), GEETEST_MAX_ATTEMPTS=1
