@@ -122,8 +122,8 @@ async def test_a_service_that_is_down_is_no_fault_of_the_site(sandbox: Sandbox) 
 
 
 async def test_tasks_that_are_asked_for_no_more_are_abandoned(sandbox: Sandbox) -> None:
-    """The account runs dry while others are being solved: the books have them."""
-    sandbox.reset(solve_seconds=3.0, balance=0.0006 * 2)
+    """The address is blocked while others are being solved: the books have them."""
+    sandbox.reset(solve_seconds=3.0, faults={"createTask": ["ok", "ok", "ERROR_IP_BLOCKED", "..."]})
     outcome = await crawl_sandbox(
         sandbox,
         lambda _: [Request(f"{sandbox.url}/v3/search?q=w{number}") for number in range(3)],
@@ -135,6 +135,18 @@ async def test_tasks_that_are_asked_for_no_more_are_abandoned(sandbox: Sandbox) 
     stats = outcome.stats
     assert (stats["tasks_created"], stats["tasks_solved"]) == (2, 0)
     assert stats["tasks_abandoned"] == 2
+
+
+async def test_tasks_that_were_paid_for_are_waited_for_when_the_account_runs_dry(sandbox: Sandbox) -> None:
+    """Only what was not bought comes to nothing."""
+    sandbox.reset(solve_seconds=0.6, balance=0.0006 * 2)
+    outcome = await crawl_sandbox(
+        *(sandbox, searches(sandbox, "rope", "knot", "hook"), search_site(sandbox)),
+        GEETEST_FIRST_POLL=0.7,
+        GEETEST_CLOSE_ON_FATAL=False,
+    )
+    assert (len(outcome.pages), [type(error) for error in outcome.errors]) == (2, [SolveError])
+    assert (outcome.stats["tasks_created"], outcome.stats["tasks_solved"]) == (2, 2)
 
 
 async def test_a_register_endpoint_that_hangs_holds_its_permit_for_so_long_only(sandbox: Sandbox) -> None:
