@@ -11,11 +11,10 @@ from scrapy_geetest._services.adapters.capmonster import CapMonster
 from scrapy_geetest._services.answers import is_ready, read_answer, read_balance, read_task_id
 from scrapy_geetest._services.availability import CREATE, POLL, Availability, Step
 from scrapy_geetest._services.background import start
-from scrapy_geetest._services.creating import UNKNOWN_TYPE, Creator
+from scrapy_geetest._services.creating import UNKNOWN_TYPE, Creator, as_create_error
 from scrapy_geetest._services.errors import (
     ANSWER_LOST,
     BUSY,
-    CREATE_LOST_ADVICE,
     NO_SUCH_METHOD,
     NOT_SENT,
     PROXY_BANNED,
@@ -294,7 +293,7 @@ class ServiceClient:
             if method == CREATE:
                 data = self._created(data)
         except ServiceError as error:
-            told = _as_create_error(error) if method == CREATE else error
+            told = as_create_error(error) if method == CREATE else error
             if self._closed:
                 raise told from None
             if told.code == ANSWER_LOST or told.reaction is Reaction.SAME_CALL_LATER:
@@ -387,15 +386,6 @@ class ServiceClient:
     def _note_banned(self, error: ServiceError, proxy: Proxy | None) -> None:
         if proxy is not None and error.code == PROXY_BANNED:
             self._banned_proxies.add(proxy)
-
-
-def _as_create_error(error: ServiceError) -> ServiceError:
-    """A server that broke down over a createTask may have created the task: its answer counts as lost."""
-    lost = error.code.startswith("HTTP_5")
-    if not lost and error.code != ANSWER_LOST:
-        return error
-    description = f"{error.code.replace('_', ' ')}, {error.description}" if lost else error.description
-    return ServiceError(ANSWER_LOST, description, may_be_charged=True, advice=CREATE_LOST_ADVICE)
 
 
 def _abandoned(error: ServiceError) -> ServiceError:

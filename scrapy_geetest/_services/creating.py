@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field
 
-from scrapy_geetest._services.errors import CHALLENGE_TOO_OLD, SLOW_DOWN, Reaction, ServiceError
+from scrapy_geetest._services.errors import (
+    ANSWER_LOST,
+    CHALLENGE_TOO_OLD,
+    CREATE_LOST_ADVICE,
+    SLOW_DOWN,
+    Reaction,
+    ServiceError,
+)
 from scrapy_geetest.challenge import V3Challenge
 
 if TYPE_CHECKING:
@@ -100,3 +107,12 @@ class Creator:
                 return task_id
             if calls > 1:  # others go first
                 await self.sleep(min(8.0, 0.5 * 2.0 ** min(calls, 8)))
+
+
+def as_create_error(error: ServiceError) -> ServiceError:
+    """A server that broke down over a createTask may have created the task: its answer counts as lost."""
+    lost = error.code.startswith("HTTP_5")
+    if not lost and error.code != ANSWER_LOST:
+        return error
+    description = f"{error.code.replace('_', ' ')}, {error.description}" if lost else error.description
+    return ServiceError(ANSWER_LOST, description, may_be_charged=True, advice=CREATE_LOST_ADVICE)
