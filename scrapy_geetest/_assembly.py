@@ -98,7 +98,7 @@ def assemble(crawler: Crawler, config: Config) -> Parts:
         purchases=_purchases(config, books, breaker, client, downloads, parking, stats),
         stats=stats,
         submissions=submissions,
-        turns=Turns(config.max_concurrent_solves, parking.wait),
+        turns=Turns(config.max_concurrent_solves, parking.wait, reactor),
     )
     gates = Gates(
         config=config,

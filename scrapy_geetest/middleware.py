@@ -246,11 +246,13 @@ class GeetestMiddleware:
         # What was returned before, and came here again, was awaited by somebody and not put in a queue.
         if is_of_the_end and context.request.callback is not NO_CALLBACK and context.outer not in self._returned:
             return self._give_back(context)
+        if context.page is not None and context.whole_page is None:
+            context = context.on(error.response)  # the page that was fetched after the waiting, if any
         page = await self._outcomes.gave_up(context, error)
         return self._deliver(context, page or await self._unsolved(context, error))
 
     async def _unsolved(self, context: Context, error: GeetestError) -> Response:
-        """The answer to a request that nobody has sent yet, sent as it is; *error* where there is none."""
+        """What a request gets that is sent as it is, once more if its page was let go; *error* where nothing comes."""
         try:
             page = await self._downloads.again(context)
         except Exception:  # noqa: BLE001  # whatever it was, the request was given up for another reason

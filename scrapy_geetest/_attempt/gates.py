@@ -245,6 +245,7 @@ class Gates:
             ) from error
 
     async def _wait(self, gate: Gate, context: Context) -> None:
+        context.let_page_go()
         try:
             await self._parking.wait(gate.wait())
         except GeetestError as error:
@@ -257,7 +258,7 @@ class Gates:
             raise Stopping from error
         if isinstance(error, GeetestError):
             raise error.for_request(
-                context.request, context.page, f"{context}: its gate was not opened: {error}"
+                context.request, context.whole_page, f"{context}: its gate was not opened: {error}"
             ) from error
         raise GeetestError(f"The gate could not be opened for {context}: {error!r}", **context.parts)
 

@@ -21,6 +21,7 @@ from scrapy_geetest._attempt.tries import Tries
 from scrapy_geetest._attempt.verdict import Outcome, Verdict
 from scrapy_geetest._crawl.delivery import without_values
 from scrapy_geetest._crawl.downloads import SolutionTooOldError
+from scrapy_geetest._spending.turns import Claim
 from scrapy_geetest.challenge import solution_values
 from scrapy_geetest.exceptions import ChallengeError, ChallengeNotNeeded
 
@@ -89,20 +90,28 @@ class Attempts:
         tries = tries or Tries(self._config)
         in_hand = True
         while True:
-            way = await self._submissions.way(context)  # before anything waits: nothing is bought without it
+            way: Way | None = await self._submissions.way(
+                context
+            )  # before anything waits: nothing is bought without it
             later: NotYetError | None = None
             with self._cookies.attempt(context.visitor, context.outer, keep_all=policy.opens_session) as own_cookies:
                 try:
-                    async with self._turns.turn() as at_once:
-                        has_waited = await self._purchases.ready(context, tries) or not at_once
+                    turn = self._turns.ask(_claim(context, tries, opens_gate=policy.opens_session))
+                    if not turn.at_once:
+                        way = None  # it holds what it read of the page
+                        context.let_page_go()
+                    async with turn:
+                        has_waited = await self._purchases.ready(context, tries) or not turn.at_once
                         own_cookies.begin()
                         context = await self._fresh_pages.fresh(context, in_hand=in_hand and not has_waited)
                         if context.page is not None and not await self._fresh_pages.is_withheld(context):
                             return context.page  # the content came without a purchase
-                        way = way if way.context is context else await self._submissions.way(context)
-                        purchase = await self._purchases.buy(context, tries)
+                        if way is None or way.context is not context:
+                            way = await self._submissions.way(context)
+                        purchase = await self._purchases.buy(context, tries, turn)
                     answer = None if purchase is None else await self._use(way, purchase, policy, tries)
                 except ChallengeNotNeeded as none:
+                    assert way is not None  # noqa: S101  # the site is asked when there is one
                     answer = await self._send_unsolved(way, none)
                 except NotYetError as error:
                     answer, later = None, error
@@ -123,11 +132,11 @@ class Attempts:
         in_hand = True
         while True:
             try:
-                async with self._turns.turn():
+                async with self._turns.ask(_claim(context, tries)) as turn:
                     has_waited = await self._purchases.ready(context, tries)
                     if has_waited or not in_hand:
                         context = await self._fresh_pages.fresh(context, in_hand=False)
-                    purchase = await self._purchases.buy(context, tries)
+                    purchase = await self._purchases.buy(context, tries, turn)
             except NotYetError as later:
                 await self._pause(context, later, tries)
             except ChallengeNotNeeded as none:
@@ -184,3 +193,8 @@ class Attempts:
                 **way.context.parts,
             )
         return answer
+
+
+def _claim(context: Context, tries: Tries, *, opens_gate: bool = False) -> Claim:
+    priority = context.request.priority
+    return Claim(context.site.name, context.download_slot, tries.since, priority=priority, opens_gate=opens_gate)

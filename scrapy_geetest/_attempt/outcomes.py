@@ -53,7 +53,7 @@ class Outcomes:
         """The errback of a request that is given up or, as the settings say, the page as it is.
 
         Returns:
-            The flagged challenge page; ``None``: nothing was downloaded, so that there is none yet.
+            The flagged challenge page; ``None``: there is none, since nothing was downloaded or its body was let go.
 
         Raises:
             GeetestError: *error*, unless ``GEETEST_ON_FAILURE`` is ``"pass"``.
@@ -61,7 +61,7 @@ class Outcomes:
         await self.tell(context, error)
         if self._config.on_failure == "raise":
             raise error
-        return None if context.page is None else passed(context.page)
+        return None if context.whole_page is None else passed(context.whole_page)
 
     async def tell(self, context: Context, error: GeetestError) -> None:
         """Count, log and signal a failure, once; close the spider where no further call could succeed."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from scrapy_geetest._services.task import Proxy
     from scrapy_geetest._spending.breaker import Breaker
     from scrapy_geetest._spending.budget import Budget
+    from scrapy_geetest._spending.turns import Turn
     from scrapy_geetest.challenge import Challenge, Solution
     from scrapy_geetest.settings import Config
 
@@ -81,8 +82,8 @@ class Purchases:
             tries.failures.append(error)
             raise _solve_error(context, tries) from error
 
-    async def buy(self, context: Context, tries: Tries) -> Purchase | None:
-        """Buy a solution for *context*, whose page is fresh.
+    async def buy(self, context: Context, tries: Tries, turn: Turn) -> Purchase | None:
+        """Buy a solution for *context*, whose page is fresh and whose *turn* it is.
 
         Returns:
             ``None``: the service gave none, and another fresh challenge may be tried.
@@ -99,7 +100,7 @@ class Purchases:
         """
         tries.check(context)
         try:
-            return await self._buy(context, tries)
+            return await self._buy(context, tries, turn)
         except ChallengeError:
             self._breaker.failed(context)
             raise
@@ -111,14 +112,14 @@ class Purchases:
             logger.warning("GeeTest: %s (%s); trying again with a fresh challenge for %s", error, error.bill, context)
             return None
 
-    async def _buy(self, context: Context, tries: Tries) -> Purchase:
+    async def _buy(self, context: Context, tries: Tries, turn: Turn) -> Purchase:
         proxy = self._proxy(context)
         self._parking.check()
         self._client.check(proxy)
         self._breaker.check(context)
         await self._budget.spend(context, is_counted=tries.is_counted)
         tries.is_counted = True
-        challenge = await self._challenge(context)
+        challenge = await self._challenge(context, turn)
         task = Task(
             challenge, context.page_url, type=self._config.task_type, proxy=proxy, user_agent=self._config.user_agent
         )
@@ -138,9 +139,10 @@ class Purchases:
         )
         return purchase
 
-    async def _challenge(self, context: Context) -> Challenge:
+    async def _challenge(self, context: Context, turn: Turn) -> Challenge:
         try:
             challenge = await self._challenges.fresh(context)
+            await turn.reach_service()
             self._parking.check()
         except (ChallengeNotNeeded, NotYetError, ChallengeError, Stopping):
             self._budget.give_back()

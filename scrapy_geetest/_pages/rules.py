@@ -153,6 +153,11 @@ def widgets_of(response: Response) -> tuple[Widget, ...]:
     return found
 
 
+def forget(response: Response) -> None:
+    """Forget what was read of a response: its body is let go."""
+    _READ.pop(response, None)
+
+
 def _read(response: TextResponse) -> tuple[Widget, ...]:
     # In other encodings a byte that looks like ASCII may be half of a character.
     return find_widgets(response.body if response.encoding.lower() in _ASCII_COMPATIBLE else response.text)
