@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import clients, detect, fresh, gate, lateness, memory, overhead, stall
+from benchmarks import clients, crowd, detect, fair, fresh, gate, lateness, memory, overhead, stall, throughput
 from benchmarks.machine import facts
 from benchmarks.report import document, summary
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 BENCHMARKS: Mapping[str, Callable[[], Table]] = {
     "stall": stall.measure,
+    "crowd": crowd.measure,
+    "fair": fair.measure,
+    "throughput": throughput.measure,
     "gate": gate.measure,
     "fresh": fresh.measure,
     "overhead": overhead.measure,

@@ -27,11 +27,17 @@ class Pages:
         label: What they are called in the outcome.
         url: Their address; ``{}`` stands for a number.
         count: How many there are.
+        priority: Of their requests, where a spider looks at it.
+        after: Seconds after which they are asked for, where a spider looks at it.
+        is_known: Whether they are form requests that need a solution, where a spider looks at it.
     """
 
     label: str
     url: str
     count: int
+    priority: int = 0
+    after: float = 0.0
+    is_known: bool = False
 
 
 @define

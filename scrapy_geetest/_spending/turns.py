@@ -188,9 +188,9 @@ class Turns:
             best = rank if best is None or rank < best else best
         if best is None:
             return None
-        turn: Turn = best[-1]
-        heappop(self._asked[turn.claim.site, turn.claim.slot])
-        return turn
+        chosen: Turn = best[-1]
+        heappop(self._asked[chosen.claim.site, chosen.claim.slot])
+        return chosen
 
     def _is_open(self, slot: str) -> bool:
         """Whether those of a slot may begin turns."""
