@@ -113,12 +113,20 @@ def crawl(pages: Sequence[Pages], settings: Mapping[str, Any], **more: Any) -> O
     return take_turns(pages, [settings], **more)[0]
 
 
-def crawl_virtually(pages: Sequence[Pages], settings: Mapping[str, Any], **world: float) -> Outcome:
+def crawl_virtually(
+    pages: Sequence[Pages],
+    settings: Mapping[str, Any],
+    spider: str = "benchmarks.virtual_world.TimedSpider",
+    arguments: Mapping[str, Any] | None = None,
+    **world: float,
+) -> Outcome:
     """Run one crawl in virtual time.
 
     Args:
         pages: What it fetches from sites without sockets: see :mod:`benchmarks.virtual_world`.
         settings: Its settings.
+        spider: Import path of its spider.
+        arguments: More of the spider's, all plain data.
         world: What these sites and the service are like.
     """
     own = {
@@ -127,8 +135,7 @@ def crawl_virtually(pages: Sequence[Pages], settings: Mapping[str, Any], **world
         "GEETEST_API_KEY": "virtual",
         "CONCURRENT_ITEMS": 1,  # Scrapy makes as many tasks for each response, whether it has items or not
     }
-    spider = "benchmarks.virtual_world.TimedSpider"
-    return take_turns(pages, [{**own, **settings}], spider, "benchmarks.virtual", world=world)[0]
+    return take_turns(pages, [{**own, **settings}], spider, "benchmarks.virtual", world=world, **(arguments or {}))[0]
 
 
 def take_turns(

@@ -33,6 +33,7 @@ GT = "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
 WITHHELD = f"""<!DOCTYPE html><html><body><form method="post" action="/answer"><div id="captcha"></div></form>
 <script src="/gt.js"></script><script>fetch("/register").then(r => r.json()).then(d => {{
 initGeetest({{gt: "{GT}", challenge: d.challenge}}, o => o.appendTo("#captcha")); }});</script></body></html>"""
+_FILLER = "<p>All that is on a page beside its form, and that nobody needs while it waits.</p>\n"
 CONTENT = "<!DOCTYPE html><html><body><h1>A page</h1><p>All that was asked for.</p></body></html>"
 
 
@@ -46,6 +47,7 @@ class World:
         solve: Seconds that a task takes.
         service_latency: Seconds from a call to its answer.
         site_latency: Seconds from a request to its response.
+        page_bytes: Length of a withheld page, at least.
         ages: Of the challenges, in seconds, when their tasks came.
         created: Tasks.
         most: Tasks at once, at most.
@@ -54,6 +56,7 @@ class World:
     solve: float = 20.0
     service_latency: float = 0.05
     site_latency: float = 0.05
+    page_bytes: int = 0
     ages: list[float] = field(factory=list)
     created: int = 0
     most: int = 0
@@ -76,7 +79,9 @@ class World:
             return HtmlResponse(request.url, body=CONTENT.encode(), encoding="utf-8")
         is_open = parts.path.startswith("/gate") and host in self._open
         is_withheld = parts.path.startswith(("/form", "/gate")) and not is_open
-        body = WITHHELD if is_withheld else CONTENT
+        body = (
+            WITHHELD.replace("<form", f"{_FILLER * (self.page_bytes // len(_FILLER))}<form") if is_withheld else CONTENT
+        )
         return HtmlResponse(request.url, body=body.encode(), encoding="utf-8", status=403 if is_withheld else 200)
 
     def call(self, method: str, body: Mapping[str, Any]) -> dict[str, Any]:

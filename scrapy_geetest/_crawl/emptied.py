@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from scrapy.http import TextResponse
+
 from scrapy_geetest._pages.rules import forget
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ _CACHES = ("_cached_ubody", "_cached_selector", "_cached_decoded_json")  # of Sc
 
 def empty(response: Response) -> None:
     """Free the body of *response*, and all that was made of it."""
-    blank = response.replace(body=b"")
+    blank = TextResponse(response.url)
     for name in ("_body", *_CACHES):
         if hasattr(response, name):
             setattr(response, name, getattr(blank, name))
