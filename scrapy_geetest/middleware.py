@@ -22,6 +22,7 @@ from scrapy_geetest._assembly import assemble
 from scrapy_geetest._attempt.context import Context
 from scrapy_geetest._attempt.outcomes import passed, stopped
 from scrapy_geetest._attempt.verdict import is_withheld
+from scrapy_geetest._crawl.browser_pages import close_page, hand_over_page
 from scrapy_geetest._crawl.delivery import as_answer_to
 from scrapy_geetest._crawl.identity import Visitor
 from scrapy_geetest._crawl.marks import (
@@ -224,12 +225,14 @@ class GeetestMiddleware:
             return response
         await self._outcomes.detected(context)
         context.slim()
+        await close_page(context.outer)
         policy: Gates | Forms = self._gates if context.site.mode == "gate" else self._forms
         with self._parking.place(context.site.name):
             return self._deliver(context, await policy.react(context))
 
     def _deliver(self, context: Context, response: Response) -> Response:
         lift(context.request)
+        hand_over_page(context.outer, context.request)
         answer = as_answer_to(context.request, response)
         raise_fences(context.outer)
         return answer
@@ -242,6 +245,7 @@ class GeetestMiddleware:
             error: GeetestError = stopped(context)
         except GeetestError as refusal:
             error = refusal
+        await close_page(context.outer)
         is_of_the_end = self._parking.stopping and isinstance(error, StoppedError | ChallengeError | SubmissionError)
         # What was returned before, and came here again, was awaited by somebody and not put in a queue.
         if is_of_the_end and context.request.callback is not NO_CALLBACK and context.outer not in self._returned:
@@ -254,7 +258,7 @@ class GeetestMiddleware:
     async def _unsolved(self, context: Context, error: GeetestError) -> Response:
         """What a request gets that is sent as it is, once more if its page was let go; *error* where nothing comes."""
         try:
-            page = await self._downloads.again(context)
+            page = await self._downloads.again(context, is_final=True)
         except Exception:  # noqa: BLE001  # whatever it was, the request was given up for another reason
             raise error from None
         return passed(page) if await is_withheld(context, page) else page

@@ -61,7 +61,9 @@ class Outcomes:
         await self.tell(context, error)
         if self._config.on_failure == "raise":
             raise error
-        return None if context.whole_page is None else passed(context.whole_page)
+        # The browser page of the challenge page is closed, and the callback wants one.
+        page = None if context.request.meta.get("playwright_include_page") else context.whole_page
+        return None if page is None else passed(page)
 
     async def tell(self, context: Context, error: GeetestError) -> None:
         """Count, log and signal a failure, once; close the spider where no further call could succeed."""

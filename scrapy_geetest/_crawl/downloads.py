@@ -16,6 +16,7 @@ from scrapy.exceptions import IgnoreRequest
 from scrapy.http.request import NO_CALLBACK
 from scrapy.utils.defer import deferred_from_coro
 
+from scrapy_geetest._crawl.browser_pages import close_page, keep_page
 from scrapy_geetest._crawl.marks import SAFE_METHODS, mark_own, meta_for, own_number
 from scrapy_geetest._submission.target import origin
 
@@ -50,6 +51,7 @@ class Dispatch:
         own_headers: What the request set when it was made, the visitor's headers included.
         departures: How often it was handed to the downloader: more than once where Scrapy's Retry sent it again.
         is_page: Whether a challenge page may be the answer.
+        is_final: Whether the callback gets the answer, whatever it is.
         solution: The values of the solution that it carries; empty: none, so that all that it carries stays here.
     """
 
@@ -58,6 +60,7 @@ class Dispatch:
     own_headers: Headers | None = None
     departures: int = 0
     is_page: bool = True
+    is_final: bool = False
     solution: Collection[str] = ()
 
 
@@ -111,15 +114,19 @@ class Downloads:
         self._add_origin(request, context, always=False)
         return await self._cancellable(request, Dispatch(context, is_page=False))
 
-    async def again(self, context: Context) -> Response:
+    async def again(self, context: Context, *, is_final: bool = False) -> Response:
         """Download the request as its spider made it.
+
+        Args:
+            context: For whom.
+            is_final: Whether the callback gets the answer, a challenge page as well.
 
         Raises:
             Stopping: The crawl began to end meanwhile.
             Exception: Whatever Scrapy's downloader and its middlewares raise.
         """
         query = context.request
-        return await self._cancellable(self._own(query, context), Dispatch(context))
+        return await self._cancellable(self._own(query, context), Dispatch(context, is_final=is_final))
 
     async def submit(
         self,
@@ -183,6 +190,8 @@ class Downloads:
         dispatch = self._under_way.get(own_number(request))
         if dispatch is not None and dispatch.is_page and await self._is_challenge(dispatch.context, response):
             request.meta["dont_retry"] = True
+            if not dispatch.is_final:
+                await close_page(request)
 
     @property
     def _engine(self) -> ExecutionEngine:
@@ -219,13 +228,20 @@ class Downloads:
         return await self._wait(deferred_from_coro(self._run(request, dispatch)))
 
     async def _run(self, request: Request, dispatch: Dispatch) -> Response:
+        outer = dispatch.context.outer
+        if dispatch.context.was_sent:  # else it may be a page that the spider wants to be used
+            await close_page(outer)
         number = next(self._numbers)
         dispatch.own_headers = request.headers.copy()
         self._under_way[number] = dispatch
         try:
             response = await self._engine.download_async(mark_own(request, number))
+        except BaseException:
+            await close_page(request)
+            raise
         finally:
             del self._under_way[number]
+        await keep_page(response.request or request, outer)
         if response.request is not None:
             changed = dispatch.context.visitor.changes(response.request, dispatch.own_headers)
             if changed:

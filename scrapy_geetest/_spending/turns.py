@@ -74,12 +74,14 @@ class Turn:
         claim: Whose.
     """
 
+    __slots__ = ("_turns", "at_once", "claim", "granted", "placed", "state", "timer")  # thousands may wait
+    placed: Deferred[None]  # from when the challenge is there
+
     def __init__(self, turns: Turns, claim: Claim) -> None:
         self._turns = turns
         self.claim = claim
         self.state = _State.ASKED
         self.granted: Deferred[None] = Deferred()
-        self.placed: Deferred[None] = Deferred()
         self.timer: Any = None
         self.at_once = False
 
@@ -138,6 +140,7 @@ class Turns:
         """A request has its challenge."""
         self._is_ready_no_more(turn)
         turn.state = _State.READY
+        turn.placed = Deferred()
         self._ready.append(turn)
         self._grant()
 
