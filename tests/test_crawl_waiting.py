@@ -6,23 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from scrapy import Request
-from small_world import Answer, Asked, SmallWorld, challenge_page, failure, page
+from small_world import Answer, Asked, challenge_page, failure, page
 
 from scrapy_geetest import GeetestError, SolveError, signals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from scrapy.http import Response
+    from small_world import SmallWorld
 
 LARGE = "<p>" + "All that fills a page. " * 9_000 + "</p>"
 SLOWLY: dict[str, Any] = {"GEETEST_MAX_CONCURRENT_SOLVES": 1, "HTTPERROR_ALLOW_ALL": True}
-
-
-@pytest.fixture
-def world() -> Iterator[SmallWorld]:
-    with SmallWorld() as world:
-        yield world
 
 
 def _forms(world: SmallWorld) -> None:
