@@ -133,12 +133,10 @@ async def test_pages_without_a_challenge_are_left_alone(world: SmallWorld) -> No
 
 
 @pytest.mark.browser
+@pytest.mark.skipif(find_spec("scrapy_playwright") is None, reason="scrapy-playwright is not installed")
+@pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"there is no {CHROMIUM} (Debian's package chromium)")
 async def test_with_few_pages_in_a_real_browser(sandbox: Sandbox) -> None:
     """More requests wait than a context has pages: none waits for ever, and each callback gets its page, open."""
-    if find_spec("scrapy_playwright") is None:
-        pytest.skip("scrapy-playwright is not installed")
-    if not Path(CHROMIUM).exists():
-        pytest.skip(f"there is no {CHROMIUM} (Debian's package chromium)")
     titles: list[str] = []
 
     async def parse(response: Response) -> None:
