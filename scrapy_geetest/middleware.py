@@ -26,17 +26,16 @@ from scrapy_geetest._crawl.delivery import as_answer_to
 from scrapy_geetest._crawl.identity import Visitor
 from scrapy_geetest._crawl.marks import (
     META_KEY,
-    SAFE_METHODS,
     is_fenced,
     is_left_alone,
     lift,
+    loses_nothing,
     note_departure,
     original,
     own_number,
     raise_fences,
 )
 from scrapy_geetest._crawl.parking import Stopping
-from scrapy_geetest._sites import find_site
 from scrapy_geetest._start import check_start
 from scrapy_geetest.exceptions import ChallengeError, GeetestError, StoppedError, SubmissionError
 from scrapy_geetest.settings import Config
@@ -57,7 +56,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
-_CREDENTIALS = ("Authorization", "Cookie")  # which a redirect to another host drops
 
 
 class GeetestMiddleware:
@@ -76,6 +74,7 @@ class GeetestMiddleware:
         self._gates = parts.gates
         self._outcomes = parts.outcomes
         self._parking = parts.parking
+        self._sites = parts.sites
         self._stats = parts.stats
         self._undeclared = parts.undeclared
         self._returned: WeakSet[Request] = WeakSet()  # to the queue, because the crawl is ending
@@ -124,7 +123,7 @@ class GeetestMiddleware:
             ValueError: The URL belongs to no declared site.
         """
         request = page if isinstance(page, Request) else page.request
-        site = None if request is None else await find_site(self._config.sites, request.url)
+        site = None if request is None else await self._sites.find(request.url)
         if site is None or request is None:
             raise ValueError(f"{page} belongs to no site in GEETEST_SITES")
         context = self._context(site, request, None if isinstance(page, Request) else page)
@@ -157,7 +156,7 @@ class GeetestMiddleware:
             lift(request)  # a spider or a middleware copied it
         if self._is_plain(request) or is_left_alone(request):
             return None  # nearly all requests of a crawl
-        site = await find_site(self._config.sites, request.url)
+        site = await self._sites.find(request.url)
         if site is None:
             self._undeclared.asked_for(request, solve_first=request.meta.get("geetest") is True)
             return None
@@ -189,18 +188,17 @@ class GeetestMiddleware:
         """Whether a request needs neither a look at a gate nor a note of what a redirect would lose."""
         if self._has_gates or "geetest" in request.meta:
             return False
-        headers = request.headers
-        return request.method in SAFE_METHODS and not any(name in headers for name in _CREDENTIALS)
+        return loses_nothing(request)
 
     def _context(self, site: GeetestSite, outer: Request, page: Response | None) -> Context:
         asked = original(outer)
-        visitor = Visitor.of(outer, asked, keep_meta=self._config.keep_meta, keeps_cookies=self._keeps_cookies)
+        visitor = Visitor(outer, asked, keep_meta=self._config.keep_meta, keeps_cookies=self._keeps_cookies)
         return Context(site, asked, page, visitor, outer, was_sent=page is not None)
 
     async def _site(self, request: Request) -> GeetestSite | None:
         """Whose answer it is: a site may redirect to a captcha page whose address tells nothing."""
         for url in (request.url, *reversed(request.meta.get("redirect_urls", ()))):
-            site = await find_site(self._config.sites, url)
+            site = await self._sites.find(url)
             if site is not None:
                 return site
         return None

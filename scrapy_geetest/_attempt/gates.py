@@ -44,7 +44,6 @@ class _Departure:
 
     openings: int = 0
     failures: int = 0
-    waited: bool = False
 
     @classmethod
     def of(cls, request: Request, run: str) -> _Departure:
@@ -52,7 +51,7 @@ class _Departure:
         note = gate_at_departure(request)
         if note.get("run") != run:
             return cls()
-        return cls(note["openings"], note["failures"], note["waited"])
+        return cls(note["openings"], note["failures"])
 
 
 @define(eq=False, kw_only=True)
@@ -116,7 +115,8 @@ class Gates:
 
     def let_through(self, request: Request) -> None:
         """A page was not withheld."""
-        if _Departure.of(request, self._run).waited:
+        note = gate_at_departure(request)
+        if note.get("waited") and note["run"] == self._run:
             self._stats.count("shared")
 
     async def react(self, context: Context) -> Response:
