@@ -19,6 +19,7 @@ from scrapy_geetest._attempt.outcomes import Outcomes
 from scrapy_geetest._attempt.purchases import Purchases
 from scrapy_geetest._attempt.submissions import Submissions
 from scrapy_geetest._attempt.verdict import is_withheld
+from scrapy_geetest._crawl.admission import Admission
 from scrapy_geetest._crawl.cookies import SessionCookies
 from scrapy_geetest._crawl.downloads import Downloads
 from scrapy_geetest._crawl.other_middlewares import OtherMiddlewares
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 class Parts:
     """What the middleware uses."""
 
+    admission: Admission
     books: Books
     bulletin: Bulletin
     client: ServiceClient
@@ -80,8 +82,10 @@ def assemble(crawler: Crawler, config: Config) -> Parts:
     books = Books(crawler, breaker=breaker, client=client, config=config, stats=stats)
     outcomes = Outcomes(crawler, books=books, config=config, stats=stats)
     others, cookies, sites = OtherMiddlewares(crawler), SessionCookies(crawler), SiteIndex(config.sites)
+    admission = Admission(crawler, parking=parking, reactor=reactor)
     downloads = Downloads(
         crawler,
+        admission=admission,
         others=others,
         wait=parking.wait,
         is_challenge=is_withheld,
@@ -113,6 +117,7 @@ def assemble(crawler: Crawler, config: Config) -> Parts:
         submissions=submissions,
     )
     return Parts(
+        admission=admission,
         books=books,
         bulletin=bulletin,
         client=client,

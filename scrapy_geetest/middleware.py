@@ -64,6 +64,7 @@ class GeetestMiddleware:
     def __init__(self, crawler: Crawler, config: Config) -> None:
         parts = assemble(crawler, config)
         self._config = config
+        self._admission = parts.admission
         self._has_gates = any(site.mode == "gate" for site in config.sites)
         self._keeps_cookies = crawler.settings.getbool("COOKIES_ENABLED")
         self._bulletin = parts.bulletin
@@ -105,6 +106,7 @@ class GeetestMiddleware:
         """The middlewares are through with a response: what was noted is gone before the callback sees it."""
         if META_KEY in request.meta and not own_number(request):
             lift(request)
+        self._admission.look()
 
     async def spider_closed(self) -> None:
         self._bulletin.close()
@@ -208,6 +210,8 @@ class GeetestMiddleware:
             return None
         with self._parking.place(context.site.name):
             response = await self._gates.before(context)
+            if response is None:
+                await self._admission.admit(context.outer, can_wait=True, wait=self._parking.wait)
         return None if response is None else self._deliver(context, response)
 
     async def _solve_first(self, context: Context) -> Response:
@@ -250,7 +254,8 @@ class GeetestMiddleware:
     async def _unsolved(self, context: Context, error: GeetestError) -> Response:
         """The answer to a request that nobody has sent yet, sent as it is; *error* where there is none."""
         try:
-            page = await self._downloads.again(context)
+            with self._parking.place(context.site.name):
+                page = await self._downloads.again(context)
         except Exception:  # noqa: BLE001  # whatever it was, the request was given up for another reason
             raise error from None
         return passed(page) if await is_withheld(context, page) else page

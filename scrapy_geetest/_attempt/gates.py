@@ -146,7 +146,7 @@ class Gates:
             departure = _Departure(gate.openings, gate.failures)
             if is_shared and context.page is not None:
                 self._cookies.restore(context.outer, context.page, gate.cookies)
-            response = await self._again(context, gate.values)
+            response = await self._again(context, gate.values, can_wait=is_shared)
             if not await is_withheld(context, response):
                 if is_shared:
                     self._stats.count("shared")
@@ -225,17 +225,20 @@ class Gates:
 
     async def _with_values(self, gate: Gate, context: Context) -> Response:
         """A request to an open gate of two steps: it carries what the verification gave, and may be withheld all the same."""
-        response = await self._again(context, gate.values)
+        response = await self._again(context, gate.values, can_wait=True)
         if not await is_withheld(context, response):
             self._stats.count("shared")
             return response
         return await self.react(evolve(context, page=response, was_sent=True))
 
-    async def _again(self, context: Context, values: Mapping[str, str] | None = None) -> Response:
+    async def _again(
+        self, context: Context, values: Mapping[str, str] | None = None, *, can_wait: bool = False
+    ) -> Response:
         try:
             if values:
-                return await self._submissions.with_values(await self._submissions.way(context), values)
-            return await self._downloads.again(context)
+                way = await self._submissions.way(context)
+                return await self._submissions.with_values(way, values, can_wait=can_wait)
+            return await self._downloads.again(context, can_wait=can_wait)
         except (Stopping, GeetestError):
             raise
         except Exception as error:

@@ -16,7 +16,7 @@ from scrapy.exceptions import IgnoreRequest
 from scrapy.http.request import NO_CALLBACK
 from scrapy.utils.defer import deferred_from_coro
 
-from scrapy_geetest._crawl.marks import SAFE_METHODS, mark_own, meta_for, own_number
+from scrapy_geetest._crawl.marks import SAFE_METHODS, mark_own, meta_for, own_number, slot_for
 from scrapy_geetest._submission.target import origin
 
 if TYPE_CHECKING:
@@ -30,10 +30,13 @@ if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
     from scrapy_geetest._attempt.context import Context
+    from scrapy_geetest._crawl.admission import Admission
     from scrapy_geetest._crawl.other_middlewares import OtherMiddlewares
     from scrapy_geetest.site import GeetestSite
 
 MAX_BYTES = 8_388_608  # of an answer to a request for a challenge: it is read, searched and thrown away
+NO_PAGE = {"autothrottle_dont_adjust_delay": True}
+"""Meta of what answers in another time than pages do: AutoThrottle would take it for the pace that the pages need."""
 
 
 class SolutionTooOldError(IgnoreRequest):
@@ -50,6 +53,7 @@ class Dispatch:
         own_headers: What the request set when it was made, the visitor's headers included.
         departures: How often it was handed to the downloader: more than once where Scrapy's Retry sent it again.
         is_page: Whether a challenge page may be the answer.
+        can_wait: Whether nothing is lost when others go first.
         solution: The values of the solution that it carries; empty: none, so that all that it carries stays here.
     """
 
@@ -58,6 +62,7 @@ class Dispatch:
     own_headers: Headers | None = None
     departures: int = 0
     is_page: bool = True
+    can_wait: bool = False
     solution: Collection[str] = ()
 
 
@@ -66,6 +71,7 @@ class Downloads:
 
     Args:
         crawler: The crawl.
+        admission: Says when there is a place for a download.
         others: Its other middlewares.
         wait: Awaits a Deferred unless the crawl begins to end.
         is_challenge: Whether a response of a site withholds its content; such a one is not for Scrapy's Retry.
@@ -77,6 +83,7 @@ class Downloads:
         self,
         crawler: Crawler,
         *,
+        admission: Admission,
         others: OtherMiddlewares,
         wait: Callable[[Deferred[Response]], Awaitable[Response]],
         is_challenge: Callable[[Context, Response], Awaitable[bool]],
@@ -84,6 +91,7 @@ class Downloads:
         on_change: Callable[[Context, Sequence[str]], None],
     ) -> None:
         self._crawler = crawler
+        self._admission = admission
         self._others = others
         self._wait = wait
         self._is_challenge = is_challenge
@@ -106,20 +114,24 @@ class Downloads:
             Stopping: The crawl began to end meanwhile.
             Exception: Whatever Scrapy's downloader and its middlewares raise.
         """
-        limits = {"download_maxsize": self._max_bytes, "download_timeout": min(timeout, self._timeout)}
+        limits = {"download_maxsize": self._max_bytes, "download_timeout": min(timeout, self._timeout), **NO_PAGE}
         request = self._as_visitor(query, context, {**limits, **context.visitor.meta, **query.meta})
         self._add_origin(request, context, always=False)
         return await self._cancellable(request, Dispatch(context, is_page=False))
 
-    async def again(self, context: Context) -> Response:
+    async def again(self, context: Context, *, can_wait: bool = False) -> Response:
         """Download the request as its spider made it.
+
+        Args:
+            context: For whom.
+            can_wait: Whether nothing is lost when others go first.
 
         Raises:
             Stopping: The crawl began to end meanwhile.
             Exception: Whatever Scrapy's downloader and its middlewares raise.
         """
         query = context.request
-        return await self._cancellable(self._own(query, context), Dispatch(context))
+        return await self._cancellable(self._own(query, context), Dispatch(context, can_wait=can_wait))
 
     async def submit(
         self,
@@ -129,6 +141,7 @@ class Downloads:
         deadline: float | None,
         solution: Collection[str],
         cookies: Mapping[str, str] | None = None,
+        can_wait: bool = False,
     ) -> tuple[Response, int]:
         """Send a request with a solution in it. The end of the crawl does not cancel it: it is paid for.
 
@@ -138,6 +151,7 @@ class Downloads:
             deadline: Until when it may be handed to the downloader, in monotonic seconds.
             solution: The values of the solution.
             cookies: Further ones, for the jar of the session.
+            can_wait: Whether nothing is lost when others go first.
 
         Returns:
             The answer, and how often the solution went out (more than once: Scrapy's Retry).
@@ -151,7 +165,7 @@ class Downloads:
         if context.page is not None and context.page.url != query.url:
             self._others.add_referer(request, context.page)
         self._add_origin(request, context, always=request.method not in SAFE_METHODS)
-        dispatch = Dispatch(context, deadline=deadline, solution=solution)
+        dispatch = Dispatch(context, deadline=deadline, solution=solution, can_wait=can_wait)
         try:
             return await self._run(request, dispatch), dispatch.departures
         except Exception as error:
@@ -203,7 +217,7 @@ class Downloads:
             errback=None,
             cookies=query.cookies or (context.request.cookies if is_first else None),
             headers=context.visitor.headers_for(query.url, query.headers),
-            meta={**meta, "allow_offsite": True, "dont_cache": True},
+            meta={**slot_for(context.request, query.url), **meta, "allow_offsite": True, "dont_cache": True},
         )
 
     def _add_origin(self, request: Request, context: Context, *, always: bool) -> None:
@@ -223,6 +237,7 @@ class Downloads:
         dispatch.own_headers = request.headers.copy()
         self._under_way[number] = dispatch
         try:
+            await self._admission.admit(request, can_wait=dispatch.can_wait)
             response = await self._engine.download_async(mark_own(request, number))
         finally:
             del self._under_way[number]

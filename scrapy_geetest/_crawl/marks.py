@@ -144,6 +144,12 @@ def meta_for(request: Request, url: str) -> dict[str, Any]:
     return meta
 
 
+def slot_for(request: Request, url: str) -> dict[str, str]:
+    """The download slot that a request to *url* shares with *request*, as meta: its spider's own choice for that host."""
+    slot = request.meta.get("download_slot")
+    return {"download_slot": slot} if slot and urlsplit(request.url).hostname == urlsplit(url).hostname else {}
+
+
 def is_left_alone(request: Request) -> bool:
     """Whether nothing is done about a request: robots.txt, and those with ``geetest=False``."""
     return request.meta.get("geetest") is False or is_robots_txt(request)

@@ -56,6 +56,7 @@ class Parking:
         self._on_tick = on_tick
         self._parked: dict[Place, tuple[str, float]] = {}  # -> site, since when
         self._lent = 0
+        self._held = 0  # of the downloader's requests, those that are parked
         self._overflow_logged = False
         self._waits: set[Deferred[Any]] = set()
         self._watch = LoopingCall(self._tick)
@@ -65,6 +66,16 @@ class Parking:
     def parked(self) -> Counter[str]:
         """How many requests wait at this moment, by site."""
         return Counter(site for site, _ in self._parked.values())
+
+    @property
+    def places(self) -> int:
+        """``CONCURRENT_REQUESTS``, as it is at this moment; 0: no limit."""
+        return self._engine.downloader.total_concurrency - self._lent
+
+    @property
+    def under_way(self) -> int:
+        """How many requests are in the downloader, those that are parked not counted."""
+        return len(self._engine.downloader.active) - self._held
 
     @property
     def longest(self) -> float:
@@ -89,6 +100,7 @@ class Parking:
     def enter(self, place: Place) -> None:
         """A request begins to wait."""
         place.lent = place.lend and self._lend()
+        self._held += place.lend
         self._parked[place] = place.site, self._reactor.seconds()
         self._stats.maximum("parked_max", len(self._parked))
         if not self._watch.running:
@@ -97,6 +109,7 @@ class Parking:
     def leave(self, place: Place) -> None:
         """It waits no more, however that came: what was lent is taken back."""
         del self._parked[place]
+        self._held -= place.lend
         if place.lent:
             self._lent -= 1
             self._engine.downloader.total_concurrency -= 1
