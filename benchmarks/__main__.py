@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import clients, detect, fresh, gate, lateness, memory, overhead, stall
+from benchmarks import clients, detect, fresh, gate, lateness, memory, overhead, sites, stall
 from benchmarks.machine import facts
 from benchmarks.report import document, summary
 
@@ -21,6 +21,7 @@ BENCHMARKS: Mapping[str, Callable[[], Table]] = {
     "gate": gate.measure,
     "fresh": fresh.measure,
     "overhead": overhead.measure,
+    "sites": sites.measure,
     "memory": memory.measure,
     "clients": clients.measure,
     "lateness": lateness.measure_all,

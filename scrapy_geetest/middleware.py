@@ -169,6 +169,7 @@ class GeetestMiddleware:
         return await self._outcome(context, self._solve_first(context)) if self._forms.acts_before(context) else None
 
     async def process_response(self, request: Request, response: Response) -> Request | Response:
+        self._admission.answered(request)
         if own_number(request):
             await self._downloads.after(request, response)
             return response

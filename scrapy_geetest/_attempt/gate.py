@@ -26,6 +26,8 @@ class Gate:
         cookies: Those of the session that opened it: a late answer may put those of another one into the jar.
     """
 
+    __slots__ = ("_clock", "_max_age", "_opened_at", "_waiters", "cookies", "failure", "failures", "openings", "values")
+
     def __init__(self, max_age: float | None, clock: Callable[[], float]) -> None:
         self._max_age = max_age
         self._clock = clock

@@ -56,7 +56,7 @@ class Admission:
         self._reactor = reactor
         self._numbers = count()
         self._queues: dict[str, list[_Waiter]] = {}  # by download slot, each a heap
-        self._admitted: dict[Request, str] = {}  # -> download slot, for as long as they are under way
+        self._admitted: dict[Request, str] = {}  # -> download slot, until they are answered
         self._watch = LoopingCall(self.look, is_tick=True)
         self._watch.clock = reactor
 
@@ -84,6 +84,10 @@ class Admission:
             # The engine may have taken the place from the scheduler since it was seen.
             may_go = await wait(waiter.deferred) or self._has_place(key)
         self._admitted[request] = key
+
+    def answered(self, request: Request) -> None:
+        """An admitted request has come back from its host; from here on it may be parked, for as long as it takes."""
+        self._admitted.pop(request, None)
 
     def look(self, *, is_tick: bool = False) -> None:
         """Something has ended: let those go that have a place now.
@@ -132,7 +136,7 @@ class Admission:
         return max(1, places // 2) if places > 0 else inf
 
     def _under_way(self) -> Counter[str]:
-        """How many of the admitted ones have not ended, by download slot."""
+        """How many of the admitted ones are on their way, by download slot."""
         active = self._downloader.active
         self._admitted = {request: key for request, key in self._admitted.items() if request in active}
         return Counter(self._admitted.values())
