@@ -126,6 +126,30 @@ async def test_forms_that_are_solved_at_the_same_time(world: SmallWorld) -> None
     assert site.most() <= 4
 
 
+async def test_who_waited_and_is_withheld_again_opens_the_gate(world: SmallWorld) -> None:
+    """One at a time in the download slot: the session lasts for three pages, and the next one buys the next."""
+    site = _slow_site(world, is_gate=True)
+    left: dict[str, int] = {}
+
+    @world.route("/page")
+    def view(asked: Asked) -> Answer:
+        answer = site.serve(asked)
+        if b"captcha" not in (answer.body if isinstance(answer.body, bytes) else answer.body.encode()):
+            session = asked.cookies["session"]
+            left[session] = left.get(session, 3) - 1
+            if left[session] < 0:
+                return Answer(challenge_page("/open").body, headers={"Set-Cookie": f"session={len(left)}x; Path=/"})
+        return answer
+
+    outcome = await world.crawl(
+        [f"{world.site.url}/page/{number}" for number in range(8)],
+        {"mode": "gate", "detect_css": "#captcha"},
+        CONCURRENT_REQUESTS_PER_DOMAIN=1,
+    )
+    assert (outcome.texts("h1::text"), outcome.errors) == (["content"] * 8, [])
+    assert 3 <= len(world.tasks) <= 6
+
+
 class LogsInFirst:
     """Fetches a page that is withheld before each request, as a middleware does that needs a token from it."""
 
