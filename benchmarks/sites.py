@@ -15,10 +15,22 @@ from scrapy_geetest.sandbox import Sandbox
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from scrapy.settings import BaseSettings
+
 METHOD = """\
 {count} ordinary pages of about 1 KB, half of them of the site that is declared last, half of another host. {rounds} rounds of
 three crawls, in one process, forth and back: without the plugin, with one declared site, with {sites:,}. What counts is the
 processor time for a page, from the first request to the last page; the ratios are the medians of those of the rounds."""
+
+
+class ManySites:
+    """An add-on that declares further sites before the crawl's own (``BENCHMARK_SITES`` in all)."""
+
+    def update_settings(self, settings: BaseSettings) -> None:
+        """Declare them."""
+        names = range(1, settings.getint("BENCHMARK_SITES"))
+        others = [{"name": f"site {number}", "urls": [f"{number}.example.com"]} for number in names]
+        settings.set("GEETEST_SITES", [*others, *settings["GEETEST_SITES"]], "cmdline")
 
 
 @frozen
@@ -51,8 +63,8 @@ def compare(sandbox: Sandbox, scale: Scale) -> Table:
         Pages("undeclared", f"{other_host}/plain/{{}}", scale.count),
     ]
     one = Addresses.of(sandbox).plugin()
-    others = [{"name": f"site {number}", "urls": [f"{number}.example.com"]} for number in range(1, scale.sites)]
-    many = {**one, "GEETEST_SITES": [*others, *one["GEETEST_SITES"]]}
+    addons = {**one["ADDONS"], "benchmarks.sites.ManySites": 400}
+    many = {**one, "ADDONS": addons, "BENCHMARK_SITES": scale.sites}
     forth: list[dict[str, object]] = [{}, one, many]
     outcomes = take_turns(pages, [*forth, *[*forth, *reversed(forth)] * (scale.rounds // 2)])[3:]
     rounds = [outcomes[start : start + 3] for start in range(0, len(outcomes), 3)]

@@ -55,12 +55,12 @@ class Crawl:
         self.meanwhile()
         return forced
 
-    def ask(self, name: str, slot: str = "a", *, can_wait: bool = False) -> Request:
+    def ask(self, name: str, slot: str = "a", *, is_urgent: bool = False, can_wait: bool = False) -> Request:
         """A request asks to go, and is in the downloader as soon as it may."""
         request = Request(f"https://{slot}.test/{name}", meta={"slot": slot})
 
         async def go() -> None:
-            await self.admission.admit(request, can_wait=can_wait, wait=self._wait)
+            await self.admission.admit(request, is_urgent=is_urgent, can_wait=can_wait, wait=self._wait)
             self.gone.append(name)
             self.downloader.active.add(request)
 
@@ -95,10 +95,26 @@ def test_those_with_a_solution_go_first() -> None:
     """They grow old; who waited for a gate does not."""
     crawl = Crawl(4)
     others = crawl.fill(4)
-    for name in "abc":
-        crawl.ask(name, can_wait=name != "c")
-    crawl.end(others[0])
-    assert crawl.gone == ["c"]
+    for name in "abcd":
+        crawl.ask(name, is_urgent=name == "d", can_wait=name in "ab")
+    crawl.end(*others[:3])
+    assert crawl.gone == ["d", "c"]
+    crawl.clock.advance(TICK)
+    assert crawl.gone == ["d", "c", "a"]
+
+
+def test_a_solution_joins_the_queue_of_a_slot_with_a_delay_at_once() -> None:
+    """The slot lets one go at a time; what waits outside would only grow older."""
+    slow: Any = Slot(1, 5.0, 0.0)
+    crawl = Crawl(1, slots={"slow": slow})
+    crawl.fill(1)
+    crawl.ask("early", "slow", is_urgent=True)
+    slow.latercall = object()
+    crawl.ask("late", "slow", is_urgent=True)
+    crawl.ask("page", "slow")
+    assert crawl.gone == ["late"]
+    crawl.clock.advance(TICK)
+    assert crawl.gone == ["late", "early"]
 
 
 def test_the_limit_of_a_slot_holds_and_others_pass_by() -> None:

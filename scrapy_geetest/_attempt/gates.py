@@ -167,7 +167,7 @@ class Gates:
         if verdict.outcome is Outcome.REFUSED:
             return verdict, answer
         is_page = context.site.is_two_step or _is_the_page(context, answer)
-        page = answer if is_page else await self._again(context)
+        page = answer if is_page else await self._again(context, is_urgent=True)
         if verdict.is_site_rule:
             return verdict, page
         if await is_withheld(context, page):
@@ -232,13 +232,18 @@ class Gates:
         return await self.react(evolve(context, page=response, was_sent=True))
 
     async def _again(
-        self, context: Context, values: Mapping[str, str] | None = None, *, can_wait: bool = False
+        self,
+        context: Context,
+        values: Mapping[str, str] | None = None,
+        *,
+        is_urgent: bool = False,
+        can_wait: bool = False,
     ) -> Response:
         try:
             if values:
                 way = await self._submissions.way(context)
                 return await self._submissions.with_values(way, values, can_wait=can_wait)
-            return await self._downloads.again(context, can_wait=can_wait)
+            return await self._downloads.again(context, is_urgent=is_urgent, can_wait=can_wait)
         except (Stopping, GeetestError):
             raise
         except Exception as error:

@@ -27,15 +27,16 @@ if TYPE_CHECKING:
 
     from scrapy_geetest._crawl.parking import Parking
 
+_URGENT, _USUAL, _CAN_WAIT = range(3)
 TICK = 0.1  # seconds between two looks at what no signal tells: requests that ended with an exception or a redirect
 PATIENCE = 1.0  # seconds after which a request to an idle host goes, whatever waits in the slots of others
 
 
 @frozen(order=True)
 class _Waiter:
-    """Who waits: first those whose solution grows old meanwhile, and who hold a turn; each in the order of arrival."""
+    """Who waits. First whose solution grows old, then who holds a turn, then who can wait; each in the order of arrival."""
 
-    can_wait: bool
+    rank: int
     number: int
     since: float = field(order=False)
     deferred: Deferred[bool] = field(order=False)
@@ -64,6 +65,7 @@ class Admission:
         self,
         request: Request,
         *,
+        is_urgent: bool = False,
         can_wait: bool = False,
         wait: Callable[[Deferred[bool]], Awaitable[bool]] = maybe_deferred_to_future,
     ) -> None:
@@ -71,13 +73,15 @@ class Admission:
 
         Args:
             request: As it is handed to the downloader.
+            is_urgent: Whether something that was paid for grows old meanwhile.
             can_wait: Whether nothing is lost when others go first: neither a solution nor a turn is held.
             wait: Awaits a Deferred.
         """
         key, number, since = self._downloader.get_slot_key(request), next(self._numbers), self._reactor.seconds()
-        may_go = not self._is_behind(key, can_wait=can_wait) and self._has_place(key)
+        rank = _URGENT if is_urgent else _CAN_WAIT if can_wait else _USUAL
+        may_go = self._is_free(key, rank) or (self._has_place(key) and not self._is_behind(key, rank))
         while not may_go:
-            waiter = _Waiter(can_wait, number, since, Deferred())
+            waiter = _Waiter(rank, number, since, Deferred())
             heappush(self._queues.setdefault(key, []), waiter)
             if not self._watch.running:
                 self._watch.start(TICK, now=False)
@@ -102,9 +106,9 @@ class Admission:
         heapify(heads)
         while heads:
             waiter, key = heappop(heads)
-            is_overdue = is_tick and self._is_overdue(waiter, key)
-            takes_too_much = waiter.can_wait and not is_tick and own.total() >= self._half
-            if own[key] >= self._limit(key) or (room <= 0 and not is_overdue) or takes_too_much:
+            is_forced = self._is_free(key, waiter.rank) or (is_tick and self._is_overdue(waiter, key) and not own[key])
+            takes_too_much = waiter.rank == _CAN_WAIT and not is_tick and own.total() >= self._half
+            if not is_forced and (own[key] >= self._limit(key) or room <= 0 or takes_too_much):
                 continue
             queue = self._queues[key]
             heappop(queue)
@@ -115,7 +119,7 @@ class Admission:
             if not waiter.deferred.called:  # a cancelled one was called
                 own[key] += 1
                 room -= 1
-                waiter.deferred.callback(is_overdue)
+                waiter.deferred.callback(is_forced)
         if not self._queues and self._watch.running:
             self._watch.stop()
 
@@ -144,11 +148,16 @@ class Admission:
     def _has_place(self, key: str) -> bool:
         return self._room > 0 and self._under_way()[key] < self._limit(key)
 
-    def _is_behind(self, key: str, *, can_wait: bool) -> bool:
+    def _is_behind(self, key: str, rank: int) -> bool:
         """Whether somebody waits who goes first."""
-        if can_wait and self._queues:
+        if rank == _CAN_WAIT and self._queues:
             return True
-        return key in self._queues and self._queues[key][0].can_wait <= can_wait
+        return key in self._queues and self._queues[key][0].rank <= rank
+
+    def _is_free(self, key: str, rank: int) -> bool:
+        """Whether a request may join its slot's queue in any case: the slot lets one go at a time, after its delay."""
+        slot = self._downloader.slots.get(key)
+        return rank == _URGENT and slot is not None and slot.latercall is not None
 
     def _is_overdue(self, waiter: _Waiter, key: str) -> bool:
         """Whether a request waits only because others do: a slow host, or a middleware that waits for this very request."""

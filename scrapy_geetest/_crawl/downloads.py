@@ -53,6 +53,7 @@ class Dispatch:
         own_headers: What the request set when it was made, the visitor's headers included.
         departures: How often it was handed to the downloader: more than once where Scrapy's Retry sent it again.
         is_page: Whether a challenge page may be the answer.
+        is_urgent: Whether it goes before others: a solution or a session grows old.
         can_wait: Whether nothing is lost when others go first.
         solution: The values of the solution that it carries; empty: none, so that all that it carries stays here.
     """
@@ -62,6 +63,7 @@ class Dispatch:
     own_headers: Headers | None = None
     departures: int = 0
     is_page: bool = True
+    is_urgent: bool = False
     can_wait: bool = False
     solution: Collection[str] = ()
 
@@ -119,11 +121,12 @@ class Downloads:
         self._add_origin(request, context, always=False)
         return await self._cancellable(request, Dispatch(context, is_page=False))
 
-    async def again(self, context: Context, *, can_wait: bool = False) -> Response:
+    async def again(self, context: Context, *, is_urgent: bool = False, can_wait: bool = False) -> Response:
         """Download the request as its spider made it.
 
         Args:
             context: For whom.
+            is_urgent: Whether it goes before others: its session was paid for just now.
             can_wait: Whether nothing is lost when others go first.
 
         Raises:
@@ -131,7 +134,9 @@ class Downloads:
             Exception: Whatever Scrapy's downloader and its middlewares raise.
         """
         query = context.request
-        return await self._cancellable(self._own(query, context), Dispatch(context, can_wait=can_wait))
+        return await self._cancellable(
+            self._own(query, context), Dispatch(context, is_urgent=is_urgent, can_wait=can_wait)
+        )
 
     async def submit(
         self,
@@ -165,7 +170,7 @@ class Downloads:
         if context.page is not None and context.page.url != query.url:
             self._others.add_referer(request, context.page)
         self._add_origin(request, context, always=request.method not in SAFE_METHODS)
-        dispatch = Dispatch(context, deadline=deadline, solution=solution, can_wait=can_wait)
+        dispatch = Dispatch(context, deadline=deadline, solution=solution, is_urgent=not can_wait, can_wait=can_wait)
         try:
             return await self._run(request, dispatch), dispatch.departures
         except Exception as error:
@@ -237,7 +242,7 @@ class Downloads:
         dispatch.own_headers = request.headers.copy()
         self._under_way[number] = dispatch
         try:
-            await self._admission.admit(request, can_wait=dispatch.can_wait)
+            await self._admission.admit(request, is_urgent=dispatch.is_urgent, can_wait=dispatch.can_wait)
             response = await self._engine.download_async(mark_own(request, number))
         finally:
             del self._under_way[number]
