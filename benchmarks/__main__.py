@@ -7,7 +7,20 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import clients, crowd, detect, fair, fresh, gate, lateness, memory, overhead, stall, throughput
+from benchmarks import (
+    clients,
+    crowd,
+    detect,
+    fair,
+    fresh,
+    gate,
+    lateness,
+    memory,
+    overhead,
+    sites,
+    stall,
+    throughput,
+)
 from benchmarks.machine import facts
 from benchmarks.report import document, summary
 
@@ -24,6 +37,7 @@ BENCHMARKS: Mapping[str, Callable[[], Table]] = {
     "gate": gate.measure,
     "fresh": fresh.measure,
     "overhead": overhead.measure,
+    "sites": sites.measure,
     "memory": memory.measure,
     "clients": clients.measure,
     "lateness": lateness.measure_all,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from functools import partial
 from typing import TYPE_CHECKING
 
 from attrs import frozen
@@ -20,6 +19,7 @@ from scrapy_geetest._attempt.outcomes import Outcomes
 from scrapy_geetest._attempt.purchases import Purchases
 from scrapy_geetest._attempt.submissions import Submissions
 from scrapy_geetest._attempt.verdict import is_withheld
+from scrapy_geetest._crawl.admission import Admission
 from scrapy_geetest._crawl.cookies import SessionCookies
 from scrapy_geetest._crawl.downloads import Downloads
 from scrapy_geetest._crawl.other_middlewares import OtherMiddlewares
@@ -29,7 +29,7 @@ from scrapy_geetest._crawl.undeclared import UndeclaredPages
 from scrapy_geetest._services.client import ServiceClient
 from scrapy_geetest._services.pacing import Pacing
 from scrapy_geetest._services.transport import Transport
-from scrapy_geetest._sites import find_site
+from scrapy_geetest._sites import SiteIndex
 from scrapy_geetest._spending.bought import BoughtChallenges
 from scrapy_geetest._spending.breaker import Breaker
 from scrapy_geetest._spending.budget import Budget
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 class Parts:
     """What the middleware uses."""
 
+    admission: Admission
     books: Books
     bulletin: Bulletin
     client: ServiceClient
@@ -54,6 +55,7 @@ class Parts:
     gates: Gates
     outcomes: Outcomes
     parking: Parking
+    sites: SiteIndex
     stats: Stats
     undeclared: UndeclaredPages
 
@@ -79,13 +81,15 @@ def assemble(crawler: Crawler, config: Config) -> Parts:
     breaker = Breaker(failures=config.breaker_failures, seconds=config.breaker_seconds, stats=stats)
     books = Books(crawler, breaker=breaker, client=client, config=config, stats=stats)
     outcomes = Outcomes(crawler, books=books, config=config, stats=stats)
-    others, cookies = OtherMiddlewares(crawler), SessionCookies(crawler)
+    others, cookies, sites = OtherMiddlewares(crawler), SessionCookies(crawler), SiteIndex(config.sites)
+    admission = Admission(crawler, parking=parking, reactor=reactor)
     downloads = Downloads(
         crawler,
+        admission=admission,
         others=others,
         wait=parking.wait,
         is_challenge=is_withheld,
-        find_site=partial(find_site, config.sites),
+        find_site=sites.find,
         on_change=outcomes.visitor_changed,
     )
     submissions = Submissions(config, books=books, downloads=downloads, others=others)
@@ -113,6 +117,7 @@ def assemble(crawler: Crawler, config: Config) -> Parts:
         submissions=submissions,
     )
     return Parts(
+        admission=admission,
         books=books,
         bulletin=bulletin,
         client=client,
@@ -121,6 +126,7 @@ def assemble(crawler: Crawler, config: Config) -> Parts:
         gates=gates,
         outcomes=outcomes,
         parking=parking,
+        sites=sites,
         stats=stats,
         undeclared=UndeclaredPages(stats),
     )

@@ -27,17 +27,16 @@ from scrapy_geetest._crawl.delivery import as_answer_to
 from scrapy_geetest._crawl.identity import Visitor
 from scrapy_geetest._crawl.marks import (
     META_KEY,
-    SAFE_METHODS,
     is_fenced,
     is_left_alone,
     lift,
+    loses_nothing,
     note_departure,
     original,
     own_number,
     raise_fences,
 )
 from scrapy_geetest._crawl.parking import Stopping
-from scrapy_geetest._sites import find_site
 from scrapy_geetest._start import check_start
 from scrapy_geetest.exceptions import ChallengeError, GeetestError, StoppedError, SubmissionError
 from scrapy_geetest.settings import Config
@@ -58,7 +57,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
-_CREDENTIALS = ("Authorization", "Cookie")  # which a redirect to another host drops
 
 
 class GeetestMiddleware:
@@ -67,6 +65,7 @@ class GeetestMiddleware:
     def __init__(self, crawler: Crawler, config: Config) -> None:
         parts = assemble(crawler, config)
         self._config = config
+        self._admission = parts.admission
         self._has_gates = any(site.mode == "gate" for site in config.sites)
         self._keeps_cookies = crawler.settings.getbool("COOKIES_ENABLED")
         self._bulletin = parts.bulletin
@@ -77,6 +76,7 @@ class GeetestMiddleware:
         self._gates = parts.gates
         self._outcomes = parts.outcomes
         self._parking = parts.parking
+        self._sites = parts.sites
         self._stats = parts.stats
         self._undeclared = parts.undeclared
         self._returned: WeakSet[Request] = WeakSet()  # to the queue, because the crawl is ending
@@ -107,6 +107,7 @@ class GeetestMiddleware:
         """The middlewares are through with a response: what was noted is gone before the callback sees it."""
         if META_KEY in request.meta and not own_number(request):
             lift(request)
+        self._admission.look()
 
     async def spider_closed(self) -> None:
         self._bulletin.close()
@@ -125,7 +126,7 @@ class GeetestMiddleware:
             ValueError: The URL belongs to no declared site.
         """
         request = page if isinstance(page, Request) else page.request
-        site = None if request is None else await find_site(self._config.sites, request.url)
+        site = None if request is None else await self._sites.find(request.url)
         if site is None or request is None:
             raise ValueError(f"{page} belongs to no site in GEETEST_SITES")
         context = self._context(site, request, None if isinstance(page, Request) else page)
@@ -158,7 +159,7 @@ class GeetestMiddleware:
             lift(request)  # a spider or a middleware copied it
         if self._is_plain(request) or is_left_alone(request):
             return None  # nearly all requests of a crawl
-        site = await find_site(self._config.sites, request.url)
+        site = await self._sites.find(request.url)
         if site is None:
             self._undeclared.asked_for(request, solve_first=request.meta.get("geetest") is True)
             return None
@@ -169,6 +170,7 @@ class GeetestMiddleware:
         return await self._outcome(context, self._solve_first(context)) if self._forms.acts_before(context) else None
 
     async def process_response(self, request: Request, response: Response) -> Request | Response:
+        self._admission.answered(request)
         if own_number(request):
             await self._downloads.after(request, response)
             return response
@@ -190,18 +192,17 @@ class GeetestMiddleware:
         """Whether a request needs neither a look at a gate nor a note of what a redirect would lose."""
         if self._has_gates or "geetest" in request.meta:
             return False
-        headers = request.headers
-        return request.method in SAFE_METHODS and not any(name in headers for name in _CREDENTIALS)
+        return loses_nothing(request)
 
     def _context(self, site: GeetestSite, outer: Request, page: Response | None) -> Context:
         asked = original(outer)
-        visitor = Visitor.of(outer, asked, keep_meta=self._config.keep_meta, keeps_cookies=self._keeps_cookies)
+        visitor = Visitor(outer, asked, keep_meta=self._config.keep_meta, keeps_cookies=self._keeps_cookies)
         return Context(site, asked, page, visitor, outer, was_sent=page is not None)
 
     async def _site(self, request: Request) -> GeetestSite | None:
         """Whose answer it is: a site may redirect to a captcha page whose address tells nothing."""
         for url in (request.url, *reversed(request.meta.get("redirect_urls", ()))):
-            site = await find_site(self._config.sites, url)
+            site = await self._sites.find(url)
             if site is not None:
                 return site
         return None
@@ -211,6 +212,8 @@ class GeetestMiddleware:
             return None
         with self._parking.place(context.site.name):
             response = await self._gates.before(context)
+            if response is None:
+                await self._admission.admit(context.outer, can_wait=True, wait=self._parking.wait)
         return None if response is None else self._deliver(context, response)
 
     async def _solve_first(self, context: Context) -> Response:
@@ -258,7 +261,8 @@ class GeetestMiddleware:
     async def _unsolved(self, context: Context, error: GeetestError) -> Response:
         """What a request gets that is sent as it is, once more if its page was let go; *error* where nothing comes."""
         try:
-            page = await self._downloads.again(context, is_final=True)
+            with self._parking.place(context.site.name):
+                page = await self._downloads.again(context, is_final=True)
         except Exception:  # noqa: BLE001  # whatever it was, the request was given up for another reason
             raise error from None
         return passed(page) if await is_withheld(context, page) else page

@@ -23,7 +23,7 @@ from scrapy_geetest.stats import Stats
 
 def _context(site: str = "a.test") -> Context:
     request = Request(f"https://{site}/")
-    visitor = Visitor.of(request, request)
+    visitor = Visitor(request, request)
     return Context(GeetestSite(urls=[site], name=site), request, None, visitor, request, was_sent=False)
 
 

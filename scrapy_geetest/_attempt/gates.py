@@ -44,7 +44,6 @@ class _Departure:
 
     openings: int = 0
     failures: int = 0
-    waited: bool = False
 
     @classmethod
     def of(cls, request: Request, run: str) -> _Departure:
@@ -52,7 +51,7 @@ class _Departure:
         note = gate_at_departure(request)
         if note.get("run") != run:
             return cls()
-        return cls(note["openings"], note["failures"], note["waited"])
+        return cls(note["openings"], note["failures"])
 
 
 @define(eq=False, kw_only=True)
@@ -116,7 +115,8 @@ class Gates:
 
     def let_through(self, request: Request) -> None:
         """A page was not withheld."""
-        if _Departure.of(request, self._run).waited:
+        note = gate_at_departure(request)
+        if note.get("waited") and note["run"] == self._run:
             self._stats.count("shared")
 
     async def react(self, context: Context) -> Response:
@@ -146,7 +146,7 @@ class Gates:
             departure = _Departure(gate.openings, gate.failures)
             if is_shared and context.page is not None:
                 self._cookies.restore(context.outer, context.page, gate.cookies)
-            response = await self._again(context, gate.values)
+            response = await self._again(context, gate.values, can_wait=is_shared)
             if not await is_withheld(context, response):
                 if is_shared:
                     self._stats.count("shared")
@@ -167,7 +167,7 @@ class Gates:
         if verdict.outcome is Outcome.REFUSED:
             return verdict, answer
         is_page = context.site.is_two_step or _is_the_page(context, answer)
-        page = answer if is_page else await self._again(context)
+        page = answer if is_page else await self._again(context, is_urgent=True)
         if verdict.is_site_rule:
             return verdict, page
         if await is_withheld(context, page):
@@ -225,17 +225,25 @@ class Gates:
 
     async def _with_values(self, gate: Gate, context: Context) -> Response:
         """A request to an open gate of two steps: it carries what the verification gave, and may be withheld all the same."""
-        response = await self._again(context, gate.values)
+        response = await self._again(context, gate.values, can_wait=True)
         if not await is_withheld(context, response):
             self._stats.count("shared")
             return response
         return await self.react(evolve(context, page=response, was_sent=True))
 
-    async def _again(self, context: Context, values: Mapping[str, str] | None = None) -> Response:
+    async def _again(
+        self,
+        context: Context,
+        values: Mapping[str, str] | None = None,
+        *,
+        is_urgent: bool = False,
+        can_wait: bool = False,
+    ) -> Response:
         try:
             if values:
-                return await self._submissions.with_values(await self._submissions.way(context), values)
-            return await self._downloads.again(context)
+                way = await self._submissions.way(context)
+                return await self._submissions.with_values(way, values, can_wait=can_wait)
+            return await self._downloads.again(context, is_urgent=is_urgent, can_wait=can_wait)
         except (Stopping, GeetestError):
             raise
         except Exception as error:

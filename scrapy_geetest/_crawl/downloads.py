@@ -17,7 +17,7 @@ from scrapy.http.request import NO_CALLBACK
 from scrapy.utils.defer import deferred_from_coro
 
 from scrapy_geetest._crawl.browser_pages import close_page, keep_page
-from scrapy_geetest._crawl.marks import SAFE_METHODS, mark_own, meta_for, own_number
+from scrapy_geetest._crawl.marks import SAFE_METHODS, mark_own, meta_for, own_number, slot_for
 from scrapy_geetest._submission.target import origin
 
 if TYPE_CHECKING:
@@ -31,10 +31,13 @@ if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
     from scrapy_geetest._attempt.context import Context
+    from scrapy_geetest._crawl.admission import Admission
     from scrapy_geetest._crawl.other_middlewares import OtherMiddlewares
     from scrapy_geetest.site import GeetestSite
 
 MAX_BYTES = 8_388_608  # of an answer to a request for a challenge: it is read, searched and thrown away
+NO_PAGE = {"autothrottle_dont_adjust_delay": True}
+"""Meta of what answers in another time than pages do: AutoThrottle would take it for the pace that the pages need."""
 
 
 class SolutionTooOldError(IgnoreRequest):
@@ -52,6 +55,8 @@ class Dispatch:
         departures: How often it was handed to the downloader: more than once where Scrapy's Retry sent it again.
         is_page: Whether a challenge page may be the answer.
         is_final: Whether the callback gets the answer, whatever it is.
+        is_urgent: Whether it goes before others: a solution or a session grows old.
+        can_wait: Whether nothing is lost when others go first.
         solution: The values of the solution that it carries; empty: none, so that all that it carries stays here.
     """
 
@@ -61,6 +66,8 @@ class Dispatch:
     departures: int = 0
     is_page: bool = True
     is_final: bool = False
+    is_urgent: bool = False
+    can_wait: bool = False
     solution: Collection[str] = ()
 
 
@@ -69,6 +76,7 @@ class Downloads:
 
     Args:
         crawler: The crawl.
+        admission: Says when there is a place for a download.
         others: Its other middlewares.
         wait: Awaits a Deferred unless the crawl begins to end.
         is_challenge: Whether a response of a site withholds its content; such a one is not for Scrapy's Retry.
@@ -80,6 +88,7 @@ class Downloads:
         self,
         crawler: Crawler,
         *,
+        admission: Admission,
         others: OtherMiddlewares,
         wait: Callable[[Deferred[Response]], Awaitable[Response]],
         is_challenge: Callable[[Context, Response], Awaitable[bool]],
@@ -87,6 +96,7 @@ class Downloads:
         on_change: Callable[[Context, Sequence[str]], None],
     ) -> None:
         self._crawler = crawler
+        self._admission = admission
         self._others = others
         self._wait = wait
         self._is_challenge = is_challenge
@@ -109,24 +119,29 @@ class Downloads:
             Stopping: The crawl began to end meanwhile.
             Exception: Whatever Scrapy's downloader and its middlewares raise.
         """
-        limits = {"download_maxsize": self._max_bytes, "download_timeout": min(timeout, self._timeout)}
+        limits = {"download_maxsize": self._max_bytes, "download_timeout": min(timeout, self._timeout), **NO_PAGE}
         request = self._as_visitor(query, context, {**limits, **context.visitor.meta, **query.meta})
         self._add_origin(request, context, always=False)
         return await self._cancellable(request, Dispatch(context, is_page=False))
 
-    async def again(self, context: Context, *, is_final: bool = False) -> Response:
+    async def again(
+        self, context: Context, *, is_final: bool = False, is_urgent: bool = False, can_wait: bool = False
+    ) -> Response:
         """Download the request as its spider made it.
 
         Args:
             context: For whom.
             is_final: Whether the callback gets the answer, a challenge page as well.
+            is_urgent: Whether it goes before others: its session was paid for just now.
+            can_wait: Whether nothing is lost when others go first.
 
         Raises:
             Stopping: The crawl began to end meanwhile.
             Exception: Whatever Scrapy's downloader and its middlewares raise.
         """
         query = context.request
-        return await self._cancellable(self._own(query, context), Dispatch(context, is_final=is_final))
+        dispatch = Dispatch(context, is_final=is_final, is_urgent=is_urgent, can_wait=can_wait)
+        return await self._cancellable(self._own(query, context), dispatch)
 
     async def submit(
         self,
@@ -136,6 +151,7 @@ class Downloads:
         deadline: float | None,
         solution: Collection[str],
         cookies: Mapping[str, str] | None = None,
+        can_wait: bool = False,
     ) -> tuple[Response, int]:
         """Send a request with a solution in it. The end of the crawl does not cancel it: it is paid for.
 
@@ -145,6 +161,7 @@ class Downloads:
             deadline: Until when it may be handed to the downloader, in monotonic seconds.
             solution: The values of the solution.
             cookies: Further ones, for the jar of the session.
+            can_wait: Whether nothing is lost when others go first.
 
         Returns:
             The answer, and how often the solution went out (more than once: Scrapy's Retry).
@@ -158,7 +175,7 @@ class Downloads:
         if context.page is not None and context.page.url != query.url:
             self._others.add_referer(request, context.page)
         self._add_origin(request, context, always=request.method not in SAFE_METHODS)
-        dispatch = Dispatch(context, deadline=deadline, solution=solution)
+        dispatch = Dispatch(context, deadline=deadline, solution=solution, is_urgent=not can_wait, can_wait=can_wait)
         try:
             return await self._run(request, dispatch), dispatch.departures
         except Exception as error:
@@ -212,7 +229,7 @@ class Downloads:
             errback=None,
             cookies=query.cookies or (context.request.cookies if is_first else None),
             headers=context.visitor.headers_for(query.url, query.headers),
-            meta={**meta, "allow_offsite": True, "dont_cache": True},
+            meta={**slot_for(context.request, query.url), **meta, "allow_offsite": True, "dont_cache": True},
         )
 
     def _add_origin(self, request: Request, context: Context, *, always: bool) -> None:
@@ -235,6 +252,7 @@ class Downloads:
         dispatch.own_headers = request.headers.copy()
         self._under_way[number] = dispatch
         try:
+            await self._admission.admit(request, is_urgent=dispatch.is_urgent, can_wait=dispatch.can_wait)
             response = await self._engine.download_async(mark_own(request, number))
         except BaseException:
             await close_page(request)

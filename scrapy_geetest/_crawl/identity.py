@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from base64 import b64decode
 from binascii import Error as Base64Error
+from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
-from attrs import define
 from scrapy.http.headers import Headers
 
 from scrapy_geetest._services.task import Proxy
@@ -48,39 +48,46 @@ def may_go_to_anybody(header: bytes) -> bool:
     return header in _FOR_ANYBODY or header.startswith(b"Sec-")
 
 
-@define(eq=False)
 class Visitor:
-    """Who the requests of one attempt are.
+    """Who the requests of one attempt are. It is read off when it is first asked for: most pages are not withheld.
 
-    Attributes:
-        origin: Of the request as its spider made it; its credentials go nowhere else.
-        headers: Its own, those of a single request left out.
-        meta: What of its meta makes up the visitor.
+    Args:
+        sent: The request as the middlewares made it so far.
+        asked: The request as its spider made it.
+        keep_meta: Further meta keys (``GEETEST_KEEP_META``).
+        keeps_cookies: Whether Scrapy keeps a cookie jar, so that the ``Cookie`` header is made anew each time.
     """
 
-    origin: Origin
-    headers: Headers
-    meta: dict[str, Any]
+    def __init__(
+        self, sent: Request, asked: Request, *, keep_meta: Sequence[str] = (), keeps_cookies: bool = True
+    ) -> None:
+        self._sent = sent
+        self._asked = asked
+        self._keep_meta = keep_meta
+        self._keeps_cookies = keeps_cookies
 
-    @classmethod
-    def of(cls, sent: Request, asked: Request, *, keep_meta: Sequence[str] = (), keeps_cookies: bool = True) -> Visitor:
-        """Read the visitor off a request.
+    @cached_property
+    def origin(self) -> Origin:
+        """Of the request as its spider made it; its credentials go nowhere else."""
+        return origin(self._asked.url)
 
-        Args:
-            sent: As the middlewares made it so far.
-            asked: As its spider made it.
-            keep_meta: Further meta keys (``GEETEST_KEEP_META``).
-            keeps_cookies: Whether Scrapy keeps a cookie jar, so that the ``Cookie`` header is made anew each time.
-        """
+    @cached_property
+    def headers(self) -> Headers:
+        """Its own, those of a single request left out."""
+        sent, asked = self._sent, self._asked
         headers = Headers({name: sent.headers.getlist(name) for name in sent.headers if name not in _OF_ONE_REQUEST})
         for name in asked.headers:  # a redirect takes credentials off
             if name not in _OF_ONE_REQUEST:
                 headers.setlist(name, asked.headers.getlist(name))
-        is_own_cookie = not keeps_cookies or sent.meta.get("dont_merge_cookies")
+        is_own_cookie = not self._keeps_cookies or sent.meta.get("dont_merge_cookies")
         if is_own_cookie and b"Cookie" in asked.headers:
             headers.setlist(b"Cookie", asked.headers.getlist(b"Cookie"))
-        meta = {key: sent.meta[key] for key in (*KEPT_META, *keep_meta) if key in sent.meta}
-        return cls(origin(asked.url), headers, meta)
+        return headers
+
+    @cached_property
+    def meta(self) -> dict[str, Any]:
+        """What of its meta makes up the visitor."""
+        return {key: self._sent.meta[key] for key in (*KEPT_META, *self._keep_meta) if key in self._sent.meta}
 
     def headers_for(self, url: str, own: Headers) -> Headers:
         """The headers of a request to *url* that has its *own*, which count for more; credentials for the own origin only."""

@@ -22,10 +22,13 @@ SAFE_METHODS = frozenset({"GET", "HEAD"})
 
 # RedirectMiddleware takes these headers off a request that it turns into a GET, or sends to another origin, and adds
 # these keys to its meta.
-_REDIRECT_DROPS = (
-    *("Referer", "Authorization", "Cookie"),
-    *("Content-Type", "Content-Length", "Content-Encoding", "Content-Language", "Content-Location"),
+_REDIRECT_DROPS = frozenset(
+    {
+        *(b"Referer", b"Authorization", b"Cookie"),
+        *(b"Content-Type", b"Content-Length", b"Content-Encoding", b"Content-Language", b"Content-Location"),
+    }
 )
+_CREDENTIALS = frozenset({b"Authorization", b"Cookie"})  # which a redirect to another host drops
 _REDIRECT_META = ("redirect_times", "redirect_ttl", "redirect_urls", "redirect_reasons")
 # CookiesMiddleware would file the cookies of another host under this one, HttpCache would store the page under the spider's
 # request, and Retry would have the page bought again.
@@ -71,9 +74,8 @@ def note_departure(request: Request, gate: Mapping[str, Any] | None = None) -> N
     if "redirect_urls" in request.meta:
         return
     lost: dict[str, Any] = {
-        name: [value.decode("latin-1") for value in request.headers.getlist(name)]
-        for name in _REDIRECT_DROPS
-        if name in request.headers
+        name.decode(): [value.decode("latin-1") for value in request.headers.getlist(name)]
+        for name in _REDIRECT_DROPS.intersection(request.headers)
     }
     before: dict[str, Any] = {"headers": lost} if lost else {}
     if request.method not in SAFE_METHODS:
@@ -83,6 +85,11 @@ def note_departure(request: Request, gate: Mapping[str, Any] | None = None) -> N
     note = {**({"before": before} if before else {}), **({"gate": gate} if gate else {})}
     if note:
         request.meta[META_KEY] = note
+
+
+def loses_nothing(request: Request) -> bool:
+    """Whether a redirect would take nothing from *request* that matters later."""
+    return request.method in SAFE_METHODS and _CREDENTIALS.isdisjoint(request.headers)
 
 
 def gate_at_departure(request: Request) -> Mapping[str, Any]:
@@ -135,6 +142,12 @@ def meta_for(request: Request, url: str) -> dict[str, Any]:
     meta = {key: value for key, value in request.meta.items() if key not in dropped}
     _forget_slot(meta, request.url, url)
     return meta
+
+
+def slot_for(request: Request, url: str) -> dict[str, str]:
+    """The download slot that a request to *url* shares with *request*, as meta: its spider's own choice for that host."""
+    slot = request.meta.get("download_slot")
+    return {"download_slot": slot} if slot and urlsplit(request.url).hostname == urlsplit(url).hostname else {}
 
 
 def is_left_alone(request: Request) -> bool:

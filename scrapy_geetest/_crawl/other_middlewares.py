@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.request import proxy_bypass
 
@@ -40,7 +41,7 @@ class OtherMiddlewares:
 
     def with_proxy(self, request: Request) -> Request:
         """*request*, or a copy with the proxy of the environment, which HttpProxyMiddleware sets after this plugin."""
-        proxies = self._crawler.get_downloader_middleware(HttpProxyMiddleware)
+        proxies = self._proxies
         if proxies is None or not proxies.proxies or "proxy" in request.meta:
             return request
         parts = urlparse_cached(request)
@@ -49,3 +50,7 @@ class OtherMiddlewares:
         copy = request.copy()
         proxies.process_request(copy)
         return copy
+
+    @cached_property
+    def _proxies(self) -> HttpProxyMiddleware | None:
+        return self._crawler.get_downloader_middleware(HttpProxyMiddleware)

@@ -65,6 +65,7 @@ class Parking:
         self._lent = 0
         self._without_loan: dict[Place, None] = {}  # hold their own places, in the order in which they came
         self._lent_for_queues = 0
+        self._held = 0  # of the downloader's requests, those that are parked
         self._overflow_logged = False
         self._waits: set[Deferred[Any]] = set()
         self._watch = LoopingCall(self._tick)
@@ -74,6 +75,16 @@ class Parking:
     def parked(self) -> Counter[str]:
         """How many requests wait at this moment, by site."""
         return Counter(site for site, _ in self._parked.values())
+
+    @property
+    def places(self) -> int:
+        """``CONCURRENT_REQUESTS``, as it is at this moment; 0: no limit."""
+        return self._engine.downloader.total_concurrency - self._lent - self._lent_for_queues
+
+    @property
+    def under_way(self) -> int:
+        """How many requests are in the downloader, those not counted that are parked or whose places are lent."""
+        return len(self._engine.downloader.active) - self._held - self._lent_for_queues
 
     @property
     def longest(self) -> float:
@@ -97,6 +108,7 @@ class Parking:
 
     def enter(self, place: Place) -> None:
         """A request begins to wait."""
+        self._held += place.lend
         if place.lend:
             place.lent = self._lend(place)
         self._parked[place] = place.site, self._reactor.seconds()
@@ -107,6 +119,7 @@ class Parking:
     def leave(self, place: Place) -> None:
         """It waits no more, however that came: its loan goes to a request that has none, or is taken back."""
         del self._parked[place]
+        self._held -= place.lend
         self._without_loan.pop(place, None)
         if place.lent and self._without_loan:
             heir = next(iter(self._without_loan))

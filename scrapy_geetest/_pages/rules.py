@@ -145,7 +145,7 @@ class Rules:
 
 def widgets_of(response: Response) -> tuple[Widget, ...]:
     """The GeeTest widgets that a response carries; none if it is no page. A response is read once, as long as it lives."""
-    if not isinstance(response, TextResponse) or not may_carry(response.body) or not is_markup(response):
+    if not isinstance(response, TextResponse):
         return ()
     found = _READ.get(response)
     if found is None:
@@ -159,6 +159,8 @@ def forget(response: Response) -> None:
 
 
 def _read(response: TextResponse) -> tuple[Widget, ...]:
+    if not may_carry(response.body) or not is_markup(response):
+        return ()
     # In other encodings a byte that looks like ASCII may be half of a character.
     return find_widgets(response.body if response.encoding.lower() in _ASCII_COMPATIBLE else response.text)
 
