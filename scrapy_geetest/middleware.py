@@ -14,6 +14,7 @@ import logging
 from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakSet
 
+from attrs import evolve
 from scrapy import Request
 from scrapy import signals as scrapy_signals
 from scrapy.http.request import NO_CALLBACK
@@ -130,6 +131,7 @@ class GeetestMiddleware:
         if site is None or request is None:
             raise ValueError(f"{page} belongs to no site in GEETEST_SITES")
         context = self._context(site, request, None if isinstance(page, Request) else page)
+        context = evolve(context, is_page_shared=True)
         try:
             with self._parking.place(site.name, lend=False):
                 purchase = await self._forms.only_buy(context)
@@ -253,7 +255,7 @@ class GeetestMiddleware:
         # What was returned before, and came here again, was awaited by somebody and not put in a queue.
         if is_of_the_end and context.request.callback is not NO_CALLBACK and context.outer not in self._returned:
             return self._give_back(context)
-        if context.page is not None and context.whole_page is None:
+        if context.is_page_gone:
             context = context.on(error.response)  # the page that was fetched after the waiting, if any
         page = await self._outcomes.gave_up(context, error)
         return self._deliver(context, page or await self._unsolved(context, error))

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from scrapy import Request
-from small_world import Answer, Asked, challenge_page, failure, page
+from small_world import Answer, Asked, challenge_page, data, failure, page
 
-from scrapy_geetest import GeetestError, SolveError, signals
+from scrapy_geetest import GeetestError, GeetestMiddleware, SolveError, signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from crawl import RecordingSpider
     from scrapy.http import Response
     from small_world import SmallWorld
 
@@ -141,3 +142,54 @@ async def test_a_page_that_waits_for_a_gate_is_let_go(world: SmallWorld) -> None
     for error in outcome.errors:
         assert isinstance(error, GeetestError)
         assert error.response is None or error.response.body
+
+
+async def test_a_page_that_waits_for_another_attempt_of_its_session_is_let_go(world: SmallWorld) -> None:
+    """``one_at_a_time``, and a site that says "later": the page comes again before anything is bought for it."""
+    later = iter([True, False, False, False, False])
+
+    @world.route("/form")
+    def form(asked: Asked) -> Answer:
+        if asked.method == "POST":
+            return page(f"<h1>{asked.path}</h1>" if world.geetest.takes(asked.fields) else "refused")
+        return challenge_page(asked.path, beside=LARGE, register="/register")
+
+    @world.route("/register")
+    def register(_: Asked) -> Answer:
+        return data({"success": 0, "gt": "g" * 32, "challenge": "c" * 32}) if next(later) else world.geetest.register()
+
+    seen: list[Response] = []
+    urls = [f"{world.site.url}/form/{number}" for number in range(4)]
+    site = {"challenge_url": "/register", "one_at_a_time": True}
+    outcome = await world.crawl(urls, site, prepare=_watching(seen))
+    assert len(outcome.texts("h1::text")) == 4
+    assert [len(response.body) for response in seen] == [0] * 4
+    assert world.count("GET", "/form") == 4 + 4
+
+
+async def test_a_page_that_a_spider_has_is_never_emptied(world: SmallWorld) -> None:
+    """``solve()`` waits for a lock and for a site that says "later", while the callback holds the page."""
+    later = iter([True, False, False])
+
+    @world.route("/form")
+    def form(asked: Asked) -> Answer:
+        return challenge_page(asked.path, beside=LARGE, register="/register")
+
+    @world.route("/register")
+    def register(_: Asked) -> Answer:
+        return data({"success": 0, "gt": "g" * 32, "challenge": "c" * 32}) if next(later) else world.geetest.register()
+
+    sizes: list[int] = []
+
+    def wanted(spider: RecordingSpider) -> list[Request]:
+        async def parse(response: Response) -> None:
+            middleware = spider.crawler.get_downloader_middleware(GeetestMiddleware)
+            assert middleware is not None
+            await middleware.solve(response)
+            sizes.append(len(response.body))
+
+        meta = {"geetest": False}
+        return [Request(f"{world.site.url}/form/{number}", parse, meta=dict(meta)) for number in range(2)]
+
+    await world.crawl(wanted, {"challenge_url": "/register", "one_at_a_time": True})
+    assert [size > len(LARGE) for size in sizes] == [True, True]

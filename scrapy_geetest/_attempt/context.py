@@ -29,6 +29,7 @@ class Context:
         visitor: Who it is to the site.
         outer: The request that the middleware was called with: the spider's own, unless a redirect came between.
         was_sent: Whether *outer* has been to the site.
+        is_page_shared: Whether the page is in the hands of a spider, which asks for a solution of its challenge.
     """
 
     site: GeetestSite
@@ -37,6 +38,7 @@ class Context:
     visitor: Visitor
     outer: Request
     was_sent: bool
+    is_page_shared: bool = False
 
     @property
     def parts(self) -> dict[str, Any]:
@@ -46,7 +48,12 @@ class Context:
     @property
     def whole_page(self) -> Response | None:
         """The page, unless its body was let go."""
-        return None if self.page is None or is_emptied(self.page) else self.page
+        return None if self.is_page_gone else self.page
+
+    @property
+    def is_page_gone(self) -> bool:
+        """Whether there was a page whose body was let go."""
+        return self.page is not None and is_emptied(self.page)
 
     @property
     def asks_to_solve(self) -> bool:
@@ -84,9 +91,9 @@ class Context:
     def let_page_go(self) -> None:
         """Drop the page's body as well, since it will be fetched again when the waiting is over.
 
-        The page of a request that must not be sent twice is kept.
+        The page of a request that must not be sent twice is kept, and so is one that a spider has.
         """
-        if self.page is not None and self.request.method in SAFE_METHODS:
+        if self.page is not None and self.request.method in SAFE_METHODS and not self.is_page_shared:
             empty(self.page)
 
     def __str__(self) -> str:

@@ -88,11 +88,10 @@ class Attempts:
             Stopping: The crawl is ending.
         """
         tries = tries or Tries(self._config)
-        in_hand = True
+        in_hand = not context.is_page_gone
         while True:
-            way: Way | None = await self._submissions.way(
-                context
-            )  # before anything waits: nothing is bought without it
+            # Before anything waits, if there is a page to look at: nothing is bought without it.
+            way = None if context.is_page_gone else await self._submissions.way(context)
             later: NotYetError | None = None
             with self._cookies.attempt(context.visitor, context.outer, keep_all=policy.opens_session) as own_cookies:
                 try:

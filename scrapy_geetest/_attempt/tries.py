@@ -75,4 +75,5 @@ class Tries:
         if is_over:
             limit = "" if error.is_bounded else f" (waited for up to GEETEST_SOLVE_TIMEOUT = {self._patience:g} s)"
             raise ChallengeError(f"No fresh challenge for {context}: {error.why}{limit}", **context.parts) from error
+        context.let_page_go()
         await sleep(seconds)

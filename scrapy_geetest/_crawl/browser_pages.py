@@ -26,7 +26,7 @@ async def close_page(request: Request) -> None:
     try:
         await page.close()
     except Exception as error:  # noqa: BLE001  # it may be closed, or its browser gone; there is nothing left to do
-        logger.debug("GeeTest: the browser page of %s could not be closed: %r", request, error)
+        logger.debug("GeeTest: the browser page of %s could not be closed: %s", request, error)
 
 
 def hand_over_page(outer: Request, request: Request) -> None:
