@@ -20,8 +20,8 @@ METHOD = """\
 {count} pages behind one GeeTest v4 gate, one cookie jar, all asked for at the same time (`CONCURRENT_REQUESTS = {count}`;
 each answer takes {latency:g} s, so that all requests are under way when the first one turns out to be withheld); {solve:g} s a
 solution. Tasks are counted by the service. Openings: {few:,} and {many:,} sessions meet a gate with {waiting} requests each, and all
-gates are opened at the same moment, without a site and a service: what counts is the plugin's own processor time, the median
-of {repeats} rounds, in one process."""
+gates are opened at the same moment, without a site and a service: what counts is the plugin's own processor time without
+garbage collection, the median of {repeats} rounds, in one process."""
 
 
 @frozen

@@ -68,7 +68,7 @@ def _slow_site(world: SmallWorld, *, is_gate: bool) -> SlowSite:
     return site
 
 
-@pytest.mark.parametrize(("at_all", "at_a_host", "most"), [(8, 64, 8), (64, 8, 8), (0, 8, 8)])
+@pytest.mark.parametrize(("at_all", "at_a_host", "most"), [(8, 64, 8), (64, 8, 8)])
 async def test_those_who_waited_for_a_gate_go_one_after_the_other(
     world: SmallWorld, at_all: int, at_a_host: int, most: int
 ) -> None:
