@@ -73,9 +73,10 @@ def assemble(crawler: Crawler, config: Config) -> Parts:
         limit=config.max_parked,
         stats=stats,
         reactor=reactor,
-        on_tick=lambda parking: bulletin.progress(parking, client.trouble),
+        on_tick=lambda parking: bulletin.progress(parking, "; ".join(filter(None, (client.trouble, budget.trouble)))),
     )
     client = _client(config, parking, stats)
+    budget = Budget(config, parking=parking, stats=stats)
     breaker = Breaker(failures=config.breaker_failures, seconds=config.breaker_seconds, stats=stats)
     books = Books(crawler, breaker=breaker, client=client, config=config, stats=stats)
     outcomes = Outcomes(crawler, books=books, config=config, stats=stats)
@@ -95,7 +96,7 @@ def assemble(crawler: Crawler, config: Config) -> Parts:
         cookies=cookies,
         fresh_pages=FreshPages(cookies, downloads),
         parking=parking,
-        purchases=_purchases(config, books, breaker, client, downloads, parking, stats),
+        purchases=_purchases(config, books, breaker, budget, client, downloads, parking, stats),
         stats=stats,
         submissions=submissions,
         turns=Turns(config.max_concurrent_solves, parking.wait),
@@ -130,6 +131,7 @@ def _purchases(
     config: Config,
     books: Books,
     breaker: Breaker,
+    budget: Budget,
     client: ServiceClient,
     downloads: Downloads,
     parking: Parking,
@@ -138,7 +140,7 @@ def _purchases(
     return Purchases(
         books=books,
         breaker=breaker,
-        budget=Budget(config, parking=parking, stats=stats),
+        budget=budget,
         challenges=Challenges(bought=BoughtChallenges(), config=config, downloads=downloads, stats=stats),
         client=client,
         config=config,

@@ -1,4 +1,4 @@
-"""Whether the service can be asked at this moment: one back-off for all calls, and one of them at a time that tries."""
+"""Whether a service can be asked at this moment: one back-off for all calls, and one of them at a time that tries."""
 
 from __future__ import annotations
 
@@ -43,11 +43,13 @@ class Availability:
         limit: Seconds of trouble after which it is final for those who wait. One call at a time goes on trying.
         clock: Monotonic seconds.
         uniform: ``random.uniform``, or what stands in for it.
+        name: What it is called in the log.
     """
 
     limit: float
     clock: Callable[[], float]
     uniform: Callable[[float, float], float] = random.uniform
+    name: str = "the solving service"
     _error: ServiceError | None = None
     _since: float | None = None  # the beginning of the trouble
     _away_since: float | None = None
@@ -68,7 +70,7 @@ class Availability:
         if self._error is None or self._since is None or self._is_quiet:
             return ""
         state = "cannot be reached" if self._away_since is not None else "takes no task"
-        return f"the service {state} since {self.clock() - self._since:.0f} s ({self._error})"
+        return f"{self.name} {state} since {self.clock() - self._since:.0f} s ({self._error})"
 
     def next_step(self, method: str) -> Step | float:
         """What a call does that wants to be made: a step, or seconds to wait before asking again.
@@ -136,7 +138,7 @@ class Availability:
         self._creation_fails |= method == CREATE
         if not is_busy and self._away_since is None:
             self._away_since = now
-            logger.info("GeeTest: the solving service cannot be reached, and calls wait: %s", error)
+            logger.info("GeeTest: %s cannot be reached, and calls wait: %s", self.name, error)
         if began >= self._noted:
             self._back_off(now, is_busy=is_busy)
 
@@ -149,13 +151,11 @@ class Availability:
             if not self._warned:
                 self._warned = True
                 logger.warning(
-                    "GeeTest: the solving service cannot be reached; calls wait until it answers: %s. %s",
-                    error,
-                    error.advice,
+                    "GeeTest: %s cannot be reached; calls wait until it answers: %s. %s", self.name, error, error.advice
                 )
             self._back_off(now, is_busy=False)
         elif self._away_since is not None:
-            logger.info("GeeTest: the solving service answers again after %.1f s", began - self._away_since)
+            logger.info("GeeTest: %s answers again after %.1f s", self.name, began - self._away_since)
             self._away_since = None
             self._suspect = self._warned = False
             if not self._creation_fails:
