@@ -25,6 +25,7 @@ from scrapy_geetest._crawl.downloads import Downloads
 from scrapy_geetest._crawl.other_middlewares import OtherMiddlewares
 from scrapy_geetest._crawl.parking import Parking
 from scrapy_geetest._crawl.progress import Bulletin
+from scrapy_geetest._crawl.slots import Slots
 from scrapy_geetest._crawl.undeclared import UndeclaredPages
 from scrapy_geetest._services.client import ServiceClient
 from scrapy_geetest._services.pacing import Pacing
@@ -81,6 +82,7 @@ def assemble(crawler: Crawler, config: Config) -> Parts:
     books = Books(crawler, breaker=breaker, client=client, config=config, stats=stats)
     outcomes = Outcomes(crawler, books=books, config=config, stats=stats)
     others, cookies = OtherMiddlewares(crawler), SessionCookies(crawler)
+    slots = Slots(crawler, max_age=config.solution_max_age, wait=parking.wait)
     downloads = Downloads(
         crawler,
         others=others,
@@ -88,6 +90,8 @@ def assemble(crawler: Crawler, config: Config) -> Parts:
         is_challenge=is_withheld,
         find_site=partial(find_site, config.sites),
         on_change=outcomes.visitor_changed,
+        slots=slots,
+        reactor=reactor,
     )
     submissions = Submissions(config, books=books, downloads=downloads, others=others)
     attempts = Attempts(
@@ -97,6 +101,7 @@ def assemble(crawler: Crawler, config: Config) -> Parts:
         fresh_pages=FreshPages(cookies, downloads),
         parking=parking,
         purchases=_purchases(config, books, breaker, budget, client, downloads, parking, stats),
+        slots=slots,
         stats=stats,
         submissions=submissions,
         turns=Turns(config.max_concurrent_solves, parking.wait),

@@ -42,6 +42,7 @@ class Purchase:
         attempt: Which solution for its request it is.
         made_at: When it came, in monotonic seconds.
         departures: How often it was handed to the downloader.
+        was_too_old: Whether it was older than allowed when it was sent.
         is_settled: Whether a verdict on it is in the books.
     """
 
@@ -50,6 +51,7 @@ class Purchase:
     attempt: int
     made_at: float
     departures: int = 0
+    was_too_old: bool = False
     is_settled: bool = False
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from scrapy_geetest._attempt.context import Context
     from scrapy_geetest._crawl.other_middlewares import OtherMiddlewares
+    from scrapy_geetest._crawl.slots import Slots
     from scrapy_geetest.site import GeetestSite
 
 MAX_BYTES = 8_388_608  # of an answer to a request for a challenge: it is read, searched and thrown away
@@ -49,6 +50,8 @@ class Dispatch:
         deadline: Until when it may be handed to the downloader, in monotonic seconds: of a solution. ``None``: always.
         own_headers: What the request set when it was made, the visitor's headers included.
         departures: How often it was handed to the downloader: more than once where Scrapy's Retry sent it again.
+        timer: Fires at the deadline.
+        was_too_old: Whether it left after its deadline all the same: another middleware held it up.
         is_page: Whether a challenge page may be the answer.
         solution: The values of the solution that it carries; empty: none, so that all that it carries stays here.
     """
@@ -59,6 +62,13 @@ class Dispatch:
     departures: int = 0
     is_page: bool = True
     solution: Collection[str] = ()
+    timer: Any = None
+    was_too_old: bool = False
+
+    def stop_timer(self) -> None:
+        """It is over, or begins anew."""
+        if self.timer is not None and self.timer.active():
+            self.timer.cancel()
 
 
 class Downloads:
@@ -71,6 +81,8 @@ class Downloads:
         is_challenge: Whether a response of a site withholds its content; such a one is not for Scrapy's Retry.
         find_site: The declared site that a URL belongs to.
         on_change: Called with a context and the names of what another middleware changed of its visitor.
+        slots: Where requests wait before they leave.
+        reactor: The Twisted reactor.
     """
 
     def __init__(
@@ -82,8 +94,12 @@ class Downloads:
         is_challenge: Callable[[Context, Response], Awaitable[bool]],
         find_site: Callable[[str], Awaitable[GeetestSite | None]],
         on_change: Callable[[Context, Sequence[str]], None],
+        slots: Slots,
+        reactor: Any,
     ) -> None:
         self._crawler = crawler
+        self._slots = slots
+        self._reactor = reactor
         self._others = others
         self._wait = wait
         self._is_challenge = is_challenge
@@ -129,7 +145,7 @@ class Downloads:
         deadline: float | None,
         solution: Collection[str],
         cookies: Mapping[str, str] | None = None,
-    ) -> tuple[Response, int]:
+    ) -> tuple[Response, Dispatch]:
         """Send a request with a solution in it. The end of the crawl does not cancel it: it is paid for.
 
         Args:
@@ -140,7 +156,7 @@ class Downloads:
             cookies: Further ones, for the jar of the session.
 
         Returns:
-            The answer, and how often the solution went out (more than once: Scrapy's Retry).
+            The answer, and how the solution went out.
 
         Raises:
             DeliveryError: There was no answer.
@@ -153,7 +169,7 @@ class Downloads:
         self._add_origin(request, context, always=request.method not in SAFE_METHODS)
         dispatch = Dispatch(context, deadline=deadline, solution=solution)
         try:
-            return await self._run(request, dispatch), dispatch.departures
+            return await self._run(request, dispatch), dispatch
         except Exception as error:
             raise DeliveryError(error, dispatch.departures) from error
 
@@ -170,13 +186,19 @@ class Downloads:
         await self._check_redirect(request, dispatch)
         visitor.strip_credentials(request)
         visitor.pin(request, dispatch.own_headers or request.headers)
-        if (
-            dispatch.deadline is not None
-            and time.monotonic() > dispatch.deadline
-            and not request.meta.get("redirect_urls")
-        ):
-            raise SolutionTooOldError("the solution has become too old to be sent")
         dispatch.departures += 1
+        dispatch.stop_timer()
+        if request.meta.get("redirect_urls"):
+            dispatch.deadline = None  # the site has the solution
+        if dispatch.deadline is not None:
+            self._set_timer(own_number(request), dispatch, dispatch.deadline)
+
+    def reached(self, request: Request) -> None:
+        """Called when a request of the crawl is about to join the queue of its download slot."""
+        number = own_number(request)
+        dispatch = self._under_way.get(number) if number else None
+        if dispatch is not None and dispatch.deadline is not None:
+            self._reactor.callLater(0, self._hasten, number, dispatch)
 
     async def after(self, request: Request, response: Response) -> None:
         """Called with the answer: a challenge page is an answer, whatever its status, and no error to be retried."""
@@ -226,11 +248,32 @@ class Downloads:
             response = await self._engine.download_async(mark_own(request, number))
         finally:
             del self._under_way[number]
+            dispatch.stop_timer()
         if response.request is not None:
             changed = dispatch.context.visitor.changes(response.request, dispatch.own_headers)
             if changed:
                 self._on_change(dispatch.context, changed)
         return response
+
+    def _set_timer(self, number: int, dispatch: Dispatch, deadline: float) -> None:
+        seconds = deadline - time.monotonic()
+        if seconds <= 0:
+            dispatch.departures -= 1
+            raise _too_old()
+        dispatch.timer = self._reactor.callLater(seconds, self._withdraw, number, dispatch)
+
+    def _hasten(self, number: int, dispatch: Dispatch) -> None:
+        """A solution is paid for, and grows old: it goes before requests without one."""
+        if dispatch.deadline is not None and time.monotonic() > dispatch.deadline:
+            dispatch.was_too_old = not self._withdraw(number, dispatch)
+        else:
+            urgent = {other for other, one in self._under_way.items() if one.deadline is not None}
+            self._slots.hasten(number, urgent)
+
+    def _withdraw(self, number: int, dispatch: Dispatch) -> bool:
+        was_waiting = self._slots.withdraw(number, _too_old())
+        dispatch.departures -= was_waiting
+        return was_waiting
 
     async def _check_redirect(self, request: Request, dispatch: Dispatch) -> None:
         """No redirect takes the plugin, or a solution, to an undeclared host.
@@ -248,6 +291,10 @@ class Downloads:
                 f"a redirect would lead to {request.url[:200]!r}, which is of no declared site; if that is right, add "
                 "its host to the site's urls"
             )
+
+
+def _too_old() -> SolutionTooOldError:
+    return SolutionTooOldError("the solution has become too old to be sent")
 
 
 def _carries(request: Request, solution: Collection[str]) -> bool:
