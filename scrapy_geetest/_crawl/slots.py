@@ -138,7 +138,7 @@ class Slots:
         slot = getattr(downloader, "slots", {}).get(key)
         if slot is None:  # nothing was sent there yet
             return 0.0
-        jitter = getattr(slot, "jitter", None)  # since Scrapy 2.17; a yes or no before
+        jitter = getattr(slot, "jitter", None)  # in older Scrapy a yes or no, which warns in newer ones
         if jitter is None:
             jitter = 0.5 if slot.randomize_delay else 0.0
         return float(slot.delay * (1 + jitter))
