@@ -49,7 +49,19 @@ LEAST_SECONDS = 120
 LOST = ("lost-after", "reset-half", "truncated", "task-id-object")
 CREATE_FAULTS = (
     *LOST,
-    *("lost-before", "http-500", "http-503", "html", "json-list", "json-null", "json-wrong-types", "task-id-uuid"),
+    *(
+        "lost-before",
+        "closed",
+        "redirect",
+        "http-403",
+        "http-500",
+        "http-503",
+        "html",
+        "json-list",
+        "json-null",
+        "json-wrong-types",
+        "task-id-uuid",
+    ),
     *(
         "ERROR_NO_SLOT_AVAILABLE",
         "ERROR_CAPTCHA_UNSOLVABLE",
@@ -59,7 +71,20 @@ CREATE_FAULTS = (
     ),
 )
 RESULT_FAULTS = (
-    *("lost-before", "lost-after", "reset-half", "truncated", "http-429", "http-502", "json-503", "html", "empty"),
+    *(
+        "lost-before",
+        "lost-after",
+        "closed",
+        "redirect",
+        "reset-half",
+        "truncated",
+        "http-403",
+        "http-429",
+        "http-502",
+        "json-503",
+        "html",
+        "empty",
+    ),
     *("json-number", "json-wrong-types", "json-strings", "CAPTCHA_NOT_READY", "ready-without-solution"),
     *("ERROR_TOKEN_EXPIRED", "ERROR_CAPTCHA_UNSOLVABLE", "ERROR_PROXY_READ_TIMEOUT", "ERROR_UNHEARD_OF"),
 )
