@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from small_world import Asked
 
 SHARE = 0.1  # of the pages before it begins
-SOLVE_SECONDS = 0.6
+SOLVE_SECONDS = 0.9
+FLOOR = 1.0  # seconds between two polls: half of what the service wants
 MORE_SECONDS = 12.0  # after an outage: back-offs, and calls that time out
 SETTINGS: dict[str, Any] = {
     "GEETEST_BREAKER_FAILURES": 1,  # one failure that is charged to the site shows
-    "GEETEST_FIRST_POLL": 0.5,
+    "GEETEST_FIRST_POLL": 1.0,
     "GEETEST_REQUEST_TIMEOUT": 3.0,
     "LOG_LEVEL": "CRITICAL",
 }
@@ -186,7 +187,7 @@ async def crawl_through(kind: str, seconds: float, pages: int) -> Outcome:
         urls = [f"{world.site.url}/form/{number}" for number in range(pages)]
         site = {"challenge_url": "/register", "accepted_css": "h1"}
         started = time.monotonic()
-        with patch("scrapy_geetest._services.pacing.FLOOR", 0.2):
+        with patch("scrapy_geetest._services.pacing.FLOOR", FLOOR):
             crawl = await world.crawl(urls, site, **SETTINGS, **settings)
         repeated = sum(count > 1 for count in outage.challenges.values())
         took = time.monotonic() - started
