@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from scrapy import Request
+from scrapy.settings import Settings
 from twisted.internet.defer import CancelledError, Deferred
 
 from scrapy_geetest._crawl.marks import mark_own
@@ -17,8 +18,15 @@ from scrapy_geetest._crawl.slots import Slots
 def _slots(delay: float, *, max_age: float = 10.0, **slot: Any) -> tuple[Slots, Any]:
     jitter = {} if slot else {"jitter": 0.0}
     made = SimpleNamespace(delay=delay, queue=deque(), **jitter, **slot)
-    downloader = SimpleNamespace(slots={"a.test": made}, get_slot_key=lambda request: request.meta["download_slot"])
-    crawler: Any = SimpleNamespace(engine=SimpleNamespace(downloader=downloader))
+    downloader = SimpleNamespace(
+        slots={"a.test": made},
+        get_slot_key=lambda request: request.meta["download_slot"],
+        per_slot_settings={"slow.test": {"delay": 20.0}},
+    )
+    settings = Settings({"DOWNLOAD_DELAY": 1.0})
+    crawler: Any = SimpleNamespace(
+        engine=SimpleNamespace(downloader=downloader), settings=settings, spider=SimpleNamespace()
+    )
     return Slots(crawler, max_age=max_age, wait=_settled), made
 
 
@@ -81,13 +89,30 @@ def test_a_delay_that_grows_lets_fewer_in() -> None:
 
 
 def test_other_slots_have_room_of_their_own() -> None:
-    """One of a slot that nothing was sent to yet has no delay."""
+    """Where nothing was sent yet, what the settings say of the delay counts."""
     slots, _ = _slots(60.0)
     entered: list[str] = []
-    for number in range(3):
-        _hold(slots, _context(f"a{number}"), entered)
-        _hold(slots, _context(f"b{number}", slot="b.test"), entered)
-    assert entered == ["a0", "b0", "b1", "b2"]
+    holders = [
+        _hold(slots, _context(f"{name}{number}", slot=f"{name}.test"), entered)
+        for number in range(9)
+        for name in ("a", "b", "slow")
+    ]
+    assert len(holders) == 27
+    assert sorted(entered) == ["a0", *(f"b{number}" for number in range(5)), "slow0"]
+
+
+@pytest.mark.parametrize("where", ["downloader", "spider"])
+def test_autothrottle_sets_the_delay_of_new_slots(where: str) -> None:
+    """On the downloader; in older Scrapy on the spider."""
+    slots, _ = _slots(60.0)
+    crawler: Any = slots._crawler
+    if where == "downloader":
+        crawler.engine.downloader._delay = 2.5
+    else:
+        crawler.spider.download_delay = 2.5
+    entered: list[str] = []
+    holders = [_hold(slots, _context(f"b{number}", slot="b.test"), entered) for number in range(9)]
+    assert (len(holders), entered) == (9, ["b0", "b1"])
 
 
 def test_openers_and_priorities_come_first() -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_USUAL_JITTER = 0.5  # of a delay; Scrapy's default
 _SHARE = 0.75  # of the age that is allowed: the rest is for what cannot be reckoned with
 
 
@@ -137,11 +138,20 @@ class Slots:
         downloader: Any = self._downloader
         slot = getattr(downloader, "slots", {}).get(key)
         if slot is None:  # nothing was sent there yet
-            return 0.0
+            return self._configured_delay(key) * (1 + _USUAL_JITTER)
         jitter = getattr(slot, "jitter", None)  # in older Scrapy a yes or no, which warns in newer ones
         if jitter is None:
-            jitter = 0.5 if slot.randomize_delay else 0.0
+            jitter = _USUAL_JITTER if slot.randomize_delay else 0.0
         return float(slot.delay * (1 + jitter))
+
+    def _configured_delay(self, key: str) -> float:
+        crawler, downloader = self._crawler, self._downloader
+        own = getattr(downloader, "per_slot_settings", {}).get(key, {}).get("delay")
+        if own is not None:
+            return float(own)
+        # AutoThrottle sets the delay of new slots on the downloader; in older Scrapy on the spider.
+        usual = getattr(downloader, "_delay", None) or getattr(crawler.spider, "download_delay", None)
+        return float(usual or crawler.settings.getfloat("DOWNLOAD_DELAY"))
 
     def _entries(self, number: int) -> Iterator[tuple[Any, tuple[Request, Deferred[Any]]]]:
         # A slot's queue is a deque of (request, Deferred), and Scrapy looks at nothing but its left end.
