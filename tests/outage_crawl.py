@@ -29,7 +29,7 @@ MORE_SECONDS = 12.0  # after an outage: back-offs, and calls that time out
 SETTINGS: dict[str, Any] = {
     "GEETEST_BREAKER_FAILURES": 1,  # one failure that is charged to the site shows
     "GEETEST_FIRST_POLL": 1.0,
-    "GEETEST_REQUEST_TIMEOUT": 3.0,
+    "GEETEST_REQUEST_TIMEOUT": 8.0,
     "LOG_LEVEL": "CRITICAL",
 }
 _WALL = "<!DOCTYPE html><html><head><title>Attention Required!</title></head><body>Blocked</body></html>"

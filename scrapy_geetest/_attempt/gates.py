@@ -167,7 +167,7 @@ class Gates:
         if verdict.outcome is Outcome.REFUSED:
             return verdict, answer
         is_page = context.site.is_two_step or _is_the_page(context, answer)
-        page = answer if is_page else await self._again(context)
+        page = answer if is_page else await self._again(context, is_urgent=True)
         if verdict.is_site_rule:
             return verdict, page
         if await is_withheld(context, page):
@@ -231,11 +231,13 @@ class Gates:
             return response
         return await self.react(evolve(context, page=response, was_sent=True))
 
-    async def _again(self, context: Context, values: Mapping[str, str] | None = None) -> Response:
+    async def _again(
+        self, context: Context, values: Mapping[str, str] | None = None, *, is_urgent: bool = False
+    ) -> Response:
         try:
             if values:
                 return await self._submissions.with_values(await self._submissions.way(context), values)
-            return await self._downloads.again(context)
+            return await self._downloads.again(context, is_urgent=is_urgent)
         except (Stopping, GeetestError):
             raise
         except Exception as error:

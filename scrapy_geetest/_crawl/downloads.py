@@ -50,6 +50,7 @@ class Dispatch:
         deadline: Until when it may be handed to the downloader, in monotonic seconds: of a solution. ``None``: always.
         own_headers: What the request set when it was made, the visitor's headers included.
         departures: How often it was handed to the downloader: more than once where Scrapy's Retry sent it again.
+        is_urgent: Whether it goes before others in its download slot: a solution or a session grows old.
         timer: Fires at the deadline.
         was_too_old: Whether it left after its deadline all the same: another middleware held it up.
         is_page: Whether a challenge page may be the answer.
@@ -62,6 +63,7 @@ class Dispatch:
     departures: int = 0
     is_page: bool = True
     solution: Collection[str] = ()
+    is_urgent: bool = False
     timer: Any = None
     was_too_old: bool = False
 
@@ -127,15 +129,19 @@ class Downloads:
         self._add_origin(request, context, always=False)
         return await self._cancellable(request, Dispatch(context, is_page=False))
 
-    async def again(self, context: Context) -> Response:
+    async def again(self, context: Context, *, is_urgent: bool = False) -> Response:
         """Download the request as its spider made it.
+
+        Args:
+            context: For whom.
+            is_urgent: Whether it goes before others: its session was paid for just now.
 
         Raises:
             Stopping: The crawl began to end meanwhile.
             Exception: Whatever Scrapy's downloader and its middlewares raise.
         """
         query = context.request
-        return await self._cancellable(self._own(query, context), Dispatch(context))
+        return await self._cancellable(self._own(query, context), Dispatch(context, is_urgent=is_urgent))
 
     async def submit(
         self,
@@ -167,7 +173,7 @@ class Downloads:
         if context.page is not None and context.page.url != query.url:
             self._others.add_referer(request, context.page)
         self._add_origin(request, context, always=request.method not in SAFE_METHODS)
-        dispatch = Dispatch(context, deadline=deadline, solution=solution)
+        dispatch = Dispatch(context, deadline=deadline, solution=solution, is_urgent=True)
         try:
             return await self._run(request, dispatch), dispatch
         except Exception as error:
@@ -197,7 +203,7 @@ class Downloads:
         """Called when a request of the crawl is about to join the queue of its download slot."""
         number = own_number(request)
         dispatch = self._under_way.get(number) if number else None
-        if dispatch is not None and dispatch.deadline is not None:
+        if dispatch is not None and dispatch.is_urgent:
             self._reactor.callLater(0, self._hasten, number, dispatch)
 
     async def after(self, request: Request, response: Response) -> None:
@@ -263,11 +269,11 @@ class Downloads:
         dispatch.timer = self._reactor.callLater(seconds, self._withdraw, number, dispatch)
 
     def _hasten(self, number: int, dispatch: Dispatch) -> None:
-        """A solution is paid for, and grows old: it goes before requests without one."""
+        """What is paid for grows old: it goes before what is not urgent."""
         if dispatch.deadline is not None and time.monotonic() > dispatch.deadline:
             dispatch.was_too_old = not self._withdraw(number, dispatch)
         else:
-            urgent = {other for other, one in self._under_way.items() if one.deadline is not None}
+            urgent = {other for other, one in self._under_way.items() if one.is_urgent}
             self._slots.hasten(number, urgent)
 
     def _withdraw(self, number: int, dispatch: Dispatch) -> bool:
