@@ -1,6 +1,6 @@
 """Outages of the solving service and of Redis, of 1 s and of 30 s: every page comes, no task is paid twice, no breaker opens.
 
-Usage: ``python tests/proofs/outages.py [--pages N] [--seconds S …] [WORD …]``: a line for each kind of outage whose name holds
+Usage: ``python tests/proofs/outages.py [WORD …] [--pages N] [--seconds S …]``: a line for each kind of outage whose name holds
 one of the words, 200 pages each. It takes a few minutes, and exits with 1 if anything is not as it has to be.
 """
 
