@@ -10,14 +10,14 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "proofs"))
 
-from outage_crawl import KINDS, LOST_BUT_DONE, REDIS_KINDS, REFUSED, crawl_through, missing
+from outage_crawl import LOST_BUT_DONE, REDIS_KINDS, REFUSED, crawl_through, missing
 
 CHEAP = (REFUSED, LOST_BUT_DONE, "HTML with 403", "redirect 307", "no task id", "closed")
 
 
 async def test_a_short_outage_costs_time_only() -> None:
     """Every page comes, no challenge is sent twice, and no failure of the service is charged to the site."""
-    outcomes = await asyncio.gather(*(crawl_through(kind, 0.5, 10) for kind in CHEAP))
+    outcomes = await asyncio.gather(*(crawl_through(kind, 0.5, 8) for kind in CHEAP))
     assert [problem for outcome in outcomes for problem in outcome.problems()] == []
 
 
@@ -27,12 +27,4 @@ async def test_so_does_a_redis_that_restarts_or_stalls(kind: str) -> None:
     if missing(kind):
         pytest.skip("redis-server or redis is not installed")
     outcome = await crawl_through(kind, 0.5, 10)
-    assert outcome.problems() == []
-
-
-@pytest.mark.exhaustive
-@pytest.mark.parametrize("kind", KINDS)
-async def test_each_kind_of_outage_costs_time_only(kind: str) -> None:
-    """One second, fifty pages."""
-    outcome = await crawl_through(kind, 1.0, 50)
     assert outcome.problems() == []
