@@ -25,6 +25,7 @@ from scrapy_geetest._crawl.downloads import Downloads
 from scrapy_geetest._crawl.other_middlewares import OtherMiddlewares
 from scrapy_geetest._crawl.parking import Parking
 from scrapy_geetest._crawl.progress import Bulletin
+from scrapy_geetest._crawl.slots import Slots
 from scrapy_geetest._crawl.undeclared import UndeclaredPages
 from scrapy_geetest._services.client import ServiceClient
 from scrapy_geetest._services.pacing import Pacing
@@ -75,22 +76,26 @@ def assemble(crawler: Crawler, config: Config) -> Parts:
         limit=config.max_parked,
         stats=stats,
         reactor=reactor,
-        on_tick=lambda parking: bulletin.progress(parking, client.trouble),
+        on_tick=lambda parking: bulletin.progress(parking, "; ".join(filter(None, (client.trouble, budget.trouble)))),
     )
     client = _client(config, parking, stats)
+    budget = Budget(config, parking=parking, stats=stats)
     breaker = Breaker(failures=config.breaker_failures, seconds=config.breaker_seconds, stats=stats)
     books = Books(crawler, breaker=breaker, client=client, config=config, stats=stats)
     outcomes = Outcomes(crawler, books=books, config=config, stats=stats)
     others, cookies, sites = OtherMiddlewares(crawler), SessionCookies(crawler), SiteIndex(config.sites)
     admission = Admission(crawler, parking=parking, reactor=reactor)
+    slots = Slots(crawler, max_age=config.solution_max_age, wait=parking.wait)
     downloads = Downloads(
-        crawler,
+        crawler=crawler,
         admission=admission,
         others=others,
         wait=parking.wait,
         is_challenge=is_withheld,
         find_site=sites.find,
         on_change=outcomes.visitor_changed,
+        slots=slots,
+        reactor=reactor,
     )
     submissions = Submissions(config, books=books, downloads=downloads, others=others)
     attempts = Attempts(
@@ -99,7 +104,8 @@ def assemble(crawler: Crawler, config: Config) -> Parts:
         cookies=cookies,
         fresh_pages=FreshPages(cookies, downloads),
         parking=parking,
-        purchases=_purchases(config, books, breaker, client, downloads, parking, stats),
+        purchases=_purchases(config, books, breaker, budget, client, downloads, parking, stats),
+        slots=slots,
         stats=stats,
         submissions=submissions,
         turns=Turns(config.max_concurrent_solves, parking.wait, reactor),
@@ -136,6 +142,7 @@ def _purchases(
     config: Config,
     books: Books,
     breaker: Breaker,
+    budget: Budget,
     client: ServiceClient,
     downloads: Downloads,
     parking: Parking,
@@ -144,7 +151,7 @@ def _purchases(
     return Purchases(
         books=books,
         breaker=breaker,
-        budget=Budget(config, parking=parking, stats=stats),
+        budget=budget,
         challenges=Challenges(bought=BoughtChallenges(), config=config, downloads=downloads, stats=stats),
         client=client,
         config=config,

@@ -97,12 +97,16 @@ class GeetestMiddleware:
             raise ValueError(str(error)) from None  # one plain line, without those that led to it
         middleware = cls(crawler, config)
         crawler.signals.connect(middleware.spider_opened, scrapy_signals.spider_opened)
+        crawler.signals.connect(middleware.request_reached_downloader, scrapy_signals.request_reached_downloader)
         crawler.signals.connect(middleware.response_received, scrapy_signals.response_received)
         crawler.signals.connect(middleware.spider_closed, scrapy_signals.spider_closed)
         return middleware
 
     def spider_opened(self) -> None:
         self._stats.open()
+
+    def request_reached_downloader(self, request: Request) -> None:
+        self._downloads.reached(request)
 
     def response_received(self, request: Request) -> None:
         """The middlewares are through with a response: what was noted is gone before the callback sees it."""

@@ -123,9 +123,10 @@ class Books:
         elif verdict.outcome is Outcome.REFUSED:
             self._stats.count("rejected")
             self._breaker.failed(context)
+            age = "; it was too old when it was sent (GEETEST_SOLUTION_MAX_AGE)" if purchase.was_too_old else ""
             logger.warning(
-                "GeeTest: the site refused the solution of task %s for %s: %s; %s",
-                *(purchase.task_id, context, told, verdict.evidence),
+                "GeeTest: the site refused the solution of task %s for %s: %s; %s%s",
+                *(purchase.task_id, context, told, verdict.evidence, age),
             )
             await self.tell(signals.solution_rejected, context, **facts)
             await self._report(purchase, verdict)
@@ -150,8 +151,9 @@ class Books:
         )
 
     async def _report(self, purchase: Purchase, verdict: Verdict) -> None:
-        # One that went out twice was used up by the first time.
-        if not (self._reports and verdict.is_site_rule and purchase.departures <= 1):
+        # One that went out twice was used up by the first time; that one was too old is not the service's fault.
+        is_its_fault = purchase.departures <= 1 and not purchase.was_too_old
+        if not (self._reports and verdict.is_site_rule and is_its_fault):
             return
         try:
             await self._client.report_incorrect(purchase.task_id)

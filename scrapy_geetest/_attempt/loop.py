@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from scrapy_geetest._attempt.submissions import Submissions, Way
     from scrapy_geetest._crawl.cookies import SessionCookies
     from scrapy_geetest._crawl.parking import Parking
+    from scrapy_geetest._crawl.slots import Slots
     from scrapy_geetest._spending.turns import Turns
     from scrapy_geetest.settings import Config
     from scrapy_geetest.stats import Stats
@@ -68,6 +69,7 @@ class Attempts:
     _fresh_pages: FreshPages
     _parking: Parking
     _purchases: Purchases
+    _slots: Slots
     _stats: Stats
     _submissions: Submissions
     _turns: Turns
@@ -88,7 +90,11 @@ class Attempts:
             Stopping: The crawl is ending.
         """
         tries = tries or Tries(self._config)
-        in_hand = not context.is_page_gone
+        async with self._slots.room(context, opens_gate=policy.opens_session) as has_waited:
+            in_hand = not (has_waited or context.is_page_gone)
+            return await self._until_answered(context, policy, tries, in_hand=in_hand)
+
+    async def _until_answered(self, context: Context, policy: Policy, tries: Tries, *, in_hand: bool) -> Response:
         while True:
             # Before anything waits, if there is a page to look at: nothing is bought without it.
             way = None if context.is_page_gone else await self._submissions.way(context)

@@ -43,6 +43,7 @@ class Purchase:
         attempt: Which solution for its request it is.
         made_at: When it came, in monotonic seconds.
         departures: How often it was handed to the downloader.
+        was_too_old: Whether it was older than allowed when it was sent.
         is_settled: Whether a verdict on it is in the books.
     """
 
@@ -51,6 +52,7 @@ class Purchase:
     attempt: int
     made_at: float
     departures: int = 0
+    was_too_old: bool = False
     is_settled: bool = False
 
 
@@ -67,26 +69,28 @@ class Purchases:
     _parking: Parking
 
     async def ready(self, context: Context, tries: Tries) -> bool:
-        """Wait until the service takes tasks: called before a page is fetched whose challenge would grow old otherwise.
+        """Wait until the service takes tasks, and the budgets can be asked: a challenge that is fetched before would grow old.
 
         Returns:
             Whether it took any waiting.
 
         Raises:
+            BudgetExhausted: The storage of the budgets was away for too long.
             SolveError: The service takes none.
             Stopping: The crawl is ending.
         """
         try:
-            return await self._client.ready()
+            has_waited = await self._client.ready()
         except ServiceError as error:
             tries.failures.append(error)
             raise _solve_error(context, tries) from error
+        return (not tries.is_counted and await self._budget.ready(context)) or has_waited
 
     async def buy(self, context: Context, tries: Tries, turn: Turn) -> Purchase | None:
         """Buy a solution for *context*, whose page is fresh and whose *turn* it is.
 
         Returns:
-            ``None``: the service gave none, and another fresh challenge may be tried.
+            ``None``: the service gave none, or the page has grown old meanwhile; another fresh challenge may be tried.
 
         Raises:
             BudgetExhausted: Nothing more may be spent.
@@ -112,13 +116,16 @@ class Purchases:
             logger.warning("GeeTest: %s (%s); trying again with a fresh challenge for %s", error, error.bill, context)
             return None
 
-    async def _buy(self, context: Context, tries: Tries, turn: Turn) -> Purchase:
+    async def _buy(self, context: Context, tries: Tries, turn: Turn) -> Purchase | None:
         proxy = self._proxy(context)
         self._parking.check()
         self._client.check(proxy)
         self._breaker.check(context)
-        await self._budget.spend(context, is_counted=tries.is_counted)
+        has_waited = await self._budget.spend(context, is_counted=tries.is_counted)
         tries.is_counted = True
+        if has_waited:
+            self._budget.give_back()
+            return None
         challenge = await self._challenge(context, turn)
         task = Task(
             challenge, context.page_url, type=self._config.task_type, proxy=proxy, user_agent=self._config.user_agent

@@ -144,7 +144,7 @@ class Submissions:
 
     async def _deliver(self, context: Context, request: Request, purchase: Purchase) -> Response:
         try:
-            answer, purchase.departures = await self._downloads.submit(
+            answer, dispatch = await self._downloads.submit(
                 request,
                 context,
                 deadline=purchase.made_at + self._max_age,
@@ -162,6 +162,7 @@ class Submissions:
                 f"The solution of task {purchase.task_id} {sent} for {context}, and no answer came: {words}",
                 **context.parts,
             ) from failure.error
+        purchase.departures, purchase.was_too_old = dispatch.departures, dispatch.was_too_old
         return answer
 
     async def _check(self, context: Context, url: str) -> None:

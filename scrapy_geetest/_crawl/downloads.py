@@ -11,7 +11,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus, urlsplit
 
-from attrs import define
+from attrs import define, field
 from scrapy.exceptions import IgnoreRequest
 from scrapy.http.request import NO_CALLBACK
 from scrapy.utils.defer import deferred_from_coro
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from scrapy_geetest._attempt.context import Context
     from scrapy_geetest._crawl.admission import Admission
     from scrapy_geetest._crawl.other_middlewares import OtherMiddlewares
+    from scrapy_geetest._crawl.slots import Slots
     from scrapy_geetest.site import GeetestSite
 
 MAX_BYTES = 8_388_608  # of an answer to a request for a challenge: it is read, searched and thrown away
@@ -53,6 +54,8 @@ class Dispatch:
         deadline: Until when it may be handed to the downloader, in monotonic seconds: of a solution. ``None``: always.
         own_headers: What the request set when it was made, the visitor's headers included.
         departures: How often it was handed to the downloader: more than once where Scrapy's Retry sent it again.
+        timer: Fires at the deadline.
+        was_too_old: Whether it left after its deadline all the same: another middleware held it up.
         is_page: Whether a challenge page may be the answer.
         is_final: Whether the callback gets the answer, whatever it is.
         is_urgent: Whether it goes before others: a solution or a session grows old.
@@ -69,8 +72,16 @@ class Dispatch:
     is_urgent: bool = False
     can_wait: bool = False
     solution: Collection[str] = ()
+    timer: Any = None
+    was_too_old: bool = False
+
+    def stop_timer(self) -> None:
+        """It is over, or begins anew."""
+        if self.timer is not None and self.timer.active():
+            self.timer.cancel()
 
 
+@define(eq=False, kw_only=True)
 class Downloads:
     """Downloads on behalf of a request that is held up, as the same visitor.
 
@@ -82,30 +93,28 @@ class Downloads:
         is_challenge: Whether a response of a site withholds its content; such a one is not for Scrapy's Retry.
         find_site: The declared site that a URL belongs to.
         on_change: Called with a context and the names of what another middleware changed of its visitor.
+        slots: Where requests wait before they leave.
+        reactor: The Twisted reactor.
     """
 
-    def __init__(
-        self,
-        crawler: Crawler,
-        *,
-        admission: Admission,
-        others: OtherMiddlewares,
-        wait: Callable[[Deferred[Response]], Awaitable[Response]],
-        is_challenge: Callable[[Context, Response], Awaitable[bool]],
-        find_site: Callable[[str], Awaitable[GeetestSite | None]],
-        on_change: Callable[[Context, Sequence[str]], None],
-    ) -> None:
-        self._crawler = crawler
-        self._admission = admission
-        self._others = others
-        self._wait = wait
-        self._is_challenge = is_challenge
-        self._find_site = find_site
-        self._on_change = on_change
-        self._numbers = count(1)
-        self._under_way: dict[int, Dispatch] = {}
-        self._timeout = crawler.settings.getfloat("DOWNLOAD_TIMEOUT")
-        self._max_bytes = min(crawler.settings.getint("DOWNLOAD_MAXSIZE") or MAX_BYTES, MAX_BYTES)
+    _crawler: Crawler
+    _admission: Admission
+    _others: OtherMiddlewares
+    _wait: Callable[[Deferred[Response]], Awaitable[Response]]
+    _is_challenge: Callable[[Context, Response], Awaitable[bool]]
+    _find_site: Callable[[str], Awaitable[GeetestSite | None]]
+    _on_change: Callable[[Context, Sequence[str]], None]
+    _slots: Slots
+    _reactor: Any
+    _numbers: count[int] = field(init=False, factory=lambda: count(1))
+    _under_way: dict[int, Dispatch] = field(init=False, factory=dict)
+    _timeout: float = field(init=False)
+    _max_bytes: int = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        settings = self._crawler.settings
+        self._timeout = settings.getfloat("DOWNLOAD_TIMEOUT")
+        self._max_bytes = min(settings.getint("DOWNLOAD_MAXSIZE") or MAX_BYTES, MAX_BYTES)
 
     async def for_challenge(self, query: Request, context: Context, *, timeout: float) -> Response:
         """Download what a hook asked for. Answers longer than ``MAX_BYTES`` or ``DOWNLOAD_MAXSIZE`` are cut off.
@@ -152,7 +161,7 @@ class Downloads:
         solution: Collection[str],
         cookies: Mapping[str, str] | None = None,
         can_wait: bool = False,
-    ) -> tuple[Response, int]:
+    ) -> tuple[Response, Dispatch]:
         """Send a request with a solution in it. The end of the crawl does not cancel it: it is paid for.
 
         Args:
@@ -164,7 +173,7 @@ class Downloads:
             can_wait: Whether nothing is lost when others go first.
 
         Returns:
-            The answer, and how often the solution went out (more than once: Scrapy's Retry).
+            The answer, and how the solution went out.
 
         Raises:
             DeliveryError: There was no answer.
@@ -177,7 +186,7 @@ class Downloads:
         self._add_origin(request, context, always=request.method not in SAFE_METHODS)
         dispatch = Dispatch(context, deadline=deadline, solution=solution, is_urgent=not can_wait, can_wait=can_wait)
         try:
-            return await self._run(request, dispatch), dispatch.departures
+            return await self._run(request, dispatch), dispatch
         except Exception as error:
             raise DeliveryError(error, dispatch.departures) from error
 
@@ -194,13 +203,19 @@ class Downloads:
         await self._check_redirect(request, dispatch)
         visitor.strip_credentials(request)
         visitor.pin(request, dispatch.own_headers or request.headers)
-        if (
-            dispatch.deadline is not None
-            and time.monotonic() > dispatch.deadline
-            and not request.meta.get("redirect_urls")
-        ):
-            raise SolutionTooOldError("the solution has become too old to be sent")
         dispatch.departures += 1
+        dispatch.stop_timer()
+        if request.meta.get("redirect_urls"):
+            dispatch.deadline = None  # the site has the solution
+        if dispatch.deadline is not None:
+            self._set_timer(own_number(request), dispatch, dispatch.deadline)
+
+    def reached(self, request: Request) -> None:
+        """Called when a request of the crawl is about to join the queue of its download slot."""
+        number = own_number(request)
+        dispatch = self._under_way.get(number) if number else None
+        if dispatch is not None and dispatch.is_urgent:
+            self._reactor.callLater(0, self._hasten, number, dispatch)
 
     async def after(self, request: Request, response: Response) -> None:
         """Called with the answer: a challenge page is an answer, whatever its status, and no error to be retried."""
@@ -259,12 +274,33 @@ class Downloads:
             raise
         finally:
             del self._under_way[number]
+            dispatch.stop_timer()
         await keep_page(response.request or request, outer)
         if response.request is not None:
             changed = dispatch.context.visitor.changes(response.request, dispatch.own_headers)
             if changed:
                 self._on_change(dispatch.context, changed)
         return response
+
+    def _set_timer(self, number: int, dispatch: Dispatch, deadline: float) -> None:
+        seconds = deadline - time.monotonic()
+        if seconds <= 0:
+            dispatch.departures -= 1
+            raise _too_old()
+        dispatch.timer = self._reactor.callLater(seconds, self._withdraw, number, dispatch)
+
+    def _hasten(self, number: int, dispatch: Dispatch) -> None:
+        """What is paid for grows old: it goes before what is not urgent."""
+        if dispatch.deadline is not None and time.monotonic() > dispatch.deadline:
+            dispatch.was_too_old = not self._withdraw(number, dispatch)
+        else:
+            urgent = {other for other, one in self._under_way.items() if one.is_urgent}
+            self._slots.hasten(number, urgent)
+
+    def _withdraw(self, number: int, dispatch: Dispatch) -> bool:
+        was_waiting = self._slots.withdraw(number, _too_old())
+        dispatch.departures -= was_waiting
+        return was_waiting
 
     async def _check_redirect(self, request: Request, dispatch: Dispatch) -> None:
         """No redirect takes the plugin, or a solution, to an undeclared host.
@@ -282,6 +318,10 @@ class Downloads:
                 f"a redirect would lead to {request.url[:200]!r}, which is of no declared site; if that is right, add "
                 "its host to the site's urls"
             )
+
+
+def _too_old() -> SolutionTooOldError:
+    return SolutionTooOldError("the solution has become too old to be sent")
 
 
 def _carries(request: Request, solution: Collection[str]) -> bool:
