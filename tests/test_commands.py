@@ -231,7 +231,7 @@ def test_help(project: Project) -> None:
     assert "--solve-seconds" in project.run("sandbox", "--help")[1]
     for arguments in ((), ("unknown",)):
         code, text, messages = project.run(*arguments)
-        assert (code, "name one of: inspect, balance, sandbox" in text + messages) == (2, True)
+        assert (code, "name one of: inspect, try, balance, sandbox" in text + messages) == (2, True)
     assert Command().short_desc()
 
 

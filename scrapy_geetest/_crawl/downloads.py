@@ -16,7 +16,15 @@ from scrapy.exceptions import IgnoreRequest
 from scrapy.http.request import NO_CALLBACK
 from scrapy.utils.defer import deferred_from_coro
 
-from scrapy_geetest._crawl.marks import SAFE_METHODS, mark_own, meta_for, own_number
+from scrapy_geetest._crawl.marks import (
+    FOR_ANSWER,
+    FOR_CHALLENGE,
+    FOR_PAGE,
+    SAFE_METHODS,
+    mark_own,
+    meta_for,
+    own_number,
+)
 from scrapy_geetest._submission.target import origin
 
 if TYPE_CHECKING:
@@ -46,18 +54,18 @@ class Dispatch:
 
     Attributes:
         context: For whom.
+        purpose: What it is for.
         deadline: Until when it may be handed to the downloader, in monotonic seconds: of a solution. ``None``: always.
         own_headers: What the request set when it was made, the visitor's headers included.
         departures: How often it was handed to the downloader: more than once where Scrapy's Retry sent it again.
-        is_page: Whether a challenge page may be the answer.
         solution: The values of the solution that it carries; empty: none, so that all that it carries stays here.
     """
 
     context: Context
+    purpose: str
     deadline: float | None = None
     own_headers: Headers | None = None
     departures: int = 0
-    is_page: bool = True
     solution: Collection[str] = ()
 
 
@@ -109,7 +117,7 @@ class Downloads:
         limits = {"download_maxsize": self._max_bytes, "download_timeout": min(timeout, self._timeout)}
         request = self._as_visitor(query, context, {**limits, **context.visitor.meta, **query.meta})
         self._add_origin(request, context, always=False)
-        return await self._cancellable(request, Dispatch(context, is_page=False))
+        return await self._cancellable(request, Dispatch(context, FOR_CHALLENGE))
 
     async def again(self, context: Context) -> Response:
         """Download the request as its spider made it.
@@ -119,7 +127,7 @@ class Downloads:
             Exception: Whatever Scrapy's downloader and its middlewares raise.
         """
         query = context.request
-        return await self._cancellable(self._own(query, context), Dispatch(context))
+        return await self._cancellable(self._own(query, context), Dispatch(context, FOR_PAGE))
 
     async def submit(
         self,
@@ -151,7 +159,7 @@ class Downloads:
         if context.page is not None and context.page.url != query.url:
             self._others.add_referer(request, context.page)
         self._add_origin(request, context, always=request.method not in SAFE_METHODS)
-        dispatch = Dispatch(context, deadline=deadline, solution=solution)
+        dispatch = Dispatch(context, FOR_ANSWER, deadline=deadline, solution=solution)
         try:
             return await self._run(request, dispatch), dispatch.departures
         except Exception as error:
@@ -181,7 +189,11 @@ class Downloads:
     async def after(self, request: Request, response: Response) -> None:
         """Called with the answer: a challenge page is an answer, whatever its status, and no error to be retried."""
         dispatch = self._under_way.get(own_number(request))
-        if dispatch is not None and dispatch.is_page and await self._is_challenge(dispatch.context, response):
+        if (
+            dispatch is not None
+            and dispatch.purpose != FOR_CHALLENGE
+            and await self._is_challenge(dispatch.context, response)
+        ):
             request.meta["dont_retry"] = True
 
     @property
@@ -223,7 +235,7 @@ class Downloads:
         dispatch.own_headers = request.headers.copy()
         self._under_way[number] = dispatch
         try:
-            response = await self._engine.download_async(mark_own(request, number))
+            response = await self._engine.download_async(mark_own(request, number, dispatch.purpose))
         finally:
             del self._under_way[number]
         if response.request is not None:
