@@ -228,6 +228,7 @@ def test_help(project: Project) -> None:
     assert all(name in text for name in Command.subcommands)
     assert "Exit codes: 0 it is a challenge page, 1 it is none, 2" in project.run("inspect", "--help")[1]
     assert "Exit codes: 0" in project.run("balance", "-h")[1]
+    assert "Exit codes: 0 the site accepted" in project.run("try", "--help")[1]
     assert "--solve-seconds" in project.run("sandbox", "--help")[1]
     for arguments in ((), ("unknown",)):
         code, text, messages = project.run(*arguments)

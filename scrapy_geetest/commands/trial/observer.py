@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from attrs import define, field
+from attrs import define, evolve, field
 from scrapy import signals as scrapy_signals
 from scrapy.exceptions import IgnoreRequest
 from scrapy.http.request import NO_CALLBACK
@@ -15,6 +15,7 @@ from scrapy_geetest import signals
 from scrapy_geetest._attempt.evidence import told_by
 from scrapy_geetest._crawl.marks import FOR_ANSWER, FOR_CHALLENGE, FOR_PAGE, is_robots_txt, own_purpose
 from scrapy_geetest._pages.rules import Finding
+from scrapy_geetest._submission.verified import read_verified
 from scrapy_geetest.challenge import V3Challenge, solution_values
 from scrapy_geetest.commands.trial.shown import (
     address,
@@ -30,6 +31,8 @@ from scrapy_geetest.site import GeetestSite
 from scrapy_geetest.stats import PREFIX
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
     from scrapy import Request
     from scrapy.crawler import Crawler
     from scrapy.http import Response
@@ -86,7 +89,7 @@ class Observer:
     _hops: int = 0
     _status: int = 0
     _cookies: list[str] = field(factory=list)
-    _solution: Solution | None = None
+    _solution: Collection[str] = ()
     _progress: LoopingCall | None = None
     _waited: float = 0.0
 
@@ -142,6 +145,7 @@ class Observer:
         purpose = own_purpose(request)
         if purpose == FOR_ANSWER:
             self.seen.answer = response
+            self.transcript.hide(self._verified(response))
         if purpose:
             self.answered(response, is_answer=purpose == FOR_ANSWER)
 
@@ -194,12 +198,13 @@ class Observer:
         self._progress = LoopingCall(self._tell_progress)
         self._progress.start(PROGRESS, now=False)
 
-    def solved(self, solution: Solution, seconds: float) -> None:
+    def solved(self, site: GeetestSite, solution: Solution, seconds: float) -> None:
         """The solution came."""
         self.stop_waiting()
-        self._solution = solution
-        values = solution_values(solution)
-        self.transcript.hide(values.values())
+        # Its further values are what the site's own answer said, words for people among them.
+        values = solution_values(evolve(solution, extra={}))
+        self._solution = {*values.values(), *site.fields(solution).values()}
+        self.transcript.hide(self._solution)
         shown = ", ".join(f"{name} = {shortened(value)}" for name, value in values.items())
         polls, cost = self.stat("polls"), self.stat("cost_millionths")
         self.transcript.step(
@@ -235,6 +240,11 @@ class Observer:
         """A statistic of the crawl."""
         return 0 if self._crawler is None else int(self._crawler.stats.get_value(PREFIX + name, 0))
 
+    def _verified(self, response: Response) -> Iterable[str]:
+        """What a verification gave: as good as the solution that it took."""
+        site = self.seen.site
+        return ((read_verified(response, site.verified_fields) or {}).values()) if site and site.is_two_step else ()
+
     def _judge(self, outcome: str, evidence: str) -> None:
         self.seen.outcome, self.seen.evidence = outcome, evidence
 
@@ -244,8 +254,7 @@ class Observer:
         self.transcript.more(f"waiting: {self._waited:.0f} s, {polls} poll{'s' * (polls != 1)}")
 
     def _submission(self, request: Request) -> None:
-        values = solution_values(self._solution).values() if self._solution else ()
-        carried, others = carrying(request, values)
+        carried, others = carrying(request, self._solution)
         url = f"{urlsplit(address(request.url))._replace(query='').geturl()}"
         self.transcript.step(
             *("request", "Request", f"{request.method} {url}"),
