@@ -266,25 +266,13 @@ class Shop(Spider):
         yield Request("http://127.0.0.1:1/")
 
 
-class Loader:
-    """The project's spiders."""
-
-    @classmethod
-    def from_settings(cls, settings: Any) -> Loader:
-        assert settings
-        return cls()
-
-    def load(self, name: str) -> type[Spider]:
-        return {"shop": Shop}[name]
-
-
 async def test_the_settings_of_a_spider(sandbox: Sandbox) -> None:
     """They hold, but for how much may be bought; its own code does not run."""
-    settings: dict[str, Any] = {"SPIDER_LOADER_CLASS": Loader, "GEETEST_SITES": []}
+    settings: dict[str, Any] = {"SPIDER_MODULES": [__name__], "GEETEST_SITES": []}
     made, own = spider_settings(Settings(settings), "shop", None)
     assert (own["USER_AGENT"], own.getint("GEETEST_MAX_SOLVES"), made.name) == ("shop/1.0", 1, "geetest-try")
     assert vars(made)["allowed_domains"] == ["127.0.0.1"]
-    tried = await attempt(sandbox, "/plain/1", search_site(sandbox), spider="shop", SPIDER_LOADER_CLASS=Loader)
+    tried = await attempt(sandbox, "/plain/1", search_site(sandbox), spider="shop", SPIDER_MODULES=[__name__])
     assert tried.steps == ["page", "verdict", "bought"]
     with pytest.raises(ValueError, match="no spider that is called 'other'"):
         spider_settings(Settings(settings), "other", None)
