@@ -13,7 +13,7 @@ import pytest
 from scrapy.settings import Settings
 
 from scrapy_geetest import GeetestSite
-from scrapy_geetest.commands import Command, inspect, sandbox
+from scrapy_geetest.commands import Command, inspect, sandbox, trial
 from scrapy_geetest.settings import Config
 
 if TYPE_CHECKING:
@@ -234,7 +234,11 @@ def test_help(project: Project) -> None:
 
 @pytest.mark.parametrize(
     ("module", "told"),
-    [(inspect, "Exit codes: 0 it is a challenge page, 1 it is none, 2"), (sandbox, "--solve-seconds")],
+    [
+        (inspect, "Exit codes: 0 it is a challenge page, 1 it is none, 2"),
+        (sandbox, "--solve-seconds"),
+        (trial, "Exit codes: 0 the site accepted the solution"),
+    ],
 )
 def test_help_of_a_subcommand(capsys: pytest.CaptureFixture[str], module: Any, told: str) -> None:
     """Each has its own, the exit codes included."""

@@ -97,6 +97,23 @@ def _read_until(terminal: int, words: bytes) -> str:
     return output.decode()
 
 
+def test_an_interrupted_wait(shop: Project, sandbox: Sandbox) -> None:
+    """Ctrl-C after the purchase: exit code 2, and that the task was paid for."""
+    sandbox.reset(solve_seconds=60)
+    with shop.start("try", "--yes", f"{sandbox.url}/v3/search?q=rope") as running:
+        assert running.stdout is not None
+        for line in running.stdout:
+            if line.startswith("Task"):
+                running.send_signal(signal.SIGINT)
+                break
+        text, messages = running.communicate(timeout=60)
+    assert (running.returncode, messages) == (2, "")
+    assert text.splitlines()[-2:] == [
+        "Verdict     failed: it was interrupted",
+        "Bought      1 task, which was not waited for: what it cost is not known",
+    ]
+
+
 def test_no_key(shop: Project, sandbox: Sandbox) -> None:
     """Exit code 2: the line that a crawl stops with."""
     code, text, messages = shop.run("try", "-s", "GEETEST_API_KEY=", f"{sandbox.url}/v3/search?q=rope")

@@ -9,10 +9,12 @@ from attempt_trial import attempt
 from scrapy.http import JsonRequest
 from small_world import challenge_page, data, page, redirect
 
-from scrapy_geetest import GeetestSite
+from scrapy_geetest import ChallengeNotNeeded, GeetestSite
 from scrapy_geetest.commands.trial.endings import Ending
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from scrapy import Request
     from scrapy.http import Response
     from small_world import Answer, Asked, SmallWorld
@@ -149,3 +151,31 @@ async def test_what_a_site_sends_does_not_steer_the_terminal(world: SmallWorld) 
     assert tried.ending is Ending.NOT_WITHHELD
     assert "\x1b" not in tried.text
     assert "message = \N{REPLACEMENT CHARACTER}[2Jgone" in tried.text
+
+
+async def test_a_page_from_a_cache(world: SmallWorld, tmp_path: Path) -> None:
+    """It is said, and the challenge comes from a fresh one."""
+    world.route("/page")(lambda asked: page("<h1>in</h1>") if asked.method == "POST" else challenge_page("/page"))
+    cache: dict[str, Any] = {"HTTPCACHE_ENABLED": True, "HTTPCACHE_DIR": str(tmp_path)}
+    assert (await attempt(world, "/page", _here(world), **cache)).steps[:2] == ["page", "withheld"]
+    tried = await attempt(world, "/page", _here(world), **cache)
+    assert tried.steps[:4] == ["page", "withheld", "page again", "challenge"]
+    assert "it came from a cache" in tried.text
+
+
+class NotNeeding(GeetestSite):
+    """A site that wants no CAPTCHA this time."""
+
+    urls = ("127.0.0.1",)
+
+    def challenge_request(self, request: Request, response: Response | None) -> Request:
+        raise ChallengeNotNeeded(f"not for {request} after {response}")
+
+
+async def test_no_captcha_is_wanted(world: SmallWorld) -> None:
+    """Nothing is bought, and the request is sent as it is."""
+    world.route("/api")(lambda _: data({"list": []}))
+    request = JsonRequest(f"{world.site.url}/api", data={"page": 1}, meta={"geetest": True}, dont_filter=True)
+    tried = await attempt(world, request, NotNeeding)
+    assert (tried.ending, tried.steps) == (Ending.NOT_WITHHELD, ["request", "answer", "verdict", "bought"])
+    assert tried.told["why"] == "the site gave the page without a CAPTCHA this time"

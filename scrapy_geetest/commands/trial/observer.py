@@ -149,6 +149,14 @@ class Observer:
         if purpose:
             self.answered(response, is_answer=purpose == FOR_ANSWER)
 
+    def arrived(self, request: Request, response: Response) -> None:
+        """The page of the spider's request came; from a cache, or from a middleware, without being asked for."""
+        if not any(step.name == "page" for step in self.transcript.steps):
+            url = address(request.url)
+            self.transcript.step("page", "Page", f"{request.method} {url}", method=request.method, url=url)
+            self.transcript.more("it was not downloaded: it came from a cache or another middleware")
+        self.answered(response)
+
     def answered(self, response: Response, *, is_answer: bool = False) -> None:
         """Tell of an answer and of the cookies that came with it."""
         facts = {"status": response.status, "answered_by": address(response.url)}
@@ -161,10 +169,10 @@ class Observer:
         if self._cookies:
             self.transcript.more(f"cookies that came: {', '.join(self._cookies)}", cookies=list(self._cookies))
 
-    def detected(self, site: GeetestSite, response: Response, version: int | None) -> None:
+    def detected(self, site: GeetestSite, request: Request, response: Response, version: int | None) -> None:
         """A challenge page, and by which rule."""
         self.seen.site, self.seen.page = site, response
-        self.answered(response)
+        self.arrived(request, response)
         why = [f"{finding.rule}: {tidied(finding.seen)}" for finding in findings(site, response) if finding.matched]
         of = f"GeeTest v{version}" if version else "the page does not tell the version"
         self.transcript.step(

@@ -58,10 +58,13 @@ def _bought(trial: Trial) -> str:
             stat("tasks_refused/ANSWER_LOST")
         )
         return f"nothing{lost}"
-    wasted = "; it was never sent" * bool(stat("unused")) + "; it was not waited for" * bool(stat("tasks_abandoned"))
-    return f"1 task, cost {_cost(trial)}{wasted}"
+    cost = _cost(trial)
+    if cost is None:
+        return "1 task, which was not waited for: what it cost is not known"
+    return f"1 task, cost {cost}" + "; it was never sent" * bool(stat("unused"))
 
 
-def _cost(trial: Trial) -> str:
-    """As the service says, in its currency."""
-    return f"{trial.observer.stat('cost_millionths') / _MILLION:f}"
+def _cost(trial: Trial) -> str | None:
+    """As the service says, in its currency; ``None``: it was not asked to the end."""
+    stat = trial.observer.stat
+    return None if stat("tasks_abandoned") else f"{stat('cost_millionths') / _MILLION:f}"

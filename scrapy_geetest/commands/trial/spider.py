@@ -96,10 +96,10 @@ class TrySpider(Spider):
             [ending] = [one for one in Ending if one.word == seen.outcome]
             trial.end(ending, seen.evidence)
             return
-        if seen.site is not None:
+        if seen.site is not None or seen.answer is not None:
             trial.end(Ending.NOT_WITHHELD, "the site gave the page without a CAPTCHA this time")
             return
-        trial.observer.answered(response)
+        trial.observer.arrived(trial.request, response)
         sites = Config.from_settings(self.settings).sites
         for url in (response.url, *response.meta.get("redirect_urls", ())):
             if (site := await find_site(sites, url)) is not None:
