@@ -13,7 +13,7 @@ import pytest
 from scrapy.settings import Settings
 
 from scrapy_geetest import GeetestSite
-from scrapy_geetest.commands import Command, inspect, sandbox
+from scrapy_geetest.commands import Command, inspect, sandbox, trial
 from scrapy_geetest.settings import Config
 
 if TYPE_CHECKING:
@@ -228,13 +228,17 @@ def test_help(project: Project) -> None:
     assert all(name in text for name in Command.subcommands)
     assert "Exit codes: 0" in project.run("balance", "-h")[1]
     code, text, messages = project.run("unknown")
-    assert (code, "name one of: inspect, balance, sandbox" in text + messages) == (2, True)
+    assert (code, "name one of: inspect, try, balance, sandbox" in text + messages) == (2, True)
     assert Command().short_desc()
 
 
 @pytest.mark.parametrize(
     ("module", "told"),
-    [(inspect, "Exit codes: 0 it is a challenge page, 1 it is none, 2"), (sandbox, "--solve-seconds")],
+    [
+        (inspect, "Exit codes: 0 it is a challenge page, 1 it is none, 2"),
+        (sandbox, "--solve-seconds"),
+        (trial, "Exit codes: 0 the site accepted the solution"),
+    ],
 )
 def test_help_of_a_subcommand(capsys: pytest.CaptureFixture[str], module: Any, told: str) -> None:
     """Each has its own, the exit codes included."""

@@ -364,7 +364,7 @@ def test_tutorial(sandbox: Sandbox, tmp_path: Path) -> None:
         "scrapy crawl search -O search.json",
         "scrapy crawl reading -O reading.json",
     ]
-    assert sandbox.books()["outcomes"] == {"solved": 3}
+    assert sandbox.books()["outcomes"] == {"solved": 4}  # one of them by the try command
 
 
 @pytest.mark.exhaustive

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scrapy import Request
 from twisted.internet.task import Clock
 
-from scrapy_geetest._crawl.marks import mark_own
+from scrapy_geetest._crawl.marks import FOR_PAGE, mark_own
 from scrapy_geetest._crawl.parking import TICK, Parking, Place
 from scrapy_geetest.stats import Stats
 
@@ -96,7 +96,7 @@ def test_no_limit_stays_no_limit() -> None:
 def test_own_downloads_in_a_slow_queue_hold_no_places() -> None:
     """They would hold up the pages of other hosts; what is the crawl's own, or under way, counts as always."""
     garage = Garage()
-    own = [(mark_own(Request("http://slow.test/"), number), None) for number in (1, 2, 3)]
+    own = [(mark_own(Request("http://slow.test/"), number, FOR_PAGE), None) for number in (1, 2, 3)]
     garage.downloader.slots["slow.test"] = SimpleNamespace(queue=[*own, (Request("http://slow.test/"), None)])
     with garage.parking.place("a"):
         assert garage.lent == 1

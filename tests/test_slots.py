@@ -11,7 +11,7 @@ from scrapy import Request
 from scrapy.settings import Settings
 from twisted.internet.defer import CancelledError, Deferred
 
-from scrapy_geetest._crawl.marks import mark_own
+from scrapy_geetest._crawl.marks import FOR_ANSWER, FOR_PAGE, mark_own
 from scrapy_geetest._crawl.slots import Slots
 
 
@@ -36,7 +36,7 @@ async def _settled(deferred: Deferred[None]) -> None:
 
 def _context(name: str, priority: int = 0, slot: str = "a.test") -> Any:
     request = Request(f"https://a.test/{name}", priority=priority, meta={"download_slot": slot})
-    return SimpleNamespace(outer=request, request=request)
+    return SimpleNamespace(outer=request, request=request, let_page_go=lambda: None)
 
 
 def _hold(slots: Slots, context: Any, entered: list[str], *, opens_gate: bool = False) -> tuple[Deferred[None], Any]:
@@ -146,7 +146,7 @@ def test_a_solution_goes_before_all_but_other_solutions() -> None:
     """Scrapy takes them from the left."""
     slots, slot = _slots(1.0)
     plain = [(Request(f"https://a.test/{number}"), Deferred[Any]()) for number in range(3)]
-    own = [(mark_own(Request("https://a.test/own"), number), Deferred[Any]()) for number in range(1, 4)]
+    own = [(mark_own(Request("https://a.test/own"), number, FOR_PAGE), Deferred[Any]()) for number in range(1, 4)]
     slot.queue.extend([*plain, *own])
     slots.hasten(2, {1, 2})
     slots.hasten(1, {1, 2})
@@ -160,7 +160,7 @@ def test_one_that_left_cannot_be_withdrawn() -> None:
     waiting: Deferred[Any] = Deferred()
     failures: list[Any] = []
     waiting.addErrback(failures.append)
-    slot.queue.append((mark_own(Request("https://a.test/own"), 5), waiting))
+    slot.queue.append((mark_own(Request("https://a.test/own"), 5, FOR_ANSWER), waiting))
     assert not slots.withdraw(4, ValueError("too old"))
     assert slots.withdraw(5, ValueError("too old"))
     assert not slot.queue

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from attrs import define
+from scrapy.utils.defer import deferred_from_coro
 
 from scrapy_geetest import signals
 from scrapy_geetest._attempt.challenges import NotYetError
@@ -14,7 +15,13 @@ from scrapy_geetest._crawl.identity import proxy_of
 from scrapy_geetest._crawl.parking import Stopping
 from scrapy_geetest._services.errors import ANSWER_LOST, CHALLENGE_TOO_OLD, Reaction, ServiceError
 from scrapy_geetest._services.task import Task
-from scrapy_geetest.exceptions import ChallengeError, ChallengeNotNeeded, SolveError
+from scrapy_geetest.exceptions import (
+    BudgetExhausted,
+    ChallengeError,
+    ChallengeNotNeeded,
+    ChallengeNotReady,
+    SolveError,
+)
 
 if TYPE_CHECKING:
     from scrapy_geetest._attempt.books import Books
@@ -133,7 +140,7 @@ class Purchases:
         started = time.monotonic()
         task_id = await self._create(context, task, tries)
         self._books.created()
-        result = await self._result(task_id, challenge)
+        result = await self._result(context, task_id, challenge)
         purchase = Purchase(result.solution, task_id, tries.bought, time.monotonic())
         self._books.solved(purchase, result)
         await self._books.tell(
@@ -149,12 +156,25 @@ class Purchases:
     async def _challenge(self, context: Context, turn: Turn) -> Challenge:
         try:
             challenge = await self._challenges.fresh(context)
+            await self._offer(context, challenge)
             await turn.reach_service()
             self._parking.check()
-        except (ChallengeNotNeeded, NotYetError, ChallengeError, Stopping):
+        except (BudgetExhausted, ChallengeNotNeeded, NotYetError, ChallengeError, Stopping):
             self._budget.give_back()
             raise
         return challenge
+
+    async def _offer(self, context: Context, challenge: Challenge) -> None:
+        """Tell whoever wants to know what is about to be bought, and hear objections."""
+        objection = await self._parking.wait(deferred_from_coro(self._books.object_to(context, challenge)))
+        if objection is None:
+            return
+        self._challenges.give_back(challenge)
+        if isinstance(objection, ChallengeNotReady):
+            raise NotYetError(
+                f"a handler of challenge_fetched wants another one: {objection}", retry_after=objection.retry_after
+            )
+        raise BudgetExhausted(f"Nothing was bought for {context}: {objection}", **context.parts)
 
     async def _create(self, context: Context, task: Task, tries: Tries) -> int | str:
         tries.bought += 1
@@ -178,8 +198,9 @@ class Purchases:
                     self._challenges.give_back(task.challenge)
             raise
 
-    async def _result(self, task_id: int | str, challenge: Challenge) -> Result:
+    async def _result(self, context: Context, task_id: int | str, challenge: Challenge) -> Result:
         try:
+            await self._books.tell(signals.task_created, context, challenge=challenge, task_id=task_id)
             return await self._client.result(task_id, challenge)
         except ServiceError as error:
             if error.sent:

@@ -17,7 +17,16 @@ from scrapy.http.request import NO_CALLBACK
 from scrapy.utils.defer import deferred_from_coro
 
 from scrapy_geetest._crawl.browser_pages import close_page, keep_page
-from scrapy_geetest._crawl.marks import SAFE_METHODS, mark_own, meta_for, own_number, slot_for
+from scrapy_geetest._crawl.marks import (
+    FOR_ANSWER,
+    FOR_CHALLENGE,
+    FOR_PAGE,
+    SAFE_METHODS,
+    mark_own,
+    meta_for,
+    own_number,
+    slot_for,
+)
 from scrapy_geetest._submission.target import origin
 
 if TYPE_CHECKING:
@@ -51,12 +60,12 @@ class Dispatch:
 
     Attributes:
         context: For whom.
+        purpose: What it is for.
         deadline: Until when it may be handed to the downloader, in monotonic seconds: of a solution. ``None``: always.
         own_headers: What the request set when it was made, the visitor's headers included.
         departures: How often it was handed to the downloader: more than once where Scrapy's Retry sent it again.
         timer: Fires at the deadline.
         was_too_old: Whether it left after its deadline all the same: another middleware held it up.
-        is_page: Whether a challenge page may be the answer.
         is_final: Whether the callback gets the answer, whatever it is.
         is_urgent: Whether it goes before others: a solution or a session grows old.
         can_wait: Whether nothing is lost when others go first.
@@ -64,10 +73,10 @@ class Dispatch:
     """
 
     context: Context
+    purpose: str
     deadline: float | None = None
     own_headers: Headers | None = None
     departures: int = 0
-    is_page: bool = True
     is_final: bool = False
     is_urgent: bool = False
     can_wait: bool = False
@@ -131,7 +140,7 @@ class Downloads:
         limits = {"download_maxsize": self._max_bytes, "download_timeout": min(timeout, self._timeout), **NO_PAGE}
         request = self._as_visitor(query, context, {**limits, **context.visitor.meta, **query.meta})
         self._add_origin(request, context, always=False)
-        return await self._cancellable(request, Dispatch(context, is_page=False))
+        return await self._cancellable(request, Dispatch(context, FOR_CHALLENGE))
 
     async def again(
         self, context: Context, *, is_final: bool = False, is_urgent: bool = False, can_wait: bool = False
@@ -149,7 +158,7 @@ class Downloads:
             Exception: Whatever Scrapy's downloader and its middlewares raise.
         """
         query = context.request
-        dispatch = Dispatch(context, is_final=is_final, is_urgent=is_urgent, can_wait=can_wait)
+        dispatch = Dispatch(context, FOR_PAGE, is_final=is_final, is_urgent=is_urgent, can_wait=can_wait)
         return await self._cancellable(self._own(query, context), dispatch)
 
     async def submit(
@@ -184,7 +193,9 @@ class Downloads:
         if context.page is not None and context.page.url != query.url:
             self._others.add_referer(request, context.page)
         self._add_origin(request, context, always=request.method not in SAFE_METHODS)
-        dispatch = Dispatch(context, deadline=deadline, solution=solution, is_urgent=not can_wait, can_wait=can_wait)
+        dispatch = Dispatch(
+            context, FOR_ANSWER, deadline=deadline, solution=solution, is_urgent=not can_wait, can_wait=can_wait
+        )
         try:
             return await self._run(request, dispatch), dispatch
         except Exception as error:
@@ -220,7 +231,11 @@ class Downloads:
     async def after(self, request: Request, response: Response) -> None:
         """Called with the answer: a challenge page is an answer, whatever its status, and no error to be retried."""
         dispatch = self._under_way.get(own_number(request))
-        if dispatch is not None and dispatch.is_page and await self._is_challenge(dispatch.context, response):
+        if (
+            dispatch is not None
+            and dispatch.purpose != FOR_CHALLENGE
+            and await self._is_challenge(dispatch.context, response)
+        ):
             request.meta["dont_retry"] = True
             if not dispatch.is_final:
                 await close_page(request)
@@ -268,7 +283,7 @@ class Downloads:
         self._under_way[number] = dispatch
         try:
             await self._admission.admit(request, is_urgent=dispatch.is_urgent, can_wait=dispatch.can_wait)
-            response = await self._engine.download_async(mark_own(request, number))
+            response = await self._engine.download_async(mark_own(request, number, dispatch.purpose))
         except BaseException:
             await close_page(request)
             raise

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from scrapy import Request
 
 META_KEY = "_geetest"
+FOR_CHALLENGE, FOR_PAGE, FOR_ANSWER = "challenge", "page", "answer"
+"""What a request of the plugin's own is for: a challenge, the page as its spider asked for it, or to send an answer."""
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 
 # RedirectMiddleware takes these headers off a request that it turns into a GET, or sends to another origin, and adds
@@ -40,9 +42,9 @@ def _note(request: Request) -> dict[str, Any]:
     return note if isinstance(note, dict) else {}
 
 
-def mark_own(request: Request, number: int) -> Request:
-    """Mark a request of the plugin's own with the *number* of its download."""
-    request.meta[META_KEY] = {"download": number}
+def mark_own(request: Request, number: int, purpose: str) -> Request:
+    """Mark a request of the plugin's own with the *number* of its download, and with what it is for."""
+    request.meta[META_KEY] = {"download": number, "for": purpose}
     return request
 
 
@@ -50,6 +52,11 @@ def own_number(request: Request) -> int:
     """The number of the plugin's own download that *request* belongs to; 0: it is none of the plugin's."""
     number = _note(request).get("download")
     return number if isinstance(number, int) else 0
+
+
+def own_purpose(request: Request) -> str:
+    """What a request of the plugin's own is for, redirects and retries included; empty: it is none of the plugin's."""
+    return str(_note(request).get("for", "")) if own_number(request) else ""
 
 
 def raise_fences(request: Request) -> None:

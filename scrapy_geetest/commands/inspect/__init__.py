@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import re
 import sys
 from inspect import isawaitable
 from pathlib import Path
@@ -14,17 +13,18 @@ from urllib.parse import unquote, urlsplit
 
 from attrs import define
 from scrapy import Request, Spider
-from scrapy.crawler import AsyncCrawlerProcess, CrawlerProcess
 from scrapy.responsetypes import responsetypes
 from twisted.internet.defer import Deferred
 
 from scrapy_geetest._hooks import resolve
 from scrapy_geetest._pages.rules import Finding
 from scrapy_geetest._sites import belongs
+from scrapy_geetest.commands.crawl_once import crawl_once, named_site
 from scrapy_geetest.commands.inspect.har import load_har
 from scrapy_geetest.commands.inspect.recording.report import RecordedVisit, read_visit
 from scrapy_geetest.commands.inspect.report import Inspection, inspect
 from scrapy_geetest.commands.inspect.request_options import add_options, is_address, make_request
+from scrapy_geetest.commands.terminal import without_credentials, write
 from scrapy_geetest.settings import Config
 from scrapy_geetest.site import GeetestSite
 
@@ -51,21 +51,12 @@ FILE_URL = "https://example.com/"
 """Where a file is taken to be from, unless ``--url`` says."""
 _MADE_UP = f"The address {FILE_URL} is made up: give --url."
 
-_CREDENTIALS = re.compile(r"(?<=//)[^/?#\s]*@")
-_ASYNCIO = "twisted.internet.asyncioreactor.AsyncioSelectorReactor"
 _OVERRIDES: Mapping[str, Any] = {
     "GEETEST_ENABLED": False,
     # The page as the middleware would be handed it: redirected by status, but not yet by its markup or retried.
     "METAREFRESH_ENABLED": False,
     "RETRY_ENABLED": False,
     "HTTPCACHE_ENABLED": False,
-    # One request leaves no traces: no queue that is kept or shared, no exports.
-    "SCHEDULER": "scrapy.core.scheduler.Scheduler",
-    "DUPEFILTER_CLASS": "scrapy.dupefilters.BaseDupeFilter",
-    "JOBDIR": None,
-    "FEEDS": {},
-    "ITEM_PIPELINES": {},
-    "TELNETCONSOLE_ENABLED": False,
 }
 
 
@@ -95,24 +86,18 @@ def run(arguments: Sequence[str], settings: Settings) -> int:
     outcome = Outcome()
     try:
         sites = Config.from_settings(settings).sites
-        _inspect(options, sites, _named(sites, options.site), settings, outcome)
+        _inspect(options, sites, named_site(sites, options.site), settings, outcome)
     except (OSError, ValueError) as error:
         outcome.problem = str(error)
     except Exception as error:  # noqa: BLE001  # whatever it is: the page could not be read, as the exit code has to say
         outcome.failed(error)
     if outcome.inspection is None:
         target = "--curl" if options.target is None else options.target
-        line = _CREDENTIALS.sub("", f"scrapy geetest inspect: {target}: {outcome.problem}")
+        line = without_credentials(f"scrapy geetest inspect: {target}: {outcome.problem}", options.target or "")
         sys.stderr.write(" ".join(line.split()) + "\n")
         return UNREADABLE
-    _print(json.dumps(outcome.inspection.to_json(), indent=2) + "\n" if options.json else outcome.inspection.to_text())
+    write(json.dumps(outcome.inspection.to_json(), indent=2) + "\n" if options.json else outcome.inspection.to_text())
     return CHALLENGE if outcome.inspection.is_challenge else NO_CHALLENGE
-
-
-def _print(text: str) -> None:
-    """Write *text* to standard output, whose encoding may lack some of its characters."""
-    encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -122,16 +107,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--url", help=f"where a file is from (default: {FILE_URL}, which is made up)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser
-
-
-def _named(sites: Sequence[GeetestSite], name: str | None) -> GeetestSite | None:
-    if name is None:
-        return None
-    for site in sites:
-        if site.name == name:
-            return site
-    names = ", ".join(site.name for site in sites) or "none"
-    raise ValueError(f"GEETEST_SITES has no site that is called {name!r}; it has: {names}")
 
 
 def _inspect(
@@ -227,15 +202,6 @@ def _download(
 ) -> None:
     own = settings.copy()
     own.setdict(_OVERRIDES, priority="cmdline")
-    is_asyncio = own["TWISTED_REACTOR"] == _ASYNCIO or not own.getbool("TWISTED_REACTOR_ENABLED", default=True)
-    process = (AsyncCrawlerProcess if is_asyncio else CrawlerProcess)(own)
-
-    def failed(failure: Failure) -> None:
-        outcome.failed(failure.value)
-
-    crawl = process.crawl(InspectSpider, request=request, sites=sites, site=site, outcome=outcome)
-    if isinstance(crawl, Deferred):
-        crawl.addErrback(failed)
-    process.start()
-    if isinstance(crawl, asyncio.Task) and crawl.done() and not crawl.cancelled() and (error := crawl.exception()):
+    error = crawl_once(own, InspectSpider, request=request, sites=sites, site=site, outcome=outcome)
+    if error is not None:
         outcome.failed(error)
