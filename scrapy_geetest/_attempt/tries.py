@@ -32,6 +32,8 @@ class Tries:
         values: What the verification of a two-step site gave for the one that was taken.
     """
 
+    __slots__ = ("_limit", "_patience", "_unready", "bought", "failures", "is_counted", "refusal", "since", "values")
+
     def __init__(self, config: Config) -> None:
         self._limit = config.max_attempts
         self._patience = config.solve_timeout
