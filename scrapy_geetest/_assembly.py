@@ -52,6 +52,7 @@ class Parts:
     downloads: Downloads
     forms: Forms
     gates: Gates
+    others: OtherMiddlewares
     outcomes: Outcomes
     parking: Parking
     stats: Stats
@@ -119,6 +120,7 @@ def assemble(crawler: Crawler, config: Config) -> Parts:
         downloads=downloads,
         forms=Forms(attempts=attempts, parking=parking),
         gates=gates,
+        others=others,
         outcomes=outcomes,
         parking=parking,
         stats=stats,
