@@ -16,7 +16,7 @@ from scrapy.exceptions import IgnoreRequest
 from scrapy.http.request import NO_CALLBACK
 from scrapy.utils.defer import deferred_from_coro
 
-from scrapy_geetest._crawl.marks import SAFE_METHODS, mark_own, meta_for, own_number
+from scrapy_geetest._crawl.marks import SAFE_METHODS, mark_own, meta_for, own_number, slot_for
 from scrapy_geetest._submission.target import origin
 
 if TYPE_CHECKING:
@@ -107,7 +107,8 @@ class Downloads:
             Exception: Whatever Scrapy's downloader and its middlewares raise.
         """
         limits = {"download_maxsize": self._max_bytes, "download_timeout": min(timeout, self._timeout)}
-        request = self._as_visitor(query, context, {**limits, **context.visitor.meta, **query.meta})
+        slot = slot_for(context.request, query.url)
+        request = self._as_visitor(query, context, {**limits, **slot, **context.visitor.meta, **query.meta})
         self._add_origin(request, context, always=False)
         return await self._cancellable(request, Dispatch(context, is_page=False))
 

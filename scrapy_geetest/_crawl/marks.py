@@ -137,6 +137,12 @@ def meta_for(request: Request, url: str) -> dict[str, Any]:
     return meta
 
 
+def slot_for(request: Request, url: str) -> dict[str, str]:
+    """The download slot that was chosen for *request*, as meta of a request to *url*; none if it only follows from the host."""
+    host, slot = urlsplit(request.url).hostname, request.meta.get("download_slot")
+    return {"download_slot": slot} if slot and host == urlsplit(url).hostname != slot else {}
+
+
 def is_left_alone(request: Request) -> bool:
     """Whether nothing is done about a request: robots.txt, and those with ``geetest=False``."""
     return request.meta.get("geetest") is False or is_robots_txt(request)
