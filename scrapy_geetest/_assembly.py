@@ -14,6 +14,7 @@ from scrapy_geetest._attempt.challenges import Challenges
 from scrapy_geetest._attempt.forms import Forms
 from scrapy_geetest._attempt.fresh_pages import FreshPages
 from scrapy_geetest._attempt.gate import GateRegistry
+from scrapy_geetest._attempt.gate_visitors import GateVisitors
 from scrapy_geetest._attempt.gates import Gates
 from scrapy_geetest._attempt.loop import Attempts
 from scrapy_geetest._attempt.outcomes import Outcomes
@@ -112,6 +113,7 @@ def assemble(crawler: Crawler, config: Config) -> Parts:
         registry=GateRegistry(time.monotonic),
         stats=stats,
         submissions=submissions,
+        visitors=GateVisitors(),
     )
     return Parts(
         books=books,

@@ -16,6 +16,7 @@ from scrapy.exceptions import IgnoreRequest
 from scrapy.http.request import NO_CALLBACK
 from scrapy.utils.defer import deferred_from_coro
 
+from scrapy_geetest._crawl.identity import Made
 from scrapy_geetest._crawl.marks import SAFE_METHODS, mark_own, meta_for, own_number, slot_for
 from scrapy_geetest._submission.target import origin
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from scrapy.core.engine import ExecutionEngine
     from scrapy.crawler import Crawler
     from scrapy.http import Response
-    from scrapy.http.headers import Headers
     from twisted.internet.defer import Deferred
 
     from scrapy_geetest._attempt.context import Context
@@ -47,7 +47,7 @@ class Dispatch:
     Attributes:
         context: For whom.
         deadline: Until when it may be handed to the downloader, in monotonic seconds: of a solution. ``None``: always.
-        own_headers: What the request set when it was made, the visitor's headers included.
+        made: What the request was made with, the visitor's headers included.
         departures: How often it was handed to the downloader: more than once where Scrapy's Retry sent it again.
         is_page: Whether a challenge page may be the answer.
         solution: The values of the solution that it carries; empty: none, so that all that it carries stays here.
@@ -55,7 +55,7 @@ class Dispatch:
 
     context: Context
     deadline: float | None = None
-    own_headers: Headers | None = None
+    made: Made | None = None
     departures: int = 0
     is_page: bool = True
     solution: Collection[str] = ()
@@ -170,7 +170,8 @@ class Downloads:
         visitor = dispatch.context.visitor
         await self._check_redirect(request, dispatch)
         visitor.strip_credentials(request)
-        visitor.pin(request, dispatch.own_headers or request.headers)
+        if dispatch.made is not None:
+            visitor.pin(request, dispatch.made)
         if (
             dispatch.deadline is not None
             and time.monotonic() > dispatch.deadline
@@ -221,14 +222,14 @@ class Downloads:
 
     async def _run(self, request: Request, dispatch: Dispatch) -> Response:
         number = next(self._numbers)
-        dispatch.own_headers = request.headers.copy()
+        made = dispatch.made = Made.of(request)
         self._under_way[number] = dispatch
         try:
             response = await self._engine.download_async(mark_own(request, number))
         finally:
             del self._under_way[number]
         if response.request is not None:
-            changed = dispatch.context.visitor.changes(response.request, dispatch.own_headers)
+            changed = dispatch.context.visitor.changes(response.request, made)
             if changed:
                 self._on_change(dispatch.context, changed)
         return response
