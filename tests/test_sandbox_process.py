@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -13,8 +14,9 @@ import sys
 import textwrap
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from graphlib import TopologicalSorter
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -45,6 +47,14 @@ def launch(*arguments: str, **kwargs: Any) -> Iterator[subprocess.Popen[str]]:
             yield process
         finally:
             process.kill()
+
+
+def free_ports() -> Iterator[int]:
+    """Ports below those that the system hands out itself, so that nobody takes one between the look and its use."""
+    for port in random.sample(range(10_000, 32_000), 1000):
+        with suppress(OSError):
+            socket.create_server(("127.0.0.1", port)).close()
+            yield port
 
 
 def ready(process: subprocess.Popen[str]) -> dict[str, Any]:
@@ -153,12 +163,9 @@ def test_a_port_that_is_taken_is_told() -> None:
 
 def test_ports_can_be_chosen() -> None:
     """``port`` and ``service_port`` are those asked for."""
-    free = []
-    for _ in range(2):
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            free.append(server.getsockname()[1])
-    with Sandbox(port=free[0], service_port=free[1]) as sandbox:
-        assert [urlsplit(url).port for url in (sandbox.url, sandbox.service_url)] == free
+    wanted = list(islice(free_ports(), 2))
+    with Sandbox(port=wanted[0], service_port=wanted[1]) as sandbox:
+        assert [urlsplit(url).port for url in (sandbox.url, sandbox.service_url)] == wanted
 
 
 def test_flags_are_options() -> None:
