@@ -13,6 +13,7 @@ from scrapy_geetest._attempt.challenges import Challenges
 from scrapy_geetest._attempt.forms import Forms
 from scrapy_geetest._attempt.fresh_pages import FreshPages
 from scrapy_geetest._attempt.gate import GateRegistry
+from scrapy_geetest._attempt.gate_visitors import GateVisitors
 from scrapy_geetest._attempt.gates import Gates
 from scrapy_geetest._attempt.loop import Attempts
 from scrapy_geetest._attempt.outcomes import Outcomes
@@ -54,6 +55,7 @@ class Parts:
     downloads: Downloads
     forms: Forms
     gates: Gates
+    others: OtherMiddlewares
     outcomes: Outcomes
     parking: Parking
     sites: SiteIndex
@@ -121,6 +123,7 @@ def assemble(crawler: Crawler, config: Config) -> Parts:
         registry=GateRegistry(time.monotonic),
         stats=stats,
         submissions=submissions,
+        visitors=GateVisitors(),
     )
     return Parts(
         admission=admission,
@@ -130,6 +133,7 @@ def assemble(crawler: Crawler, config: Config) -> Parts:
         downloads=downloads,
         forms=Forms(attempts=attempts, parking=parking),
         gates=gates,
+        others=others,
         outcomes=outcomes,
         parking=parking,
         sites=sites,

@@ -21,6 +21,7 @@ from scrapy.http.request import NO_CALLBACK
 
 from scrapy_geetest._assembly import assemble
 from scrapy_geetest._attempt.context import Context
+from scrapy_geetest._attempt.loop import UNVERIFIED
 from scrapy_geetest._attempt.outcomes import passed, stopped
 from scrapy_geetest._attempt.verdict import is_withheld
 from scrapy_geetest._crawl.browser_pages import close_page, hand_over_page
@@ -75,6 +76,7 @@ class GeetestMiddleware:
         self._downloads = parts.downloads
         self._forms = parts.forms
         self._gates = parts.gates
+        self._others = parts.others
         self._outcomes = parts.outcomes
         self._parking = parts.parking
         self._sites = parts.sites
@@ -233,11 +235,19 @@ class GeetestMiddleware:
             self._gates.let_through(context.outer)
             return response
         await self._outcomes.detected(context)
+        if self._others.is_offline(response):
+            raise ChallengeError(
+                f"HttpCache holds only a challenge page for {context}, and HTTPCACHE_IGNORE_MISSING allows no download",
+                **context.parts,
+            )
         context.slim()
         await close_page(context.outer)
         policy: Gates | Forms = self._gates if context.site.mode == "gate" else self._forms
         with self._parking.place(context.site.name):
-            return self._deliver(context, await policy.react(context))
+            answer = await policy.react(context)
+        if UNVERIFIED not in answer.flags:
+            self._others.store_in_cache(context.request, answer)
+        return self._deliver(context, answer)
 
     def _deliver(self, context: Context, response: Response) -> Response:
         lift(context.request)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from scrapy_geetest._attempt.context import Context
     from scrapy_geetest._attempt.gate import Gate, GateRegistry
+    from scrapy_geetest._attempt.gate_visitors import GateVisitors
     from scrapy_geetest._attempt.loop import Attempts
     from scrapy_geetest._attempt.submissions import Submissions, Way
     from scrapy_geetest._crawl.cookies import SessionCookies
@@ -70,6 +71,7 @@ class Gates:
     _registry: GateRegistry
     _stats: Stats
     _submissions: Submissions
+    _visitors: GateVisitors
     _run: str = field(init=False, factory=partial(token_hex, 4))  # tells this process from others that share a queue
 
     async def leave(self, context: Context) -> bool:
@@ -198,6 +200,7 @@ class Gates:
             The page behind it.
         """
         gate.begin()
+        self._visitors.opens(context, gate.openings)
         try:
             door = await self._door(context)
             response = await self._pass(door, tries)

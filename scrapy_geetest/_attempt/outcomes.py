@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_CHANGES = {"proxy": "the proxy (proxies rotate)", "impersonate": "the browser (impersonate)"}
+
 UNSOLVED = "geetest-unsolved"
 
 
@@ -84,7 +86,7 @@ class Outcomes:
                 "GeeTest: a middleware changes %s between two requests of one attempt for %s, so that the site sees two "
                 "visitors and may refuse what is paid for. Let it keep requests whose meta has _geetest as they are, or "
                 "place it before order 585",
-                "the proxy (proxies rotate)" if name == "proxy" else f"the header {name}",
+                _CHANGES.get(name, f"the header {name}"),
                 context,
             )
 

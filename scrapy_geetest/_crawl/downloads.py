@@ -17,6 +17,7 @@ from scrapy.http.request import NO_CALLBACK
 from scrapy.utils.defer import deferred_from_coro
 
 from scrapy_geetest._crawl.browser_pages import close_page, keep_page
+from scrapy_geetest._crawl.identity import Made
 from scrapy_geetest._crawl.marks import (
     FOR_ANSWER,
     FOR_CHALLENGE,
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from scrapy.core.engine import ExecutionEngine
     from scrapy.crawler import Crawler
     from scrapy.http import Response
-    from scrapy.http.headers import Headers
     from twisted.internet.defer import Deferred
 
     from scrapy_geetest._attempt.context import Context
@@ -62,7 +62,7 @@ class Dispatch:
         context: For whom.
         purpose: What it is for.
         deadline: Until when it may be handed to the downloader, in monotonic seconds: of a solution. ``None``: always.
-        own_headers: What the request set when it was made, the visitor's headers included.
+        made: What the request was made with, the visitor's headers included.
         departures: How often it was handed to the downloader: more than once where Scrapy's Retry sent it again.
         timer: Fires at the deadline.
         was_too_old: Whether it left after its deadline all the same: another middleware held it up.
@@ -75,7 +75,7 @@ class Dispatch:
     context: Context
     purpose: str
     deadline: float | None = None
-    own_headers: Headers | None = None
+    made: Made | None = None
     departures: int = 0
     is_final: bool = False
     is_urgent: bool = False
@@ -213,7 +213,8 @@ class Downloads:
         visitor = dispatch.context.visitor
         await self._check_redirect(request, dispatch)
         visitor.strip_credentials(request)
-        visitor.pin(request, dispatch.own_headers or request.headers)
+        if dispatch.made is not None:
+            visitor.pin(request, dispatch.made)
         dispatch.departures += 1
         dispatch.stop_timer()
         if request.meta.get("redirect_urls"):
@@ -279,7 +280,7 @@ class Downloads:
         if dispatch.context.was_sent:  # else it may be a page that the spider wants to be used
             await close_page(outer)
         number = next(self._numbers)
-        dispatch.own_headers = request.headers.copy()
+        made = dispatch.made = Made.of(request)
         self._under_way[number] = dispatch
         try:
             await self._admission.admit(request, is_urgent=dispatch.is_urgent, can_wait=dispatch.can_wait)
@@ -292,7 +293,7 @@ class Downloads:
             dispatch.stop_timer()
         await keep_page(response.request or request, outer)
         if response.request is not None:
-            changed = dispatch.context.visitor.changes(response.request, dispatch.own_headers)
+            changed = dispatch.context.visitor.changes(response.request, made)
             if changed:
                 self._on_change(dispatch.context, changed)
         return response

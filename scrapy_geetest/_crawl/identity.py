@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
+from attrs import frozen
 from scrapy.http.headers import Headers
 
 from scrapy_geetest._services.task import Proxy
@@ -41,11 +42,26 @@ _FOR_ANYBODY = frozenset(
     }
 )
 _PINNED = (b"User-Agent", b"Accept-Language")
+_PINNED_META = ("cookiejar", "proxy", "bindaddress", "impersonate", "impersonate_args")
+_ADOPTED_META = {"proxy": ("proxy", "_auth_proxy", "_scheme_proxy"), "impersonate": ("impersonate",)}
 
 
 def may_go_to_anybody(header: bytes) -> bool:
     """Whether a header is no credential: what a request set itself, beyond these, is for its own origin."""
     return header in _FOR_ANYBODY or header.startswith(b"Sec-")
+
+
+@frozen(eq=False)
+class Made:
+    """What a request was made with, before any middleware: its headers, and of its meta what makes up a visitor."""
+
+    headers: Headers
+    meta: dict[str, Any]
+
+    @classmethod
+    def of(cls, request: Request) -> Made:
+        """Remember it."""
+        return cls(request.headers.copy(), {key: request.meta[key] for key in _PINNED_META if key in request.meta})
 
 
 class Visitor:
@@ -102,13 +118,14 @@ class Visitor:
                     del headers[name]
         return headers
 
-    def pin(self, request: Request, own: Headers) -> None:
-        """Put back what a middleware before us has changed of *request*, which set *own* headers when it was made."""
+    @staticmethod
+    def pin(request: Request, made: Made) -> None:
+        """Put back what a middleware before us has changed of *request*, which was *made* so."""
         for name in _PINNED:
-            if name in own:
-                request.headers.setlist(name, own.getlist(name))
-        if "proxy" in self.meta:
-            request.meta["proxy"] = self.meta["proxy"]
+            if name in made.headers:
+                request.headers.setlist(name, made.headers.getlist(name))
+        request.meta.update(made.meta)
+        if "proxy" in made.meta:
             request.meta.pop("_rotating_proxy", None)
 
     def strip_credentials(self, request: Request) -> None:
@@ -118,13 +135,21 @@ class Visitor:
                 if name in self.headers:
                     del request.headers[name]
 
-    def changes(self, sent: Request, own: Headers) -> list[str]:
-        """What the middlewares behind us have changed of a request that was made with *own* headers, by name."""
+    def changes(self, sent: Request, made: Made) -> list[str]:
+        """What the middlewares behind us have changed of a request that was *made* so, by name.
+
+        What they chose first becomes the visitor's own.
+        """
+        own = made.headers
         changed = [name.decode() for name in _PINNED if name in own and sent.headers.getlist(name) != own.getlist(name)]
-        if "proxy" not in self.meta:
-            self.meta |= {key: sent.meta[key] for key in ("proxy", "_auth_proxy", "_scheme_proxy") if key in sent.meta}
-        elif sent.meta.get("proxy") != self.meta["proxy"]:
-            changed.append("proxy")
+        for name in _PINNED:
+            if name not in self.headers and name in sent.headers:
+                self.headers.setlist(name, sent.headers.getlist(name))
+        for key, adopted in _ADOPTED_META.items():
+            if key not in self.meta:
+                self.meta |= {name: sent.meta[name] for name in adopted if name in sent.meta}
+            elif key in made.meta and sent.meta.get(key) != made.meta[key]:
+                changed.append(key)
         return changed
 
 

@@ -152,9 +152,9 @@ def meta_for(request: Request, url: str) -> dict[str, Any]:
 
 
 def slot_for(request: Request, url: str) -> dict[str, str]:
-    """The download slot that a request to *url* shares with *request*, as meta: its spider's own choice for that host."""
-    slot = request.meta.get("download_slot")
-    return {"download_slot": slot} if slot and urlsplit(request.url).hostname == urlsplit(url).hostname else {}
+    """The download slot that was chosen for *request*, as meta of a request to *url*; none if it only follows from the host."""
+    host, slot = urlsplit(request.url).hostname, request.meta.get("download_slot")
+    return {"download_slot": slot} if slot and host == urlsplit(url).hostname != slot else {}
 
 
 def is_left_alone(request: Request) -> bool:
