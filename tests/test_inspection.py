@@ -512,13 +512,11 @@ def test_where_scripts_send_the_result() -> None:
     assert found == ("https://shop.example.com/a/login", "https://shop.example.com/b/check")
 
 
-def test_a_request_whose_end_is_too_far_away() -> None:
-    """Its arguments are looked at as far as they are read."""
+def test_a_request_with_many_arguments() -> None:
+    """They are looked at up to their end."""
     script = "$.post('/a/login', {a: [" + "1," * 3000 + "], r: pass_token});"
-    assert submit_hints(f"<script>{script}</script>", URL) == ()
-    assert submit_hints("<script>$.post('/a/login', {r: pass_token</script>", URL) == (
-        "https://shop.example.com/a/login",
-    )
+    assert submit_hints(f"<script>{script}</script>", URL) == ("https://shop.example.com/a/login",)
+    assert submit_hints("<script>$.post('/a/login', {r: pass_token</script>", URL) == ()
 
 
 def test_a_request_that_is_an_argument() -> None:

@@ -24,6 +24,7 @@ from scrapy_geetest._pages.javascript import Budget, Code, Span
 from scrapy_geetest._pages.markup import Markup, read_markup
 from scrapy_geetest._pages.names import Names
 from scrapy_geetest._pages.prefilter import excerpt, may_be_live
+from scrapy_geetest._pages.requests import ReadScript
 from scrapy_geetest._pages.shown_values import shown_values
 from scrapy_geetest._pages.values import host, is_challenge, is_site_id, word
 
@@ -160,6 +161,7 @@ class _Page:
         self.markup = markup
         budget = Budget()
         self.scripts = [Code.of(script.code, budget) for script in markup.scripts if script.code and not script.is_json]
+        self._read_scripts = {id(code): ReadScript(code) for code in self.scripts}
         self.names = Names(self.scripts, budget)
         self.sources = [script.src for script in markup.scripts if script.src] + list(markup.preloads)
         # What the scripts say of GeeTest matters only where a linked one has a name that others have, too.
@@ -212,7 +214,7 @@ class _Page:
         version = self._version(call, reader.keys)
         site_id = reader.text(_SITE_ID_KEYS[version], is_site_id)
         api_server = host(reader.text(_HOST_KEYS, lambda value: host(value) is not None))
-        register = register_request(call) if site_id is None else None
+        register = register_request(call, self._read_scripts[id(call.code)]) if site_id is None else None
         return Widget(
             version=version,
             brand=self._brand(call, api_server),
