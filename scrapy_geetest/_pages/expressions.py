@@ -219,7 +219,7 @@ class Evaluator:
     def _call(self, span: Span, depth: int) -> Value | None:
         masked = self.code.masked
         if _SERIALIZED.search(masked, *span):
-            return PageForm(self._selector(span))
+            return PageForm(self.selector(span))
         called = _CALL.match(masked, *span)
         if called is None or self.syntax.closes.get(called.end() - 1) != span[1] - 1:
             return None
@@ -242,16 +242,17 @@ class Evaluator:
     def _form_data(self, arguments: Sequence[Span], depth: int) -> Value:
         if not arguments:
             return Fields((), "multipart")
-        return PageForm(self._selector(arguments[0], depth), "multipart")
+        return PageForm(self.selector(arguments[0], depth), "multipart")
 
-    def _selector(self, span: Span, depth: int = 0) -> str:
+    def selector(self, span: Span, depth: int = 0) -> str:
+        """The selector of the element that the expression at *span* is, or an empty text."""
         found = _SELECTOR.search(self.code.masked, *span)
         if found and found[1]:
             selector = self.code.text[slice(*found.span(1))].decode("utf-8", "replace")
             return f"#{selector}" if b"getElementById" in found[0] else selector
         if depth < _MAX_DEPTH and (path := self.code.path(self._stripped(span))):
             for assigned in self.variables.assigned_spans(path, span[0]):
-                return self._selector(assigned, depth + 4)
+                return self.selector(assigned, depth + 4)
         return ""
 
     def _name(self, span: Span, depth: int) -> Value | None:

@@ -21,7 +21,7 @@ from scrapy_geetest._pages.calls import (
 )
 from scrapy_geetest._pages.hints import register_hints, register_request, submit_hints
 from scrapy_geetest._pages.javascript import Budget, Code, Span
-from scrapy_geetest._pages.markup import Markup, read_markup
+from scrapy_geetest._pages.markup import Markup, Script, read_markup
 from scrapy_geetest._pages.names import Names
 from scrapy_geetest._pages.prefilter import excerpt, may_be_live
 from scrapy_geetest._pages.requests import ReadScript
@@ -124,9 +124,9 @@ def find_widgets(body: bytes | str, *, is_script: bool = False) -> tuple[Widget,
     if not may_carry(body):
         return ()
     if is_script:
-        return _Page(Markup.of_script(body)).widgets()
+        return PageReading(Markup.of_script(body)).widgets()
     body = excerpt(body)
-    return _Page(read_markup(body)).widgets() if may_be_live(body) else ()
+    return PageReading(read_markup(body)).widgets() if may_be_live(body) else ()
 
 
 def find_signs(body: bytes | str, *, is_script: bool = False) -> Signs:
@@ -137,16 +137,7 @@ def find_signs(body: bytes | str, *, is_script: bool = False) -> Signs:
         is_script: Whether it is a script.
     """
     body = ascii_compatible(body)
-    page = _Page(Markup.of_script(body) if is_script else read_markup(excerpt(body)))
-    calls = tuple(call.function for call in page.calls())
-    written = sum(1 for _ in _WRITTEN_CALL.finditer(body))
-    return Signs(
-        named=sum(1 for _ in _NAME.finditer(body)),
-        calls=calls,
-        idle=max(0, written - len(calls)) if len(calls) < MAX_CALLS else 0,
-        loaders=tuple(dict.fromkeys(loader.where for loader in page.loaders)),
-        namesakes=page.namesakes(),
-    )
+    return PageReading.of(body, is_script=is_script).signs(body)
 
 
 def ascii_compatible(body: bytes | str) -> bytes:
@@ -156,7 +147,9 @@ def ascii_compatible(body: bytes | str) -> bytes:
     return text.encode("utf-8", "replace")
 
 
-class _Page:
+class PageReading:
+    """A page, or a script, as it is read once; its scripts are evaluated when something is asked of them."""
+
     def __init__(self, markup: Markup) -> None:
         self.markup = markup
         budget = Budget()
@@ -179,6 +172,30 @@ class _Page:
             by_version = {loader.version: loader for loader in reversed(self.loaders)}
             widgets = tuple(self._loaded(loader) for _, loader in sorted(by_version.items()))
         return self._with_shown_values(widgets)
+
+    @classmethod
+    def of(cls, body: bytes | str, *, is_script: bool = False, linked: Sequence[bytes] = ()) -> PageReading:
+        """Read *body*, with the scripts that it links, where they were fetched."""
+        body = ascii_compatible(body)
+        markup = Markup.of_script(body) if is_script else read_markup(excerpt(body))
+        return cls(evolve(markup, scripts=(*markup.scripts, *map(Script, linked))))
+
+    @property
+    def read_scripts(self) -> Sequence[ReadScript]:
+        """Its scripts, in their order."""
+        return tuple(self._read_scripts.values())
+
+    def signs(self, body: bytes) -> Signs:
+        """What there is of GeeTest in it, and in *body*, of which it was read."""
+        calls = tuple(call.function for call in self.calls())
+        written = sum(1 for _ in _WRITTEN_CALL.finditer(body))
+        return Signs(
+            named=sum(1 for _ in _NAME.finditer(body)),
+            calls=calls,
+            idle=max(0, written - len(calls)) if len(calls) < MAX_CALLS else 0,
+            loaders=tuple(dict.fromkeys(loader.where for loader in self.loaders)),
+            namesakes=self.namesakes(),
+        )
 
     def namesakes(self) -> tuple[str, ...]:
         sources = [script.src[:200] for script in self.markup.scripts if script.src]
