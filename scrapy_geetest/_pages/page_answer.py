@@ -13,6 +13,7 @@ from urllib.parse import urljoin, urlsplit
 from attrs import evolve, frozen
 
 from scrapy_geetest._pages.answers import ScriptAnswer, one_answer, script_answers
+from scrapy_geetest._pages.forms import typed_controls
 from scrapy_geetest._pages.script_values import V3_KEYS, V4_KEYS, Key, Unknown
 
 if TYPE_CHECKING:
@@ -93,6 +94,8 @@ def _by_script(
 ) -> PageAnswer:
     urls = [absolute for answer in answers if answer.url and (absolute := _absolute(answer.url, base_url))]
     answer = one_answer(answers)
+    if version is None and urls:
+        return PageAnswer(problem="the page carries widgets of both versions", others=tuple(dict.fromkeys(urls)))
     if answer is None:
         places = tuple(dict.fromkeys(urls))
         return PageAnswer(problem="several requests of the page's scripts carry an answer", others=places)
@@ -124,7 +127,9 @@ def _by_form(
     scripts: Sequence[ReadScript], root: Any, form: Any, base_url: str, page_url: str, version: int | None
 ) -> PageAnswer:
     action, method = form.get("action"), (form.get("method") or "get").strip().upper()
-    if action is not None and (_PLACEHOLDER.search(action) or method not in {"GET", "POST"}):
+    if method not in {"GET", "POST"}:
+        return PageAnswer(problem=f"the widget's form has the method {method}, which sends nothing")
+    if action is not None and _PLACEHOLDER.search(action):
         return PageAnswer(problem="the widget's form leads to an address that is not in the page")
     url = _absolute(action.strip(), base_url) if action and action.strip() else page_url
     if url is None:
@@ -177,6 +182,8 @@ def _own_form(scripts: Sequence[ReadScript], root: Any) -> Any:
     places = [element for selector in _places(scripts) for element in _selected(root, selector)]
     named = [form for form in forms if any(place is form or _is_inside(place, form) for place in places)]
     marked = named or ([] if places else [form for form in forms if _is_marked(form)])
+    if not (marked or places) and len(forms) == 1 and not typed_controls(forms[0]):
+        return forms[0]  # there is nothing else to do on the page
     return marked[0] if len(marked) == 1 else None
 
 

@@ -14,9 +14,10 @@ from parsel import Selector
 from scrapy.http import TextResponse
 
 from scrapy_geetest._pages import loose_json
+from scrapy_geetest._pages.suspect import has_place
 from scrapy_geetest._pages.tree import is_markup, selector_of
 from scrapy_geetest._pages.widget import Widget, find_widgets, may_carry
-from scrapy_geetest._pages.withholding import withholds
+from scrapy_geetest._pages.withholding import ERROR_STATUS, withholds
 
 if TYPE_CHECKING:
     from scrapy.http import Response
@@ -164,6 +165,13 @@ def _built_in(response: TextResponse) -> Finding:
         return Finding("built-in detection", matched=False, seen="no GeeTest widget in the page")
     told = "; ".join(f"{widget.brand} v{widget.version}: {widget.evidence}" for widget in widgets)
     matched, why = withholds(response)
+    if (
+        matched
+        and response.status < ERROR_STATUS
+        and not any(one.is_called for one in widgets)
+        and not has_place(response)
+    ):
+        matched, why = False, "it links the loader, as layouts do on every page; nothing in it is a place for a widget"
     rule = f"built-in detection: a {widgets[0].brand} v{widgets[0].version} widget"
     return Finding(rule, matched, f"{told}; {why}")
 

@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
+from typing import TYPE_CHECKING
 
 from scrapy_geetest._pages.calls import linked_loader
 from scrapy_geetest._pages.markup import read_markup
 from scrapy_geetest._pages.prefilter import excerpt
+from scrapy_geetest._pages.tree import page_root
 
+if TYPE_CHECKING:
+    from scrapy.http import TextResponse
+
+_NAMED = re.compile(r"captcha|geetest|(?:^|[\s_-])gt(?:$|[\s_-])", re.IGNORECASE)
+_PLACES = ("div", "span", "p", "section", "form", "button", "a", "input", "main", "td", "li")
+_MAX_PLACES = 5_000
 _V4_LOADER = b"gt4."
 _CAPTCHA = b"aptcha"
 _ADDRESS = re.compile(rb"(?:[\"'=/]|^)gt4?\.[\w.-]{0,40}js\b", re.IGNORECASE)
+
+
+def has_place(response: TextResponse) -> bool:
+    """Whether a page has an element that is named after a captcha: a place where a linked script may put a widget."""
+    root = page_root(response)
+    return root is not None and any(
+        _NAMED.search(" ".join((element.get("id") or "", element.get("class") or "")))
+        for element in islice(root.iter(*_PLACES), _MAX_PLACES)
+    )
 
 
 def find_suspect(body: bytes) -> str | None:

@@ -65,6 +65,7 @@ class Widget:
         offline: v3: whether GeeTest could not be reached when the page was made; its challenge is then worthless.
         register_url: What the page's script asks for the challenge, as it stands there.
         evidence: What shows that there is a widget, in words.
+        is_called: Whether a script makes it, rather than that its loader is there.
         unread: Parameters that are expressions in the page's script, as ``name: expression``.
     """
 
@@ -80,6 +81,7 @@ class Widget:
     offline: bool | None = None
     register_url: str | None = None
     evidence: str = ""
+    is_called: bool = False
     unread: tuple[str, ...] = ()
 
 
@@ -245,6 +247,7 @@ class PageReading:
             offline=reader.flag("offline"),
             register_url=register,
             evidence=f"a call of {call.function} in a script",
+            is_called=True,
             unread=reader.unread(),
         )
 

@@ -13,6 +13,8 @@ from scrapy_geetest._pages.register_objects import V3_KEYS, plain
 if TYPE_CHECKING:
     from scrapy.http import Response
 
+_NOT_OK = 400
+_CODE_KEYS = frozenset({"code", "retcode", "errno", "errcode", "error_code", "status_code", "status"})
 _WORDS = ("captcha", "geetest")
 _PLACES = (
     "//body//*[not(self::script or self::link or self::style or self::img or self::input or self::button or self::a)]"
@@ -27,8 +29,21 @@ def css_candidate(response: Response) -> str | None:
         return None
     for attribute, mark in (("id", "#"), ("class", ".")):
         for names in response.xpath(_PLACES.format(attribute)).getall():
-            if name := next(filter(_is_telling, names.split()), None):
+            name = next(filter(_is_telling, names.split()), None)
+            if name and response.css(mark + name):
                 return mark + name
+    return None
+
+
+def xpath_candidate(response: Response) -> str | None:
+    """The same as an XPath expression, for a page of several documents, of which CSS reaches the first only."""
+    if not isinstance(response, HtmlResponse):
+        return None
+    for attribute in ("id", "class"):
+        for names in response.xpath(_PLACES.format(attribute)).getall():
+            path = f"//*[@{attribute}='{names}']"
+            if any(map(_is_telling, names.split())) and "'" not in names and response.xpath(path):
+                return path
     return None
 
 
@@ -44,7 +59,32 @@ def jmespath_candidate(response: Response) -> str | None:
     Keys of a register answer do not count: ``new_captcha`` says nothing of what the site withholds.
     """
     text = response.text if isinstance(response, TextResponse) else ""
-    return _telling_key(loose_json.load(text)) if text.lstrip()[:1] == "{" else None
+    if text.lstrip()[:1] != "{":
+        return None
+    data = loose_json.load(text)
+    return _telling_key(data) or (_telling_object(data) if is_refusal(response, data) else None)
+
+
+def is_refusal(response: Response, data: Any) -> bool:
+    """Whether a JSON answer refuses what was asked for, by its status or by its own code."""
+    if response.status >= _NOT_OK:
+        return True
+    codes = [value for key, value in data.items() if key in _CODE_KEYS] if isinstance(data, Mapping) else []
+    numbers = [code for code in codes if isinstance(code, int) and not isinstance(code, bool)]
+    return any(code < 0 or (str(code)[:1] in "45" and len(str(code)) in {3, 5}) for code in numbers)
+
+
+def _telling_object(data: Any, depth: int = 3) -> str | None:
+    """The path of the first object whose key speaks of a captcha: an answer that refuses has it for nothing else."""
+    if not isinstance(data, Mapping):
+        return None
+    for key, value in data.items():
+        if value and isinstance(value, Mapping) and _speaks_of_a_captcha(key):
+            return _quoted(key)
+    for key, value in data.items() if depth else ():
+        if inner := _telling_object(value, depth - 1):
+            return f"{_quoted(key)}.{inner}"
+    return None
 
 
 def _telling_key(data: Any, depth: int = 2) -> str | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import textwrap
 from keyword import iskeyword
 from typing import TYPE_CHECKING
 from urllib.parse import urldefrag, urlsplit
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from scrapy_geetest._pages.widget import Widget
 
 _LONGEST_COMMENT = 300
-_WIDTH = 105  # of what to mind, so that its lines fit into 120 characters
 _OK = 200
 
 
@@ -33,10 +31,19 @@ class Seen:
         widgets: Those that it carries, if any.
         register_urls: Candidates for the register endpoint, the likeliest first.
         css: A selector of the element that the widget is put into, if one is named after it.
+        xpath: The same as an XPath expression, where CSS does not reach it.
         jmespath: The key by which a JSON answer says that it withholds something, if there is one.
         captcha_id: What such an answer tells of v4.
-        sent_to: Where the page's script sends the answer, if it is elsewhere than a GET of the page would take it.
-        remarks: What to mind, in sentences.
+        by: Who sends the answer: ``"form"``, ``"script"`` or ``"site"``; ``None``: unknown.
+        sent_to: Where to, if that is known.
+        method: By which method.
+        way: As what: ``"form"``, ``"json"``, ``"query"``, ``"multipart"``.
+        fields: Names that the values get, each with its key in the answer.
+        accepted: JMESPath of a reply that means success.
+        refused: The same of failure.
+        is_withheld: Whether the page withholds its content.
+        is_seen_in_crawls: Whether the page itself shows the widget, rather than a linked script.
+        returns: Whether the form names the page that it opens.
     """
 
     url: str
@@ -44,18 +51,27 @@ class Seen:
     widgets: Sequence[Widget] = ()
     register_urls: Sequence[str] = ()
     css: str | None = None
+    xpath: str | None = None
     jmespath: str | None = None
     captcha_id: str | None = None
+    by: str | None = None
     sent_to: str | None = None
-    remarks: Sequence[str] = ()
+    method: str = ""
+    way: str | None = None
+    fields: Sequence[tuple[str, str]] = ()
+    accepted: str | None = None
+    refused: str | None = None
+    is_withheld: bool = False
+    is_seen_in_crawls: bool = True
+    returns: bool = False
 
 
 def declare(seen: Seen) -> str:
     """The text of a module with one subclass of ``GeetestSite``."""
-    lines = [f"    {line}" for line in _attributes(seen)]
-    return "\n".join(
-        ("from scrapy_geetest import GeetestSite", "", "", f"class {class_name(seen.url)}(GeetestSite):", *lines, "")
-    )
+    hook = list(_hook(seen))
+    attributes = [f"    {line}" for line in _attributes(seen)]
+    head = ("from scrapy_geetest import GeetestSite", "", "", f"class {class_name(seen.url)}(GeetestSite):")
+    return "\n".join((*head, *attributes, *hook, ""))
 
 
 def class_name(url: str) -> str:
@@ -67,8 +83,6 @@ def class_name(url: str) -> str:
 
 
 def _attributes(seen: Seen) -> Iterator[str]:
-    for remark in seen.remarks:
-        yield from map(comment, textwrap.wrap(remark, _WIDTH))
     yield from _addresses(seen)
     yield from _detection(seen)
     if not seen.widgets:
@@ -79,8 +93,49 @@ def _attributes(seen: Seen) -> Iterator[str]:
     yield from _v3(seen, widget) if widget.version == 3 else _v4(seen, widget)  # noqa: PLR2004  # the versions of GeeTest
     if widget.api_server:
         yield f"api_server = {literal(widget.api_server)}"
+    yield from _answer(seen, widget)
     for other in seen.widgets[1:]:
         yield comment(f"another widget of the page: v{other.version}, {describe(other)}")
+
+
+def _answer(seen: Seen, widget: Widget) -> Iterator[str]:
+    """How the answer is sent, as far as it is other than by default."""
+    if seen.returns and seen.by == "form":
+        yield "# The form names the page that it opens: one solution opens the session, as it seems."
+        yield 'mode = "gate"'
+    if seen.by == "script" and seen.way == "query":
+        yield 'submit_as = "query"'
+    prefix = "geetest_" if widget.version == 3 else ""  # noqa: PLR2004  # the versions of GeeTest
+    names = {key.removeprefix(prefix): name for name, key in seen.fields if key and key != name}
+    if names:
+        inner = ", ".join(f"{literal(key)}: {literal(name)}" for key, name in names.items())
+        yield f"field_names = {{{inner}}}"
+    for name, key in seen.fields:
+        if not key:
+            yield comment(f"The field {name} gets all of the answer as JSON: override submit_request.")
+    if seen.accepted:
+        yield f"accepted_jmespath = {literal(seen.accepted)}"
+    if seen.refused:
+        yield f"refused_jmespath = {literal(seen.refused)}"
+
+
+def _hook(seen: Seen) -> Iterator[str]:
+    """``submit_request`` for a page that is withheld and whose script sends the answer."""
+    if not (seen.is_withheld and seen.by == "script" and seen.sent_to and all(key for _, key in seen.fields)):
+        return
+    content_type = {"form": "application/x-www-form-urlencoded", "json": "application/json"}.get(seen.way or "")
+    if content_type is None and seen.way != "query":
+        return
+    yield ""
+    yield "    def submit_request(self, request, response, solution):"
+    yield f"        url = {literal(seen.sent_to)}"
+    if content_type:
+        yield f'        headers = {{**request.headers, "Content-Type": {literal(content_type)}}}'
+        body = ', body=b"{}"' if seen.way == "json" else ""
+        yield f"        sent = request.replace(url=url, method={literal(seen.method)}, headers=headers{body})"
+    else:
+        yield "        sent = request.replace(url=url)"
+    yield "        return super().submit_request(sent, None, solution)"
 
 
 def _addresses(seen: Seen) -> Iterator[str]:
@@ -88,7 +143,10 @@ def _addresses(seen: Seen) -> Iterator[str]:
     if seen.sent_to and _is_another_page_of(seen.url, seen.sent_to):
         urls.append(_pattern(seen.sent_to))
     yield f"urls = ({', '.join(map(literal, urls))}{',' * (len(urls) == 1)})"
-    if seen.sent_to:  # so that the service is told of the page with the widget, whatever the spider sends
+    is_sent_by_spider = seen.by == "script" or not seen.is_withheld
+    if (
+        seen.sent_to and is_sent_by_spider and seen.sent_to != seen.url
+    ):  # so that the service is told of the page with the widget
         yield f"website_url = {literal(urldefrag(seen.url).url)}"
 
 
@@ -102,13 +160,18 @@ def _detection(seen: Seen) -> Iterator[str]:
         yield f"detect_status = ({seen.status},)"
     if seen.jmespath:
         yield f"detect_jmespath = {literal(seen.jmespath)}"
+    elif seen.widgets and not seen.is_withheld and seen.is_seen_in_crawls:
+        yield "# No detect_...: the page only carries the widget. The request that sends the answer needs geetest=True."
     elif seen.css:
-        yield "# Any page with this is taken for a challenge page: name what pages with content do not have."
+        yield "# Any page with this is treated as a challenge page: name what pages with content do not have."
         yield f"detect_css = {literal(seen.css)}"
+    elif seen.xpath:
+        yield "# Any page with this is treated as a challenge page: name what pages with content do not have."
+        yield f"detect_xpath = {literal(seen.xpath)}"
     elif seen.widgets:
-        yield "# No detect_...: any page with a widget is taken for a challenge page."
+        yield "# No detect_...: a page with a widget that leaves nothing to type and shows hardly any text counts."
     else:
-        yield "# What do only challenge pages have? Name it, or any page with a widget is taken for one."
+        yield "# What do only challenge pages have? Name it:"
         yield '# detect_css = "#..."'
 
 
@@ -157,6 +220,12 @@ def _pattern(url: str) -> str:
     except ValueError:
         return netloc
     return pattern
+
+
+def public(url: str) -> str:
+    """*url* without a user and a password in it."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def relative(url: str, page_url: str) -> str:

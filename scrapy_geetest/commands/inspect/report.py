@@ -3,73 +3,40 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from attrs import asdict, frozen
-from scrapy import Request
 from scrapy.http import TextResponse
 
 from scrapy_geetest._pages import loose_json
 from scrapy_geetest._pages.register import RegisterError, parse_register
-from scrapy_geetest._pages.rules import Finding, Rules, widgets_of
-from scrapy_geetest._pages.widget import Signs, Widget, find_signs, register_hints, submit_hints
-from scrapy_geetest._submission.page_form import form_to_send
-from scrapy_geetest._submission.plan import plan_submission
+from scrapy_geetest._pages.rules import Finding, Rules
+from scrapy_geetest._pages.suspect import find_suspect
 from scrapy_geetest.challenge import Challenge, V3Challenge, V4Challenge
-from scrapy_geetest.commands.inspect.candidates import css_candidate, jmespath_candidate
-from scrapy_geetest.commands.inspect.declaration import Seen, declare, relative
-from scrapy_geetest.site import V3_FIELDS, V4_FIELDS, GeetestSite
+from scrapy_geetest.commands.inspect.candidates import css_candidate, is_refusal, jmespath_candidate, xpath_candidate
+from scrapy_geetest.commands.inspect.declaration import Seen, declare, public, relative
+from scrapy_geetest.commands.inspect.reading import Reading, read
+from scrapy_geetest.commands.inspect.sending import REGISTER_SENDING, Sending, page_sending, site_sending
+from scrapy_geetest.commands.inspect.text import lines
+from scrapy_geetest.exceptions import ChallengeNotNeeded, ChallengeNotReady
+from scrapy_geetest.site import GeetestSite
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from scrapy.http import Response
 
+    from scrapy_geetest._pages.widget import Signs, Widget
+
+__all__ = ["NOTHING", "Inspection", "inspect", "public"]
+
 _HOOKS = (
-    *("matches", "challenge_request", "parse_challenge", "submit_request"),
+    *("matches", "challenge_request", "parse_challenge", "submit_request", "verify_request"),
     *("is_challenge", "is_accepted", "session_key"),
 )
-_NAMED_INPUTS = ".//*[self::input or self::select or self::textarea][@name]/@name"
-_WIDTH = 17
-_MARKS = {True: "+", False: "-", None: "o"}
-_WAYS = {
-    "page form": "with the page's form",
-    "form": "in a form body",
-    "json": "in a JSON body",
-    "query": "in the query",
-    "headers": "in headers",
-}
+_NOT_OK = 400
 NOTHING = "nothing"
 """There is nothing to buy a solution for."""
 _REGISTER_ANSWER = "This looks like a register answer: use its URL as challenge_url."
-
-_MAX_KEPT = 40  # names of a form's fields that are told
-
-
-@frozen(kw_only=True)
-class Sending:
-    """How a solution would be sent with a plain GET of the page's URL.
-
-    Attributes:
-        way: ``"page form"``, ``"form"``, ``"json"``, ``"query"`` or ``"headers"``; ``None``: there is none.
-        method: Of the request.
-        url: Where it goes.
-        fields: Names that the solution's values get.
-        kept: Names of the form's own fields; their values are not told.
-        problem: Why there is no way, or nothing.
-        script_urls: Where the page's own scripts send the widget's result.
-    """
-
-    way: str | None = None
-    method: str = ""
-    url: str = ""
-    fields: tuple[str, ...] = ()
-    kept: tuple[str, ...] = ()
-    problem: str = ""
-    script_urls: tuple[str, ...] = ()
-
-
-_REGISTER_SENDING = Sending(problem="this is where a challenge comes from, not where a solution goes")
 
 
 @frozen(kw_only=True)
@@ -91,7 +58,7 @@ class Inspection:
         register_urls: Candidates for the register endpoint, the likeliest first.
         purchase: What a solution would be bought for, or why none could be.
         sending: How it would be sent.
-        remarks: What to mind, in sentences; the declaration has them, too.
+        remarks: What to note, in sentences.
         declaration: What a site class for it would look like, as Python text.
     """
 
@@ -120,8 +87,13 @@ class Inspection:
         """The same for a terminal; what came from the page cannot steer it."""
         return "".join(
             character if character.isprintable() or character == "\n" else "\N{REPLACEMENT CHARACTER}"
-            for character in "\n".join(_lines(self)) + "\n"
+            for character in "\n".join(lines(self)) + "\n"
         )
+
+    @property
+    def is_about_a_solution(self) -> bool:
+        """Whether something could be bought, or should be."""
+        return self.purchase != NOTHING or self.is_challenge
 
 
 def inspect(
@@ -131,6 +103,7 @@ def inspect(
     verdict: Finding | None = None,
     declared: Sequence[str] = (),
     remarks: Sequence[str] = (),
+    linked: Mapping[str, bytes] | None = None,
 ) -> Inspection:
     """Find out all that there is to know of *response* without asking anybody.
 
@@ -140,17 +113,18 @@ def inspect(
         verdict: What the site's own ``is_challenge`` said, where it overrides that hook; it decides.
         declared: Names of declared sites that the URL belongs to.
         remarks: What else is to be minded.
+        linked: The scripts that it links, by their addresses, where they were fetched.
     """
     findings = (site.rules if site else Rules()).explain(response)
-    matched = any(finding.matched for finding in findings)
-    url = public(response.url)
-    widgets = widgets_of(response)
-    page = _page(response)
-    is_register_answer = site is None and not widgets and _is_register_answer(response)
-    register_urls = (url,) if is_register_answer else register_hints(page, url) if widgets else ()
-    sending = _REGISTER_SENDING if is_register_answer else _sending(response, site, widgets, register_urls)
-    sent_to = _sent_to(sending, site)
-    remarks = (*remarks, *_remarks(url, sent_to, is_register_answer=is_register_answer))
+    matched = bool(verdict.matched) if verdict else any(finding.matched for finding in findings)
+    url, found = public(response.url), read(response, linked)
+    is_register_answer = site is None and _is_register_answer(response)
+    register_urls = (url,) if is_register_answer else tuple(map(public, found.register_urls))
+    sending = REGISTER_SENDING if is_register_answer else _sending(response, site, found)
+    remarks = (
+        *remarks,
+        *((_REGISTER_ANSWER,) if is_register_answer else _remarks(response, site, found, sending, matched=matched)),
+    )
     return Inspection(
         url=url,
         status=response.status,
@@ -159,60 +133,79 @@ def inspect(
         site=site.name if site else None,
         overridden=_overridden(site) if site else (),
         declared=tuple(declared),
-        is_challenge=bool(verdict.matched) if verdict else matched,
+        is_challenge=matched,
         findings=(verdict, *findings) if verdict else findings,
-        signs=_sign_findings(find_signs(page)),
-        widgets=widgets,
+        signs=() if found.is_json and found.widgets else _sign_findings(found.signs),
+        widgets=found.widgets,
         register_urls=register_urls,
-        purchase=_purchase(response, site, widgets, register_urls),
+        purchase=_purchase(response, site, found, register_urls),
         sending=sending,
         remarks=remarks,
-        declaration=_declaration(response, widgets, register_urls, sent_to, remarks, matched=matched),
+        declaration=""
+        if is_register_answer
+        else _declaration(response, found, register_urls, sending, matched=matched),
     )
 
 
-def public(url: str) -> str:
-    """*url* without a user and a password in it."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-
-
-def _page(response: Response) -> bytes | str:
-    """What the page's scripts are read from; of a response that is no text, nothing."""
-    return response.text if isinstance(response, TextResponse) else b""
+def _sending(response: Response, site: GeetestSite | None, found: Reading) -> Sending:
+    if site is None:
+        return page_sending(found.answer)
+    return site_sending(response, site, found.answer, site.page_version(response) or found.version)
 
 
 def _is_register_answer(response: Response) -> bool:
     """Whether it is nothing but what a register endpoint answers: a v3 challenge in JSON, or GeeTest's refusal of one."""
-    if loose_json.load(_text(response)) is loose_json.ABSENT or jmespath_candidate(response):
+    data = loose_json.load(_text(response))
+    if data is loose_json.ABSENT or is_refusal(response, data) or jmespath_candidate(response):
         return False
     try:
         return isinstance(_challenge(response, None), V3Challenge)
     except RegisterError as error:
         return error.transient
+    except (ChallengeNotNeeded, ChallengeNotReady):
+        return True
 
 
 def _text(response: Response) -> str:
     return response.text if isinstance(response, TextResponse) else ""
 
 
-def _sent_to(sending: Sending, site: GeetestSite | None) -> str | None:
-    """Where the page's script sends the answer, if that is elsewhere than it would be sent."""
-    if site and "submit_request" in _overridden(site):
-        return None
-    places = {url.partition("?")[0] for url in sending.script_urls}
-    return None if sending.url.partition("?")[0] in places else next(iter(sending.script_urls), None)
-
-
-def _remarks(url: str, sent_to: str | None, *, is_register_answer: bool) -> Iterator[str]:
-    if is_register_answer:
-        yield _REGISTER_ANSWER
-    if sent_to:
-        place = relative(sent_to, url)
-        known = " (add it to urls if you know that it is the site's)" if place == sent_to else ""
+def _remarks(
+    response: Response, site: GeetestSite | None, found: Reading, sending: Sending, *, matched: bool
+) -> Iterator[str]:
+    if found.widgets and not found.own_widgets and not found.is_json:
         yield (
-            f"The page's script sends the answer to {place}{known}: let the spider get the page with geetest=False in its "
+            "Only linked scripts show the widget, which a crawl does not read: name detect_css, or another detect_..., of "
+            "what pages that are withheld have."
+        )
+    elif not found.widgets and isinstance(response, TextResponse) and (why := find_suspect(response.body)):
+        yield f"There may be a widget all the same: {why}."
+    if site and "submit_request" in _overridden(site):
+        return
+    if not site and matched and not found.is_json:
+        yield from _gate_remark(response, sending)
+    place = relative(sending.url or next(iter(sending.script_urls), ""), public(response.url))
+    is_elsewhere = sending.by == "script" or (sending.by is None and sending.script_urls)
+    if (is_elsewhere and not matched) or sending.typed:
+        what = (
+            f"The form asks a person for {', '.join(sending.typed[:3])}"
+            if sending.typed
+            else "The page's script sends the answer"
+        )
+        is_foreign = bool(place) and place == sending.url
+        known = " (add its host to urls if you know that it is the site's)" if is_foreign else ""
+        yield (
+            f"{what}{'' if sending.typed else f' to {place}'}{known}: let the spider get the page with geetest=False in its "
             "meta and send that request with geetest=True, or override submit_request (docs: recipes/answers)."
+        )
+
+
+def _gate_remark(response: Response, sending: Sending) -> Iterator[str]:
+    if response.status >= _NOT_OK or not sending.typed:
+        seen = f"status {response.status}" if response.status >= _NOT_OK else "nothing but the widget to see"
+        yield (
+            f"Gate? The page is withheld as a whole ({seen}). If one solution opens it for a session, other addresses "
+            'included, set mode = "gate"; look at whether a browser is asked once, or for each page.'
         )
 
 
@@ -236,13 +229,16 @@ def _sign_findings(signs: Signs) -> tuple[Finding, ...]:
     )
 
 
-def _purchase(
-    response: Response, site: GeetestSite | None, widgets: Sequence[Widget], register_urls: Sequence[str]
-) -> str:
+def _purchase(response: Response, site: GeetestSite | None, found: Reading, register_urls: Sequence[str]) -> str:
+    widgets = found.own_widgets
     if site and site.challenge_url:
         return f"what {site.challenge_url} answers, asked for anew for each solution"
+    if site is None and not widgets and found.widgets and not found.is_json:
+        return _linked_purchase(found.widgets[0], register_urls)
     try:
         challenge = _challenge(response, site)
+    except (ChallengeNotNeeded, ChallengeNotReady) as answer:
+        return f"{NOTHING}: {answer}"
     except RegisterError as error:
         if not site and not widgets:
             return f"{NOTHING}: {error}" if error.transient else NOTHING
@@ -250,7 +246,7 @@ def _purchase(
             return f"{NOTHING}: {error}"
     else:
         if site or widgets or not register_urls:
-            return _described(challenge)
+            return _described(challenge, is_json=found.is_json)
     return f"what {register_urls[0]} answers, asked for anew for each solution"
 
 
@@ -270,133 +266,66 @@ def _challenge(response: Response, site: GeetestSite | None) -> Challenge:
     )
 
 
-def _described(challenge: Challenge) -> str:
+def _linked_purchase(widget: Widget, register_urls: Sequence[str]) -> str:
+    if widget.captcha_id:
+        return f"v4, captcha_id {widget.captcha_id}"
+    if register_urls:
+        return f"what {register_urls[0]} answers, asked for anew for each solution"
+    return f"{NOTHING}: the linked scripts do not show what the widget is made with"
+
+
+def _described(challenge: Challenge, *, is_json: bool) -> str:
     server = f", API server {challenge.api_server}" if challenge.api_server else ""
     if isinstance(challenge, V4Challenge):
         risk = f", risk type {challenge.risk_type}" if challenge.risk_type else ""
         return f"v4, captcha_id {challenge.captcha_id}{risk}{server}"
+    if is_json:
+        return (
+            f"v3, gt {challenge.gt}{server}, and the challenge in the answer; another one comes from the same request"
+        )
     return f"v3, gt {challenge.gt}{server}, and the challenge that the page shows when it is fetched again"
-
-
-def _sending(
-    response: Response, site: GeetestSite | None, widgets: Sequence[Widget], register_urls: Sequence[str]
-) -> Sending:
-    request, submit_as = Request(response.url), site.submit_as if site else "auto"
-    hints = submit_hints(_page(response), public(response.url)) if widgets else ()
-    told: dict[str, Any] = {
-        "fields": _field_names(response, site, widgets),
-        "script_urls": tuple(url for url in hints if url not in register_urls),
-    }
-    try:
-        plan = plan_submission(request, response, submit_as)
-    except ValueError as error:
-        return Sending(problem=str(error), **told)
-    target = plan.url
-    form = form_to_send(response).element if plan.is_page_form else None
-    if form is not None:
-        method = plan.fill({}).method
-        kept = tuple(dict.fromkeys(form.xpath(_NAMED_INPUTS)))[:_MAX_KEPT]
-        return Sending(way="page form", method=method, url=public(target), kept=kept, **told)
-    way = "query" if submit_as == "auto" else submit_as
-    return Sending(way=way, method="POST" if way in {"form", "json"} else "GET", url=public(target), **told)
-
-
-def _field_names(response: Response, site: GeetestSite | None, widgets: Sequence[Widget]) -> tuple[str, ...]:
-    version = site.page_version(response) if site else None
-    if version is None:
-        version = widgets[0].version if widgets else 4 if _json_id(response) else None
-    names = {3: V3_FIELDS, 4: V4_FIELDS}.get(version or 0, {})
-    named: Mapping[str, str | None] = {**names, **(site.field_names if site else {})}
-    return tuple(name for name in named.values() if name)
 
 
 def _declaration(
     response: Response,
-    widgets: Sequence[Widget],
+    found: Reading,
     register_urls: Sequence[str],
-    sent_to: str | None,
-    remarks: Sequence[str],
+    sending: Sending,
     *,
     matched: bool,
 ) -> str:
-    key = None if widgets else jmespath_candidate(response)
-    captcha_id = None if widgets else _json_id(response)
-    if not (widgets or key or captcha_id or matched):
+    key = jmespath_candidate(response) if found.is_json else None
+    if not (found.widgets or key or matched):
         return ""
+    answer = found.answer
+    is_page = bool(found.widgets) and not found.is_json
+    css = css_candidate(response) if is_page else None
     return declare(
         Seen(
             url=public(response.url),
             status=response.status,
-            widgets=widgets,
+            widgets=() if found.is_json else found.widgets,
             register_urls=register_urls,
-            css=css_candidate(response) if widgets else None,
+            css=css,
+            xpath=xpath_candidate(response) if is_page and not css else None,
             jmespath=key,
-            captcha_id=captcha_id,
-            sent_to=sent_to,
-            remarks=remarks,
+            captcha_id=found.widgets[0].captcha_id if found.is_json and found.widgets else None,
+            by=sending.by,
+            sent_to=sending.url or None,
+            method=sending.method,
+            way=answer.way,
+            fields=answer.fields,
+            accepted=answer.accepted,
+            refused=answer.refused,
+            is_withheld=matched,
+            is_seen_in_crawls=bool(found.own_widgets),
+            returns=_returns(response, answer.form),
         )
     )
 
 
-def _json_id(response: Response) -> str | None:
-    if not isinstance(response, TextResponse) or response.text.lstrip()[:1] != "{":
-        return None
-    try:
-        challenge = _challenge(response, None)
-    except RegisterError:
-        return None
-    return challenge.captcha_id if isinstance(challenge, V4Challenge) else None
-
-
-def _lines(inspection: Inspection) -> Iterator[str]:
-    yield f"{inspection.url}: status {inspection.status}, {inspection.kind}, {inspection.size} bytes"
-    yield from _verdict_lines(inspection)
-    for number, widget in enumerate(inspection.widgets, 1):
-        yield from ("", f"Widget {number} of {len(inspection.widgets)}: {widget.brand} v{widget.version}")
-        yield from (f"  {name:<{_WIDTH}}{value}" for name, value in _widget_values(widget))
-    if inspection.register_urls:
-        yield from ("", "Register endpoint, the likeliest first")
-        yield from (f"  {url}" for url in inspection.register_urls)
-    if inspection.purchase != NOTHING or inspection.is_challenge:
-        yield from ("", "A solution", f"  {'bought for':<{_WIDTH}}{inspection.purchase}")
-        yield from (f"  {name:<{_WIDTH}}{value}" for name, value in _sending_values(inspection.sending))
-    if inspection.remarks:
-        yield from ("", "Mind this", *(f"  {remark}" for remark in inspection.remarks))
-    if inspection.declaration:
-        yield from ("", "A site class for it, to start from", "")
-        yield from (f"    {line}".rstrip() for line in inspection.declaration.splitlines())
-
-
-def _verdict_lines(inspection: Inspection) -> Iterator[str]:
-    by = f"by the rules of the site {inspection.site}" if inspection.site else "by the built-in detection"
-    yield from ("", f"Challenge page: {'yes' if inspection.is_challenge else 'no'}, {by}")
-    yield from (f"  {_MARKS[finding.matched]}  {finding.rule}: {finding.seen}" for finding in inspection.findings)
-    if inspection.overridden:
-        yield f"  The site overrides {', '.join(inspection.overridden)}: what these do is not shown here."
-    if not inspection.site and inspection.declared:
-        names = " or ".join(f"--site {name}" for name in inspection.declared)
-        yield f"  The URL belongs to a declared site, whose own rules decide in a crawl: try {names}."
-    yield from ("", "What there is of GeeTest")
-    yield from (f"  {_MARKS[finding.matched]}  {finding.rule}: {finding.seen}" for finding in inspection.signs)
-
-
-def _widget_values(widget: Widget) -> Iterator[tuple[str, object]]:
-    for name, value in asdict(widget).items():
-        if name not in {"version", "brand", "unread"} and value is not None:
-            yield name, value
-    for expression in widget.unread:
-        yield "not in the page", expression
-
-
-def _sending_values(sending: Sending) -> Iterator[tuple[str, str]]:
-    if sending.way is None:
-        yield "sent", f"not at all: {sending.problem}"
-    else:
-        yield "sent", f"{_WAYS[sending.way]}: {sending.method} {sending.url}"
-        if sending.way in {"page form", "query"}:
-            yield "", "a request that has a body of its own (a form, JSON) gets them in that"
-    if sending.fields:
-        yield "as", ", ".join(sending.fields)
-    if sending.kept:
-        yield "beside", ", ".join(sending.kept)
-    yield from (("scripts send to", url) for url in sending.script_urls)
+def _returns(response: Response, form: Any) -> bool:
+    """Whether a hidden input of the form says which page it opens: the one that was withheld."""
+    values = [] if form is None else form.xpath(".//input[@type='hidden']/@value")
+    path = relative(response.url, response.url)
+    return path not in {"", "/"} and any(value in {path, response.url} for value in values)
