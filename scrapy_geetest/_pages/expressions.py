@@ -44,6 +44,8 @@ _CAST = re.compile(rb"\s+as\s+[\w.<>\[\]| ]{1,60}$|!$")
 _PREFIX = re.compile(rb"\s*(?:await\b|\+(?!\+)|<[\w.]{1,40}>(?=\s*[\w(]))\s*")
 _PATH = re.compile(rb"(?:[A-Za-z_$][\w$]*)(?:\s*\??\.\s*[A-Za-z_$][\w$]*)*")
 _GET_VALIDATE = re.compile(rb"[\s\S]{0,200}\.\s*getValidate\s*\(\s*\)")
+_VALIDATED_MEMBER = re.compile(rb"[\s\S]{0,200}\.\s*getValidate\s*\(\s*\)\s*!?\s*\??\.\s*([A-Za-z_$][\w$]{0,40})")
+_INDEXED = re.compile(rb"([A-Za-z_$][\w$.]{0,80})\s*\[\s*([\"']\x01{1,64}[\"'])\s*\]")
 _CLOCK = re.compile(
     rb"(?:Date\.now\(\)|\(?\s*new\s+Date(?:\(\))?\s*\)?(?:\.(?:getTime|valueOf)\(\))?|Math\.random\(\)|performance\.now\(\)"
     rb"|(?:moment|dayjs)\(\)\.\w+\(\)|Math\.\w+\([\w\s.*()+]{0,60}\))"
@@ -181,7 +183,7 @@ class Evaluator:
             return UNKNOWN
         return Text(self.code.text[start:end].decode("utf-8", "replace"))
 
-    def _answer(self, span: Span, _: int) -> Value | None:
+    def _answer(self, span: Span, depth: int) -> Value | None:
         masked = self.code.masked
         if _CLOCK.fullmatch(masked, *span):
             return Clock()
@@ -189,6 +191,12 @@ class Evaluator:
             return Text("")  # what comes behind is on the page's own host
         if _GET_VALIDATE.fullmatch(masked, *span):
             return Result()
+        if direct := _VALIDATED_MEMBER.fullmatch(masked, *span):
+            return Key(direct[1].decode())
+        if indexed := _INDEXED.fullmatch(masked, *span):
+            key = self.code.literal(indexed.span(2)) or ""
+            found = member_of(self.value(indexed.span(1), depth), key)
+            return Key(key) if isinstance(found, Unknown) and key in KEYS else found
         if _ELEMENT_VALUE.fullmatch(masked, *span):
             named = [
                 key

@@ -14,7 +14,7 @@ from attrs import evolve, frozen
 
 from scrapy_geetest._pages.answers import ScriptAnswer, one_answer, script_answers
 from scrapy_geetest._pages.forms import typed_controls
-from scrapy_geetest._pages.script_values import V3_KEYS, V4_KEYS, Key, Unknown
+from scrapy_geetest._pages.script_values import V3_KEYS, V4_KEYS, Key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,8 +25,12 @@ UNTOLD = "neither a form nor a script of the page tells where its answer goes"
 _PLACES = re.compile(rb"\.\s*(appendTo|bindForm)\s*\(")
 _SETS = re.compile(rb"\.\s*val\s*\(|\.\s*value\s*=(?![=>])")
 _TARGET = re.compile(rb"(?:\$|jQuery|getElementById|querySelector)\s*\(\s*[\"'](\x01+)[\"'][^()]*\)(?:\[0\])?\s*$")
-_TAKEN = re.compile(rb"getValidate\s*\(")
-_JUST_BEFORE = 800  # bytes before a request in which the answer is taken for it
+_TAKEN = re.compile(rb"(?<![\w$.])([A-Za-z_$][\w$]{0,40})\s*=\s*[\w$.]{1,60}\.\s*getValidate\s*\(")
+_HANDED_OVER = re.compile(rb"([\w$.]{1,60})\s*\(\s*[\w$.]{1,60}\.\s*getValidate\s*\(\s*\)\s*[,)]")
+_ONLY_LOOKS = re.compile(
+    rb"(?:\b(?:if|while|Boolean|alert|typeof|log|info|debug|isEmpty)\s*\(?\s*|!\s*|(?:&&|\|\|)\s*)(?:[\w$.]*\s*\(\s*)?$|(?:^|[^\w$])(?:if|while|Boolean|[\w$]+\.log|alert)$"
+)
+_INTO_INPUT = re.compile(rb"\.\s*(?:val\s*\(|value\s*=)\s*$")
 _MARKS = ("geetest", "captcha", "gt-box", "gtbox")
 _PLACEHOLDER = re.compile(r"\{\{|\{%|<%|<\?|\$\{|@\{|^@|\{\$|\{[a-zA-Z_$][\w$.>-]*\}")
 _MAX_FORMS, _MAX_ELEMENTS, _MAX_MATCHES = 50, 5_000, 100
@@ -158,15 +162,23 @@ def _absolute(url: str, base_url: str) -> str | None:
 
 
 def _is_sent_unseen(scripts: Sequence[ReadScript]) -> bool:
-    """Whether a request that is made where the answer was taken carries what cannot be known."""
-    return any(
-        isinstance(request.data, Unknown)
-        and request.method != "GET"
-        and _TAKEN.search(script.code.masked, max(0, request.position - _JUST_BEFORE), request.position)
-        for script in scripts
-        if b"getValidate" in script.code.text
-        for request in script.requests
-    )
+    """Whether a script does more with the answer than to look whether there is one: what, cannot be told."""
+    return any(_does_more(script) for script in scripts if b"getValidate" in script.code.text)
+
+
+def _does_more(script: ReadScript) -> bool:
+    masked = script.code.masked
+    for match in islice(_HANDED_OVER.finditer(masked), _MAX_MATCHES):
+        if not _ONLY_LOOKS.search(masked, max(0, match.start() - 40), match.end(1)):
+            return True
+    names = {match[1] for match in islice(_TAKEN.finditer(masked), _MAX_MATCHES)}
+    for name in names:
+        uses = re.compile(rb"(?<![\w$.])" + re.escape(name) + rb"\s*(?:\??\.\s*[\w$]+|\[|(?=[,)}\]]))")
+        for use in islice(uses.finditer(masked), _MAX_MATCHES):
+            before = masked[max(0, use.start() - 60) : use.start()]
+            if not _ONLY_LOOKS.search(before) and not _INTO_INPUT.search(before):
+                return True
+    return False
 
 
 def _is_of(selector: str, root: Any, form: Any) -> bool:

@@ -39,6 +39,8 @@ _JQUERY = re.compile(r"(?:window\.)?(?:\$|jQuery|jq|layui\.\$|[a-z]\.\$)")
 _LIBRARIES = re.compile(
     r"(?:.*\.)?(?:axios|\$?http|\$axios|request|ajax|api|service|uni|wx|Vue\.http|superagent|ky|got|instance)"
 )
+_WITH_OPTIONS = re.compile(r"ky|got")
+_WAYS_OF_OPTIONS = {"json": "json", "form": "form", "searchParams": "query"}
 _METHODS = frozenset({"get", "post", "put", "patch", "delete"})
 _URL = re.compile(r"[^\s\"'<>\\^`|{}$@*]{1,2048}")
 _URL_CHARACTERS = re.compile(r"[/?]|\.(?:php|aspx?|jsp|do|action|html?|json|cgi)\b")
@@ -127,7 +129,7 @@ class _Call:
             found = self._xhr(arguments)
         elif isinstance(options := self._options(arguments[0]), Fields):
             found = self._by_options(options, arguments)
-        elif self.name.lower() in _METHODS or self.name == "getJSON":
+        elif self.name.lower().lstrip("$") in _METHODS or self.name == "getJSON":
             found = self._by_method(arguments)
         else:
             found = self._by_url(arguments)
@@ -157,7 +159,7 @@ class _Call:
         if len(arguments) > 1 and self.name not in {"ajax", "axios", "request"} and not self._is_known:
             return None
         url, in_url = read_url(entries["url"], is_known=True)
-        method = self._method(entries, "GET")
+        method = self._method(entries, "POST" if self.name == "post" else "GET")
         data = next((entries[key] for key in ("data", "body", "form", "params", "query") if key in entries), UNKNOWN)
         content_type = str(entries.get("contentType", "")) + str(entries.get("headers", ""))
         way = self._way(data, method, content_type, is_query="params" in entries and "data" not in entries)
@@ -167,13 +169,22 @@ class _Call:
         url, in_url = read_url(self.evaluator.value(arguments[0]), is_known=self._is_known)
         if url is None and not self._is_known and not in_url and not self._may_send(arguments):
             return None
-        method = "GET" if self.name in {"getJSON", "get"} else self.name.upper()
+        name = self.name.lower().lstrip("$")
+        method = "GET" if name in {"getjson", "get"} else name.upper()
         data = self.evaluator.value(arguments[1]) if len(arguments) > 1 else UNKNOWN
         headers = ""
         if method == "GET" and isinstance(data, Fields) and "params" in (entries := named_entries(data.entries)):
             data = entries["params"]
+        if _WITH_OPTIONS.fullmatch(self.owner) and isinstance(data, Fields):
+            entries = named_entries(data.entries)
+            way = next((key for key in ("json", "form", "body", "searchParams") if key in entries), None)
+            data = entries[way] if way else UNKNOWN
+            return _completed(ScriptRequest(0, 0, url, method, data, _WAYS_OF_OPTIONS.get(way or ""), ""), in_url)
         if len(arguments) > 2 and isinstance(options := self.evaluator.value(arguments[2]), Fields):  # noqa: PLR2004  # url, data, options
-            headers = str(named_entries(options.entries).get("headers", ""))
+            entries = named_entries(options.entries)
+            headers = str(entries.get("headers", ""))
+            if has_answer(entries.get("params", UNKNOWN)):
+                return ScriptRequest(0, 0, url, method, entries["params"], "query", "")
         way = self._way(data, method, headers)
         return _completed(ScriptRequest(0, 0, url, method, data, way, self._library), in_url)
 
