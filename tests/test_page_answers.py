@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from scrapy import Request
 from scrapy.http import HtmlResponse
 
+from scrapy_geetest import GeetestSite, V4Solution
 from scrapy_geetest.commands.inspect.report import inspect
 
 URL = "https://site.test/dir/page.html"
@@ -130,6 +132,17 @@ def sent(script: str, markup: str = '<div id="box"></div>') -> tuple[str, str, t
             ),
             ("POST", "/i", ("a", "b", "c", "d"), "form"),
         ),
+        (
+            "captcha.onSuccess(() => { window.location.href = '/next?' + $.param(captcha.getValidate()); })",
+            ("GET", "/next", V4, "query"),
+        ),
+        (
+            (
+                "captcha.onSuccess(() => { const v = captcha.getValidate(); fetch('/h', {headers: {'X-Lot': v.lot_number, "
+                "'X-Out': v.captcha_output, 'X-Pass': v.pass_token, 'X-Gen': v.gen_time}}) })"
+            ),
+            ("GET", "/h", ("X-Lot", "X-Out", "X-Pass", "X-Gen"), "headers"),
+        ),
         # XHR
         (
             (
@@ -242,6 +255,31 @@ FORMS = '<form action="/search"><input name="q"></form><form id="login" action="
             START4 % "document.querySelector('#l').value = captcha.getValidate().lot_number;",
             '<form method="post" action="/in"><div id="box"></div><input type="hidden" id="l" name="lot"></form>',
             ("POST", "/in", ("lot",), "page form"),
+        ),
+        # a script adds the inputs, and has the form sent
+        (
+            START4
+            % "captcha.onSuccess(function () { var r = captcha.getValidate(); $.each(r, function (n, v) { $('<input>').attr('name', n).val(v).appendTo('#login'); }); $('#login').submit(); });",
+            FORMS.replace('<div id="box"></div>', "") + '<div id="box"></div>',
+            ("POST", "/login", V4, "page form"),
+        ),
+        (
+            START4
+            % "captcha.onSuccess(() => { const r = captcha.getValidate(); const f = document.getElementById('login'); for (const k in r) { add(f, k, r[k]); } f.submit(); });",
+            FORMS,
+            ("POST", "/login", V4, "page form"),
+        ),
+        (
+            START3
+            % """captcha.onSuccess(function () { var r = captcha.getValidate(); $('#login').append('<input type="hidden" name="c" value="' + r.geetest_challenge + '"><input name="v" value="' + r.geetest_validate + '"><input name="s" value="' + r.geetest_seccode + '">'); $('#login').submit(); });""",
+            FORMS,
+            ("POST", "/login", ("c", "v", "s"), "page form"),
+        ),
+        (
+            START3
+            % "captcha.onSuccess(function () { var r = captcha.getValidate(); $('<input>').attr('name', 'gee_c').val(r.geetest_challenge).appendTo('#login'); $('<input>').attr('name', 'gee_v').val(r.geetest_validate).appendTo('#login'); $('#login')[0].submit(); });",
+            FORMS,
+            ("POST", "/login", ("gee_c", "gee_v"), "page form"),
         ),
         # a script sends the form
         (
@@ -362,3 +400,52 @@ def test_words_of_success(reply: str, accepted: str | None) -> None:
     found = look(START4 % f"captcha.onSuccess(() => $.post('/x', captcha.getValidate(), {reply}))")
     assert found.sending.accepted == accepted
     assert ("accepted_jmespath" in found.declaration) is (accepted is not None)
+
+
+GATE = '<form id="f" action="/gate/open" method="post"><input type="hidden" name="%s" value="%s"><div id="box"></div></form>'
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "is_gate"),
+    [
+        ("next", "/dir/page.html", True),
+        ("return", URL, True),
+        ("id", "7", False),
+        ("csrf_token", "/dir/page.html", False),
+    ],
+)
+def test_gates(name: str, value: str, is_gate: bool) -> None:  # noqa: FBT001  # a parameter of the test
+    """A form that names nothing but the page that it opens is a gate's; else it is asked whether it is one."""
+    found = look(START4 % "", GATE % (name, value), status=403)
+    assert ('mode = "gate"' in found.declaration) is is_gate
+    assert any(remark.startswith("Gate?") for remark in found.remarks) is not is_gate
+    assert ('urls = ("site.test",)' in found.declaration) is is_gate
+
+
+@pytest.mark.parametrize(
+    ("script", "by"),
+    [
+        (START4 % "captcha.onSuccess(() => $.post('/x', captcha.getValidate()))", "script"),
+        (
+            START4
+            % "captcha.onSuccess(() => fetch('/x', {method: 'POST', body: JSON.stringify({c: captcha.getValidate()})}))",
+            "script",
+        ),
+        (START4 % "captcha.onSuccess(() => fetch('/x?' + new URLSearchParams(captcha.getValidate())))", "script"),
+    ],
+)
+def test_a_withheld_page_whose_script_sends_gets_a_hook(script: str, by: str) -> None:
+    """The class sends the answer as the script does: pasted, without an edit."""
+    found = look(script, status=403)
+    assert found.sending.by == by
+    names: dict[str, Any] = {}
+    exec(found.declaration, names)
+    [cls] = [
+        one
+        for one in names.values()
+        if isinstance(one, type) and issubclass(one, GeetestSite) and one is not GeetestSite
+    ]
+    solution = V4Solution(captcha_id=ID, lot_number="L", pass_token="P", gen_time="1", captcha_output="O")
+    sent_request: Any = cls().submit_request(Request(URL), None, solution)
+    assert (sent_request.method, sent_request.url.partition("?")[0]) == (found.sending.method, found.sending.url)
+    assert b"L" in sent_request.body + sent_request.url.encode()

@@ -12,9 +12,10 @@ from urllib.parse import urljoin, urlsplit
 
 from attrs import evolve, frozen
 
+from scrapy_geetest._pages.added_inputs import added_inputs, is_inside, selected, submitted_form
 from scrapy_geetest._pages.answers import ScriptAnswer, one_answer, script_answers
 from scrapy_geetest._pages.forms import typed_controls
-from scrapy_geetest._pages.script_values import V3_KEYS, V4_KEYS, Key
+from scrapy_geetest._pages.script_values import V3_KEYS, V4_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
 UNTOLD = "neither a form nor a script of the page tells where its answer goes"
 _PLACES = re.compile(rb"\.\s*(appendTo|bindForm)\s*\(")
-_SETS = re.compile(rb"\.\s*val\s*\(|\.\s*value\s*=(?![=>])")
-_TARGET = re.compile(rb"(?:\$|jQuery|getElementById|querySelector)\s*\(\s*[\"'](\x01+)[\"'][^()]*\)(?:\[0\])?\s*$")
 _TAKEN = re.compile(rb"(?<![\w$.])([A-Za-z_$][\w$]{0,40})\s*=\s*[\w$.]{1,60}\.\s*getValidate\s*\(")
 _HANDED_OVER = re.compile(rb"([\w$.]{1,60})\s*\(\s*[\w$.]{1,60}\.\s*getValidate\s*\(\s*\)\s*[,)]")
 _ONLY_LOOKS = re.compile(
@@ -34,7 +33,6 @@ _INTO_INPUT = re.compile(rb"\.\s*(?:val\s*\(|value\s*=)\s*$")
 _MARKS = ("geetest", "captcha", "gt-box", "gtbox")
 _PLACEHOLDER = re.compile(r"\{\{|\{%|<%|<\?|\$\{|@\{|^@|\{\$|\{[a-zA-Z_$][\w$.>-]*\}")
 _MAX_FORMS, _MAX_ELEMENTS, _MAX_MATCHES = 50, 5_000, 100
-_NAMES = ("name", "asp-for", "th:field", "formcontrolname")
 
 
 @frozen(kw_only=True)
@@ -84,9 +82,11 @@ def page_answer(
     sent_forms = [answer for answer in answers if answer.form is not None and _is_of(answer.form, root, form)]
     if carried or sent_forms:
         return _by_script(carried or sent_forms, form, base_url, version, is_form=not carried)
-    if form is None:
+    submitted = None if root is None else submitted_form(scripts, root)
+    form = form if submitted is None else submitted
+    if form is None or not _may_send(form):
         return PageAnswer(problem=UNTOLD)
-    if _is_sent_unseen(scripts):
+    if submitted is None and _is_sent_unseen(scripts):
         return PageAnswer(
             problem="a script of the page takes the answer, but what it sends cannot be told from the page"
         )
@@ -138,11 +138,16 @@ def _by_form(
     url = _absolute(action.strip(), base_url) if action and action.strip() else page_url
     if url is None:
         return PageAnswer(problem=UNTOLD)
-    renamed = tuple(_renamed(scripts, root, form))
-    fields = renamed or tuple((key, key) for key in _keys(version))
+    keys = _keys(version)
+    added = dict(added_inputs(scripts, root, form, keys))
+    fields = tuple(sorted(added.items(), key=lambda item: _place(item[1], keys))) or tuple((key, key) for key in keys)
     is_multipart = (form.get("enctype") or "").strip().lower() == "multipart/form-data"
     way = "query" if method == "GET" else "multipart" if is_multipart else "form"
     return PageAnswer(by="form", method=method, url=url, fields=fields, way=way, form=form)
+
+
+def _place(key: str, keys: Sequence[str]) -> int:
+    return keys.index(key) if key in keys else len(keys)
 
 
 def _keys(version: int | None) -> tuple[str, ...]:
@@ -185,14 +190,14 @@ def _is_of(selector: str, root: Any, form: Any) -> bool:
     """Whether the form that a script sends is the widget's."""
     if form is None:
         return False
-    return not selector or any(one is form for one in _selected(root, selector))
+    return not selector or any(one is form for one in selected(root, selector))
 
 
 def _own_form(scripts: Sequence[ReadScript], root: Any) -> Any:
     """The form that the widget belongs to: what the script puts it into, or binds; else one that is marked as such."""
     forms = [form for form in islice(root.iter("form"), _MAX_FORMS) if _may_send(form)]
-    places = [element for selector in _places(scripts) for element in _selected(root, selector)]
-    named = [form for form in forms if any(place is form or _is_inside(place, form) for place in places)]
+    places = [element for selector in _places(scripts) for element in selected(root, selector)]
+    named = [form for form in forms if any(place is form or is_inside(place, form) for place in places)]
     marked = named or ([] if places else [form for form in forms if _is_marked(form)])
     if not (marked or places) and len(forms) == 1 and not typed_controls(forms[0]):
         return forms[0]  # there is nothing else to do on the page
@@ -224,45 +229,6 @@ def _is_marked(form: Any) -> bool:
             if any(mark in told for mark in _MARKS):
                 return True
     return False
-
-
-def _renamed(scripts: Sequence[ReadScript], root: Any, form: Any) -> Iterator[tuple[str, str]]:
-    """The inputs of the form that a script puts values of the answer into: their names, and the values' keys."""
-    for script in scripts:
-        masked = script.code.masked if b"getValidate" in script.code.text else b""
-        for match in islice(_SETS.finditer(masked), _MAX_MATCHES):
-            is_call = match[0].endswith(b"(")
-            arguments = script.evaluator.syntax.arguments(match.end() - 1) if is_call else ()
-            span = arguments[0] if arguments else script.evaluator.syntax.expression(match.end())
-            value = script.evaluator.value(span)
-            if not isinstance(value, Key) or (is_call and not arguments):
-                continue
-            for element in _selected(root, _set_selector(script, match.start())):
-                name = next((element.get(key) for key in _NAMES if element.get(key)), None)
-                if name and _is_inside(element, form):
-                    yield name, value.name
-
-
-def _set_selector(script: ReadScript, end: int) -> str:
-    masked = script.code.masked
-    if target := _TARGET.search(masked, max(0, end - 200), end):
-        text = script.code.literal((target.start(1) - 1, target.end(1) + 1)) or ""
-        return f"#{text}" if b"getElementById" in target[0] else text
-    named = re.search(rb"[A-Za-z_$][\w$.]*$", masked[max(0, end - 80) : end])
-    return script.evaluator.selector((end - len(named[0]), end)) if named else ""
-
-
-def _selected(root: Any, selector: str) -> Sequence[Any]:
-    if not selector or len(selector) > 200:  # noqa: PLR2004  # characters: longer ones are no selectors
-        return ()
-    try:
-        return list(root.cssselect(selector))
-    except (SyntaxError, RuntimeError, ValueError, TypeError):  # as cssselect's errors are
-        return ()
-
-
-def _is_inside(element: Any, form: Any) -> bool:
-    return any(parent is form for parent in element.iterancestors())
 
 
 def without_credentials(answer: PageAnswer) -> PageAnswer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from attrs import define, evolve, field, frozen
@@ -33,6 +34,9 @@ _SENDS = re.compile(
     rb"(?<![\w$])(?:[\w$]*(?:ajax|fetch|request|axios|http|api|service|post|submit|login)[\w$]*"
     rb"|get|put|patch|getJSON|jsonp|open|send)\s*(?:<[\w.,\s\[\]|]{1,60}>\s*)?(\()",
     re.IGNORECASE,
+)
+_NAVIGATES = re.compile(
+    rb"(?<![\w$])location(?:\s*\.\s*href)?\s*=(?![=>])|(?<![\w$])location\s*\.\s*(?:assign|replace)\s*\("
 )
 _OWNER = re.compile(rb"([\w$.\])?]*?)\s*\??\.\s*$")
 _JQUERY = re.compile(r"(?:window\.)?(?:\$|jQuery|jq|layui\.\$|[a-z]\.\$)")
@@ -96,8 +100,20 @@ class ReadScript:
         return self._requests
 
 
+def _navigations(evaluator: Evaluator) -> Iterator[ScriptRequest]:
+    """Addresses with the answer in them that the browser is sent to."""
+    for match in islice(_NAVIGATES.finditer(evaluator.code.masked), _MAX_REQUESTS):
+        is_call = match[0].endswith(b"(")
+        arguments = evaluator.syntax.arguments(match.end() - 1) if is_call else ()
+        span = arguments[0] if arguments else evaluator.syntax.expression(match.end())
+        url, in_url = read_url(evaluator.value(span), is_known=True)
+        if in_url:
+            yield ScriptRequest(match.start(), span[1], url, "GET", Fields(tuple(in_url), "form"), "query")
+
+
 def script_requests(evaluator: Evaluator) -> Iterator[ScriptRequest]:
     """The requests of a script, in its order; what is no more than a call of that name is left out."""
+    yield from _navigations(evaluator)
     masked = evaluator.code.masked
     for count, match in enumerate(_SENDS.finditer(masked)):
         if count == _MAX_REQUESTS:
@@ -161,6 +177,8 @@ class _Call:
         url, in_url = read_url(entries["url"], is_known=True)
         method = self._method(entries, "POST" if self.name == "post" else "GET")
         data = next((entries[key] for key in ("data", "body", "form", "params", "query") if key in entries), UNKNOWN)
+        if has_answer(headers := entries.get("headers", UNKNOWN)):
+            return ScriptRequest(0, 0, url, method, headers, "headers", self._library)
         content_type = str(entries.get("contentType", "")) + str(entries.get("headers", ""))
         way = self._way(data, method, content_type, is_query="params" in entries and "data" not in entries)
         return _completed(ScriptRequest(0, 0, url, method, data, way, self._library), in_url)
@@ -200,6 +218,8 @@ class _Call:
         if not is_fetch and not (url and entries.keys() & {"method", "type", "body", "data"}):
             return None
         method = self._method(entries, "GET") if isinstance(options, Fields) else None
+        if has_answer(headers := entries.get("headers", UNKNOWN)):
+            return ScriptRequest(0, 0, url, method, headers, "headers", self._library)
         data = next((entries[key] for key in ("body", "data", "params") if key in entries), UNKNOWN)
         way = self._way(data, method, str(entries.get("headers", "")))
         return _completed(ScriptRequest(0, 0, url, method, data, way, self._library), in_url)

@@ -103,8 +103,8 @@ def _answer(seen: Seen, widget: Widget) -> Iterator[str]:
     if seen.returns and seen.by == "form":
         yield "# The form names the page that it opens: one solution opens the session, as it seems."
         yield 'mode = "gate"'
-    if seen.by == "script" and seen.way == "query":
-        yield 'submit_as = "query"'
+    if seen.by == "script" and seen.way in {"query", "headers"}:
+        yield f"submit_as = {literal(seen.way)}"
     prefix = "geetest_" if widget.version == 3 else ""  # noqa: PLR2004  # the versions of GeeTest
     names = {key.removeprefix(prefix): name for name, key in seen.fields if key and key != name}
     if names:
@@ -124,7 +124,8 @@ def _hook(seen: Seen) -> Iterator[str]:
     if not (seen.is_withheld and seen.by == "script" and seen.sent_to and all(key for _, key in seen.fields)):
         return
     content_type = {"form": "application/x-www-form-urlencoded", "json": "application/json"}.get(seen.way or "")
-    if content_type is None and seen.way != "query":
+    is_the_page = seen.sent_to.partition("?")[0] == seen.url.partition("?")[0]
+    if content_type is None and (seen.way not in {"query", "headers"} or is_the_page):
         return
     yield ""
     yield "    def submit_request(self, request, response, solution):"
@@ -140,7 +141,9 @@ def _hook(seen: Seen) -> Iterator[str]:
 
 def _addresses(seen: Seen) -> Iterator[str]:
     urls = [_pattern(seen.url)]
-    if seen.sent_to and _is_another_page_of(seen.url, seen.sent_to):
+    if seen.returns and seen.by == "form" and seen.sent_to:
+        urls = [_common_pattern(seen.url, seen.sent_to)]
+    elif seen.sent_to and _is_another_page_of(seen.url, seen.sent_to):
         urls.append(_pattern(seen.sent_to))
     yield f"urls = ({', '.join(map(literal, urls))}{',' * (len(urls) == 1)})"
     is_sent_by_spider = seen.by == "script" or not seen.is_withheld
@@ -226,6 +229,17 @@ def public(url: str) -> str:
     """*url* without a user and a password in it."""
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def _common_pattern(url: str, other: str) -> str:
+    """What both addresses begin with: the part of the site that a gate guards, as far as one page shows it."""
+    common = []
+    for segment, another in zip(urlsplit(url).path.split("/"), urlsplit(other).path.split("/"), strict=False):
+        if segment != another:
+            break
+        common.append(segment)
+    parts = urlsplit(url)
+    return _pattern(parts._replace(path="/".join(common), query="").geturl())
 
 
 def relative(url: str, page_url: str) -> str:

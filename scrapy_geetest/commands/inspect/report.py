@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
 
 from attrs import asdict, frozen
 from scrapy.http import TextResponse
@@ -34,6 +36,7 @@ _HOOKS = (
     *("is_challenge", "is_accepted", "session_key"),
 )
 _NOT_OK = 400
+_TOKEN = re.compile(r"csrf|xsrf|token|nonce|^_", re.IGNORECASE)
 NOTHING = "nothing"
 """There is nothing to buy a solution for."""
 _REGISTER_ANSWER = "This looks like a register answer: use its URL as challenge_url."
@@ -182,7 +185,7 @@ def _remarks(
         yield f"There may be a widget all the same: {why}."
     if site and "submit_request" in _overridden(site):
         return
-    if not site and matched and not found.is_json:
+    if not site and matched and not found.is_json and not _returns(response, found.answer.form):
         yield from _gate_remark(response, sending)
     place = relative(sending.url or next(iter(sending.script_urls), ""), public(response.url))
     is_elsewhere = sending.by == "script" or (sending.by is None and sending.script_urls)
@@ -326,6 +329,16 @@ def _declaration(
 
 def _returns(response: Response, form: Any) -> bool:
     """Whether a hidden input of the form says which page it opens: the one that was withheld."""
-    values = [] if form is None else form.xpath(".//input[@type='hidden']/@value")
-    path = relative(response.url, response.url)
-    return path not in {"", "/"} and any(value in {path, response.url} for value in values)
+    hidden = [] if form is None else form.xpath(".//input[@type='hidden'][@name]")
+    pages = {
+        relative(response.url, response.url),
+        response.url,
+        *(value for _, value in parse_qsl(urlsplit(response.url).query)),
+    }
+    others = [one for one in hidden if not _TOKEN.search(one.get("name"))]
+    # What carries parameters of its own besides is the form of this one page.
+    return (
+        len(others) == 1
+        and (others[0].get("value") or "").startswith(("/", "http"))
+        and others[0].get("value") in pages
+    )
