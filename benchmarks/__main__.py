@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import clients, detect, fresh, gate, memory, overhead, stall
+from benchmarks import clients, detect, fresh, gate, lateness, memory, overhead, stall
 from benchmarks.machine import facts
 from benchmarks.report import document, summary
 
@@ -23,6 +23,7 @@ BENCHMARKS: Mapping[str, Callable[[], Table]] = {
     "overhead": overhead.measure,
     "memory": memory.measure,
     "clients": clients.measure,
+    "lateness": lateness.measure_all,
     "detect": detect.measure,
 }
 RESULTS = Path(__file__).with_name("RESULTS.md")

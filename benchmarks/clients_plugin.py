@@ -46,7 +46,7 @@ def client(plan: Plan, polls: Polls) -> ServiceClient:
     return ServiceClient(
         api_key=plan.api_key,
         transport=Transport(base_url=plan.url, timeout=20.0, settle=maybe_deferred_to_future),
-        pacing=Pacing(first_poll=None, interval=2.0),
+        pacing=Pacing(),
         sleep=sleep,
         clock=time.monotonic,
         solve_timeout=120.0,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
-_VERSION = Path(__file__).parents[1] / "scrapy_geetest" / "version.py"
+_VERSION = Path(__file__).parents[1] / "scrapy_geetest" / "_version.py"
 
 project = "scrapy-geetest"
 author = "scrapy-geetest developers"

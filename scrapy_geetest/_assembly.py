@@ -29,11 +29,11 @@ from scrapy_geetest._crawl.undeclared import UndeclaredPages
 from scrapy_geetest._services.client import ServiceClient
 from scrapy_geetest._services.pacing import Pacing
 from scrapy_geetest._services.transport import Transport
+from scrapy_geetest._sites import find_site
 from scrapy_geetest._spending.bought import BoughtChallenges
 from scrapy_geetest._spending.breaker import Breaker
 from scrapy_geetest._spending.budget import Budget
 from scrapy_geetest._spending.turns import Turns
-from scrapy_geetest.site import find_site
 from scrapy_geetest.stats import Stats
 
 if TYPE_CHECKING:
@@ -54,9 +54,7 @@ class Parts:
     gates: Gates
     outcomes: Outcomes
     parking: Parking
-    purchases: Purchases
     stats: Stats
-    turns: Turns
     undeclared: UndeclaredPages
 
 
@@ -70,7 +68,13 @@ def assemble(crawler: Crawler, config: Config) -> Parts:
 
     stats = Stats(crawler.stats)
     bulletin = Bulletin(stats)
-    parking = Parking(crawler, limit=config.max_parked, stats=stats, reactor=reactor, on_tick=bulletin.progress)
+    parking = Parking(
+        crawler,
+        limit=config.max_parked,
+        stats=stats,
+        reactor=reactor,
+        on_tick=lambda parking: bulletin.progress(parking, client.trouble),
+    )
     client = _client(config, parking, stats)
     breaker = Breaker(failures=config.breaker_failures, seconds=config.breaker_seconds, stats=stats)
     books = Books(crawler, breaker=breaker, client=client, config=config, stats=stats)
@@ -84,27 +88,17 @@ def assemble(crawler: Crawler, config: Config) -> Parts:
         find_site=partial(find_site, config.sites),
         on_change=outcomes.visitor_changed,
     )
-    purchases = Purchases(
-        books=books,
-        breaker=breaker,
-        budget=Budget(config, parking=parking, stats=stats),
-        challenges=Challenges(bought=BoughtChallenges(), config=config, downloads=downloads, stats=stats),
-        client=client,
-        config=config,
-        parking=parking,
-    )
     submissions = Submissions(config, books=books, downloads=downloads, others=others)
-    turns = Turns(config.max_concurrent_solves, parking.wait)
     attempts = Attempts(
         config=config,
         books=books,
         cookies=cookies,
         fresh_pages=FreshPages(cookies, downloads),
         parking=parking,
-        purchases=purchases,
+        purchases=_purchases(config, books, breaker, client, downloads, parking, stats),
         stats=stats,
         submissions=submissions,
-        turns=turns,
+        turns=Turns(config.max_concurrent_solves, parking.wait),
     )
     gates = Gates(
         config=config,
@@ -127,10 +121,28 @@ def assemble(crawler: Crawler, config: Config) -> Parts:
         gates=gates,
         outcomes=outcomes,
         parking=parking,
-        purchases=purchases,
         stats=stats,
-        turns=turns,
         undeclared=UndeclaredPages(stats),
+    )
+
+
+def _purchases(
+    config: Config,
+    books: Books,
+    breaker: Breaker,
+    client: ServiceClient,
+    downloads: Downloads,
+    parking: Parking,
+    stats: Stats,
+) -> Purchases:
+    return Purchases(
+        books=books,
+        breaker=breaker,
+        budget=Budget(config, parking=parking, stats=stats),
+        challenges=Challenges(bought=BoughtChallenges(), config=config, downloads=downloads, stats=stats),
+        client=client,
+        config=config,
+        parking=parking,
     )
 
 
@@ -140,7 +152,12 @@ def _client(config: Config, parking: Parking, stats: Stats) -> ServiceClient:
     return ServiceClient(
         api_key=config.api_key,
         transport=Transport(
-            base_url=config.api_url, timeout=config.request_timeout, settle=maybe_deferred_to_future, reactor=reactor
+            base_url=config.api_url,
+            timeout=config.request_timeout,
+            settle=maybe_deferred_to_future,
+            max_connections=config.max_connections,
+            proxy=config.api_proxy,
+            reactor=reactor,
         ),
         pacing=Pacing(first_poll=config.first_poll, interval=config.poll_interval),
         sleep=parking.sleep,

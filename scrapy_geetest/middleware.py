@@ -36,10 +36,10 @@ from scrapy_geetest._crawl.marks import (
     raise_fences,
 )
 from scrapy_geetest._crawl.parking import Stopping
+from scrapy_geetest._sites import find_site
 from scrapy_geetest._start import check_start
 from scrapy_geetest.exceptions import ChallengeError, GeetestError, StoppedError, SubmissionError
 from scrapy_geetest.settings import Config
-from scrapy_geetest.site import find_site
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -65,7 +65,6 @@ class GeetestMiddleware:
 
     def __init__(self, crawler: Crawler, config: Config) -> None:
         parts = assemble(crawler, config)
-        self._crawler = crawler
         self._config = config
         self._has_gates = any(site.mode == "gate" for site in config.sites)
         self._keeps_cookies = crawler.settings.getbool("COOKIES_ENABLED")
@@ -77,9 +76,7 @@ class GeetestMiddleware:
         self._gates = parts.gates
         self._outcomes = parts.outcomes
         self._parking = parts.parking
-        self._purchases = parts.purchases
         self._stats = parts.stats
-        self._turns = parts.turns
         self._undeclared = parts.undeclared
         self._returned: WeakSet[Request] = WeakSet()  # to the queue, because the crawl is ending
 

@@ -14,9 +14,10 @@ from attrs import field, fields, frozen
 from limits import parse_many
 
 from scrapy_geetest._pages.rules import Rules
-from scrapy_geetest._services.pacing import FLOOR
+from scrapy_geetest._services.connections import HttpProxy
+from scrapy_geetest._services.secret import Secret
 from scrapy_geetest._services.transport import check_base_url
-from scrapy_geetest.site import load_sites
+from scrapy_geetest._sites import load_sites
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,7 +46,7 @@ class Config:
 
     enabled: bool
     sites: tuple[GeetestSite, ...]
-    api_key: str = field(repr=False)
+    api_key: Secret
     api_url: str
     task_type: str | None
     pass_proxy: bool
@@ -53,7 +54,9 @@ class Config:
     request_timeout: float
     solve_timeout: float
     first_poll: float | None
-    poll_interval: float
+    poll_interval: float | None
+    max_connections: int
+    api_proxy: HttpProxy | None
     max_attempts: int
     max_concurrent_solves: int
     max_parked: int
@@ -97,7 +100,9 @@ class Config:
             request_timeout=read.number("GEETEST_REQUEST_TIMEOUT", 20.0, above=0),
             solve_timeout=read.number("GEETEST_SOLVE_TIMEOUT", 120.0, above=0),
             first_poll=read.optional_number("GEETEST_FIRST_POLL", at_least=0),
-            poll_interval=read.number("GEETEST_POLL_INTERVAL", FLOOR, at_least=FLOOR),
+            poll_interval=read.optional_number("GEETEST_POLL_INTERVAL", at_least=0),
+            max_connections=read.number("GEETEST_MAX_CONNECTIONS", 100, at_least=1),
+            api_proxy=_api_proxy(settings),
             max_attempts=read.number("GEETEST_MAX_ATTEMPTS", 3, at_least=1),
             max_concurrent_solves=read.number("GEETEST_MAX_CONCURRENT_SOLVES", 32, at_least=1),
             max_parked=read.number("GEETEST_MAX_PARKED", 512, at_least=0),
@@ -259,14 +264,14 @@ def _storage_uri(settings: BaseSettings) -> str:
     return uri
 
 
-def _api_key(settings: BaseSettings, environ: Mapping[str, str]) -> str:
+def _api_key(settings: BaseSettings, environ: Mapping[str, str]) -> Secret:
     key = settings.get("GEETEST_API_KEY") or environ.get(API_KEY_VARIABLE) or ""
     if not isinstance(key, str) or not key.isascii() or any(c.isspace() or not c.isprintable() for c in key):
         # The value itself stays out of the message: it may be a key with a slip in it.
         raise ValueError(
             f"GEETEST_API_KEY (or {API_KEY_VARIABLE}) must be a text of visible ASCII characters without spaces."
         )
-    return key
+    return Secret(key)
 
 
 def _api_url(settings: BaseSettings) -> str:
@@ -282,3 +287,14 @@ def _api_url(settings: BaseSettings) -> str:
         if any(sign in url for sign in "@?#"):  # it may hold credentials
             raise ValueError(f"The setting {name} is invalid: {error}.") from None
         raise invalid(name, url, str(error)) from None
+
+
+def _api_proxy(settings: BaseSettings) -> HttpProxy | None:
+    name = "GEETEST_API_PROXY"
+    url = settings.get(name)
+    if url in (None, "", "None"):
+        return None
+    try:
+        return HttpProxy.from_url(str(url))
+    except ValueError as error:
+        raise ValueError(f"The setting {name} is invalid: {error}.") from None  # it may hold credentials

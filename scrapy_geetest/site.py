@@ -5,18 +5,15 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from copy import copy
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
 from attrs import evolve
 from scrapy import FormRequest, Request
-from scrapy.utils.misc import load_object
 
 from scrapy_geetest._crawl.identity import cookie_key, proxy_key
-from scrapy_geetest._hooks import Hook, resolve
 from scrapy_geetest._pages.register import RegisterError, parse_register
 from scrapy_geetest._pages.rules import Rules, widgets_of
 from scrapy_geetest._site_attributes import RULES
@@ -26,6 +23,8 @@ from scrapy_geetest.challenge import Challenge, Solution, V3Solution, V4Challeng
 
 if TYPE_CHECKING:
     from scrapy.http import Response
+
+    from scrapy_geetest._hooks import Hook
 
 logger = logging.getLogger(__name__)
 
@@ -100,7 +99,7 @@ class GeetestSite:
     """Seconds after which a gate counts as closed again; ``None``: as long as the site lets requests through."""
 
     def __init__(self, **attributes: Any) -> None:
-        _refuse_unknown(attributes)
+        refuse_unknown(attributes)
         _refuse_slips(type(self))
         for attribute, value in attributes.items():
             setattr(self, attribute, value)
@@ -311,27 +310,12 @@ _KNOWN = tuple(name for name in vars(GeetestSite) if not name.startswith("_") an
 _SLIP = 0.8  # how alike a name has to be
 
 
-def load_sites(declared: Any, default_rules: Rules, *, keeps_cookies: bool = True) -> tuple[GeetestSite, ...]:
-    """Make the sites of ``GEETEST_SITES``: subclasses, their import paths, dicts of their attributes, or instances.
+def refuse_unknown(attributes: Iterable[Any]) -> None:
+    """Refuse the name of an attribute that no site has.
 
     Raises:
-        ValueError: An entry is none of these, or two sites have one name.
+        ValueError: There is one; the message says what was meant, if that is likely.
     """
-    if isinstance(declared, str | Mapping) or not isinstance(declared, Sequence):
-        raise ValueError(f"GEETEST_SITES must be a list of sites, not {declared!r}.")
-    try:
-        sites = tuple(_load_site(entry) for entry in declared)
-    except ValueError as error:
-        raise ValueError(f"GEETEST_SITES: {error}") from error
-    for site in sites:
-        site.use_settings(default_rules, keeps_cookies=keeps_cookies)
-    names = [site.name for site in sites]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise ValueError(f"GEETEST_SITES: several sites are called {twice[0]!r}; give each a name of its own.")
-    return sites
-
-
-def _refuse_unknown(attributes: Iterable[Any]) -> None:
     for attribute in attributes:
         if attribute not in ATTRIBUTES:
             raise ValueError(
@@ -358,50 +342,3 @@ def _refuse_slips(declared: type[GeetestSite]) -> None:
 def _did_you_mean(attribute: Any) -> str:
     close = get_close_matches(str(attribute), _KNOWN, 1)
     return f"; did you mean {close[0]!r}?" if close else "."
-
-
-def _first_url(urls: Any) -> str:
-    """What a site that was declared as a dict is called without a name of its own."""
-    listed = [urls] if isinstance(urls, str) else urls if isinstance(urls, Iterable) else ()
-    return next((url for url in listed if isinstance(url, str)), "")
-
-
-def _load_site(entry: Any) -> GeetestSite:
-    if isinstance(entry, Mapping):
-        _refuse_unknown(entry)
-        return GeetestSite(**{"name": _first_url(entry.get("urls")), **entry})
-    if isinstance(entry, str):
-        try:
-            entry = load_object(entry)
-        except (ImportError, NameError, ValueError) as error:
-            raise ValueError(f"{entry!r} cannot be imported: {error}") from error
-    if isinstance(entry, type) and issubclass(entry, GeetestSite):
-        return entry()
-    if isinstance(entry, GeetestSite):
-        return copy(entry)  # which gets the selectors of this crawl's settings; another crawl may have others
-    raise ValueError(
-        f"{entry!r} is not a site: it takes GeetestSite subclasses, their import paths, or dicts of their attributes."
-    )
-
-
-async def find_site(sites: Sequence[GeetestSite], url: str) -> GeetestSite | None:
-    """The first of *sites* that *url* belongs to."""
-    for site in sites:
-        if await belongs(url, site):
-            return site
-    return None
-
-
-async def belongs(url: str, site: GeetestSite, settle: Callable[[Any], Awaitable[Any]] = resolve) -> bool:
-    """Whether *url* belongs to *site*; where its ``matches`` fails, it does not.
-
-    Args:
-        url: Of a request or response.
-        site: A declared one.
-        settle: Awaits what the hook returned.
-    """
-    try:
-        return bool(await settle(site.matches(url)))
-    except Exception:
-        logger.exception("GeeTest: matches of site %s failed on %s; it is taken for no", site.name, url[:200])
-        return False

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import inspect
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from command_project import Project
 from reactor import ready, run
+from sandbox_visitor import AT_ONCE, Visitor
 from small_world import SmallWorld
+from twisted.logger import globalLogPublisher
 
 from scrapy_geetest.sandbox import Sandbox
 
@@ -17,6 +20,7 @@ os.environ["TLDEXTRACT_PUBLIC_SUFFIX_LIST_URLS"] = ""
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -49,3 +53,35 @@ def world() -> Iterator[SmallWorld]:
     ready()
     with SmallWorld() as running:
         yield running
+
+
+@pytest.fixture
+def visitor(running_sandbox: Sandbox) -> Iterator[Visitor]:
+    """A new visitor of a sandbox without a past, whose service solves at once."""
+    running_sandbox.reset(**AT_ONCE)
+    visitor = Visitor(running_sandbox)
+    with visitor.session:
+        yield visitor
+    assert running_sandbox.books()["errors"] == []
+
+
+@pytest.fixture
+def nothing_unhandled() -> Iterator[None]:
+    """No error may end in Twisted's log for want of somebody who takes it."""
+    events: list[Any] = []
+
+    def observe(event: Any) -> None:
+        if event.get("log_failure") is not None:
+            events.append(event)
+
+    observer: Any = observe
+    globalLogPublisher.addObserver(observer)
+    yield
+    globalLogPublisher.removeObserver(observer)
+    assert events == []
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A fresh one."""
+    return Project(tmp_path)

@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from attrs import field, frozen
-from crawl import Crawl, crawl
 from fault_matrix import ATTEMPTS, PAGE, Cell
-from scrapy import Request
+from sandbox_crawl import (
+    crawl_sandbox,
+    search_site,
+    searches,
+)
 from twisted.logger import LogLevel, globalLogPublisher
 
 from scrapy_geetest import SolveError
@@ -22,7 +25,7 @@ from scrapy_geetest import SolveError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from crawl import RecordingSpider
+    from crawl import Crawl
 
     from scrapy_geetest.sandbox import Sandbox
 
@@ -146,20 +149,9 @@ async def run_cells(cells: Iterable[Cell], sandboxes: Sequence[Sandbox]) -> Outc
 async def _run(cell: Cell, sandbox: Sandbox) -> Run:
     key = f"{token_hex(8)}Key{token_hex(8)}"
     sandbox.reset(**OPTIONS, faults=cell.faults, api_key=key)
-    host = sandbox.url.partition("://")[2]
-    site = {
-        "name": "search",
-        "urls": [f"{host}/v3"],
-        "detect_css": "#captcha-holder",
-        "challenge_url": "/v3/gt/register-slide",
-    }
-
-    def wanted(_: RecordingSpider) -> Iterator[Request]:
-        yield Request(f"{sandbox.url}/v3/search?q=rope")
-
     started = time.monotonic()
-    outcome = await crawl(
-        wanted, GEETEST_SITES=[site], GEETEST_API_KEY=key, GEETEST_API_URL=sandbox.service_url, **SETTINGS
+    outcome = await crawl_sandbox(
+        sandbox, searches(sandbox, "rope"), search_site(sandbox), **{**SETTINGS, "GEETEST_API_KEY": key}
     )
     seconds = time.monotonic() - started
     return Run(cell, outcome, sandbox.books(), _ends(outcome), seconds, key)
@@ -169,11 +161,8 @@ async def _run(cell: Cell, sandbox: Sandbox) -> Run:
 def quick() -> Iterator[None]:
     """The waits that the service's documentation asks for, shortened: the sandbox's service is told as much."""
     names = {
-        "settings.FLOOR": 0.2,
-        "_services.client.FLOOR": 0.2,
         "_services.pacing.FLOOR": 0.2,
-        "_services.client._UNSENT_BACKOFF": 0.05,
-        "_services.client._BUSY_BACKOFF": 0.05,
+        "_services.availability._FIRST": 0.05,
         "_attempt.tries.CHALLENGE_PAUSE": 0.05,
     }
     patches = [patch(f"scrapy_geetest.{name}", seconds) for name, seconds in names.items()]

@@ -12,7 +12,7 @@ a failed task       one: the next attempt, with a fresh challenge    none, after
 "later"             one: the same call again                         none
 lost, not done      one: the next attempt; the loss cannot be told   none, after all attempts
 lost, but done      two: the first one cannot be asked for           one an attempt, as no key makes the call idempotent
-no id               one: it cannot be asked for; it is not repeated  one
+no id               two: the first one cannot be asked for           one an attempt
 **getTaskResult**
 a stop              one                                              one
 a failed task       two: the first one came to nothing               one an attempt
@@ -70,8 +70,6 @@ _FAILED_TASKS = (
 )
 _LATER = ("ERROR_NO_SLOT_AVAILABLE", "ERROR_SERVICE_NOT_AVAILABLE", "CAPTCHA_NOT_READY", "ERROR_TOO_MUCH_REQUESTS")
 _MEANING = {  # what else says the same as a code
-    "http-402": "ERROR_ZERO_BALANCE",
-    "http-403": "ERROR_KEY_DOES_NOT_EXIST",
     "json-402": "ERROR_ZERO_BALANCE",
     "json-403": "ERROR_KEY_DOES_NOT_EXIST",
     "json-429": "ERROR_TOO_MUCH_REQUESTS",
@@ -81,7 +79,9 @@ _MEANING = {  # what else says the same as a code
     "echo-key": "ERROR_UNHEARD_OF",
 }
 _PROPER = ("ok", "json-strings", "task-id-uuid")
-_UNUSABLE = ("task-id-object", "ready-without-solution", "solution-missing-keys", "solution-wrong-types")
+_UNUSABLE = ("ready-without-solution", "solution-missing-keys", "solution-wrong-types")
+_BEFORE_IT = {f"http-{status}": f"HTTP_{status}" for status in (402, 403, 429)}
+"""Something before the service answers: the call has not reached it."""
 _SCRAPY_RETRIES = {
     **{f"{kind}-{status}": f"{PAGE} {status}" for kind in ("http", "json") for status in (429, 500, 502, 503)},
     **dict.fromkeys(("lost-before", "lost-after", "reset-half", "drip", "endless", "hang"), NOT_DELIVERED),
@@ -148,12 +148,10 @@ def _create_task(fault: str, for_ever: bool) -> Expected:  # noqa: FBT001  # a c
     code = _MEANING.get(fault, fault)
     if fault in _PROPER:
         return Expected(1)
-    if fault in _UNUSABLE:
-        return Expected(1, "SolveError BAD_ANSWER", {"BAD_ANSWER": 1}, lost=1)
     if code in _STOPS:
         return Expected(0, f"SolveError {code}", {code: 1}, close=_STOPS[code])
-    if code in _LATER or fault == "http-429":
-        code = "HTTP_429" if fault == "http-429" else code
+    if code in _LATER or fault in _BEFORE_IT:
+        code = _BEFORE_IT.get(fault, code)
         return Expected(0, f"SolveError {code}", {code: 1}) if for_ever else Expected(1)
     failed, is_done = code if code in _FAILED_TASKS else "ANSWER_LOST", FAULTS[fault].carried_out
     if for_ever:

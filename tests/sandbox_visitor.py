@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
     from scrapy_geetest.sandbox import Sandbox
 
+WRONG_V3 = {"challenge": "0" * 34, "validate": "0" * 32, "seccode": "0" * 32 + "|jordan"}
+WRONG_V4 = {"lot_number": "0" * 32, "captcha_output": "AA==", "pass_token": "0" * 64, "gen_time": "1700000000"}
+AT_ONCE: dict[str, Any] = {"solve_seconds": 0, "poll_floor": 0}
+
 
 @define
 class Visitor:
@@ -73,3 +77,8 @@ def as_headers(solution: Mapping[str, str]) -> dict[str, str]:
 def hidden(page: str) -> dict[str, str]:
     """The hidden inputs of a page."""
     return dict(re.findall(r'type="hidden" name="(.*?)" value="(.*?)"', page))
+
+
+def submissions(visitor: Visitor, site: str) -> dict[str, int]:
+    """What the books say of the answers that a site was sent."""
+    return dict(visitor.sandbox.books()["submissions"][site])

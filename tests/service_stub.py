@@ -26,6 +26,7 @@ READY: dict[str, Any] = {
     "solution": {"challenge": "c" * 34, "validate": "v" * 32, "seccode": "v" * 32 + "|jordan"},
 }
 PROCESSING: dict[str, Any] = {"errorId": 0, "status": "processing"}
+BALANCE: dict[str, Any] = {"errorId": 0, "balance": 10}
 CREATED: dict[str, Any] = {"errorId": 0, "taskId": 407533072}
 
 
@@ -64,12 +65,14 @@ class Service:
 
     Attributes:
         script: Objects (200), ``(status, object or bytes)``, or exceptions that the transport raises.
+        balances: A script of its own for getBalance, which probes whether the service answers; ``None``: the same.
         calls: What it got, and when.
         slept: How long the client slept each time.
         polls: How many polls the client counted.
     """
 
     script: list[Any]
+    balances: list[Any] | None = None
     solve_timeout: float = 120.0
     first_poll: float | None = 2.0
     calls: list[Call] = field(factory=list)
@@ -89,9 +92,7 @@ class Service:
             reactor=self.clock,
             http=_Raising(stub, self),
         )
-        self.pacing = Pacing(
-            first_poll=self.first_poll, interval=2.0, uniform=random.Random(1).uniform, clock=self.clock.seconds
-        )
+        self.pacing = Pacing(first_poll=self.first_poll, uniform=random.Random(1).uniform, clock=self.clock.seconds)
         self.client = ServiceClient(
             api_key=KEY,
             transport=self.transport,
@@ -110,8 +111,12 @@ class Service:
         self.slept.append(seconds)
         self.clock.advance(seconds)
 
-    def answer(self) -> Any:
-        return self.script[0] if len(self.script) == 1 else self.script.pop(0)
+    def script_of(self, method: str) -> list[Any]:
+        return self.balances if method == "getBalance" and self.balances else self.script
+
+    def answer(self, method: str) -> Any:
+        script = self.script_of(method)
+        return script[0] if len(script) == 1 else script.pop(0)
 
     def _count(self) -> None:
         self.polls += 1
@@ -120,7 +125,7 @@ class Service:
         assert method == b"POST"
         body = json.loads(_[-1])
         self.calls.append(Call(self.clock.seconds(), url.rpartition("/")[2], body))
-        answer = self.answer()
+        answer = self.answer(self.calls[-1].method)
         status, content = answer if isinstance(answer, tuple) else (200, answer)
         return status, {}, content if isinstance(content, bytes) else json.dumps(content).encode()
 
@@ -133,9 +138,10 @@ class _Raising:
         self._service = service
 
     def post(self, url: str, **kwargs: Any) -> Any:
-        script = self._service.script
-        if isinstance(script[0], Exception):
-            method = url.rpartition("/")[2]
-            self._service.calls.append(Call(self._service.clock.seconds(), method, json.loads(kwargs["data"])))
-            raise self._service.answer()
-        return self._stub.post(url, **kwargs)
+        method = url.rpartition("/")[2]
+        if isinstance(self._service.script_of(method)[0], Exception):
+            self._service.calls.append(
+                Call(self._service.clock.seconds(), method, json.loads(kwargs["data"].content()))
+            )
+            raise self._service.answer(method)
+        return self._stub.post(url, **{**kwargs, "data": kwargs["data"].content()})

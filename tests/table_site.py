@@ -46,12 +46,14 @@ class Case:
         version: Of the widget.
         page: A file of ``tests/pages``; empty: a JSON answer.
         answer: How the solution comes back: its values by the names of the service, whatever the site calls them.
+        status: Of the page.
         register: From ``gt`` and ``challenge`` to what the endpoint ``…/register`` answers: content type and text.
     """
 
     name: str
     version: int
     page: str = ""
+    status: int = 403
     answer: Callable[[Sent], Mapping[str, Any]]
     register: Callable[[str, str], tuple[str, str]] | None = None
 
@@ -88,6 +90,10 @@ class TableSite:
         self.url = f"http://127.0.0.1:{self._port.getHost().port}"
         return self
 
+    @property
+    def host(self) -> str:
+        return self.url.partition("://")[2]
+
     def __exit__(self, *_: object) -> None:
         self._port.stopListening()
 
@@ -103,7 +109,7 @@ class TableSite:
             return 403, "application/json", json.dumps({"need_captcha": True, "captcha_id": self._fresh(case)[0]})
         gt, challenge = self._fresh(case)
         page = (PAGES / case.page).read_text(encoding="utf-8")
-        return 403, "text/html", page.replace(ID, gt).replace(CHALLENGE, challenge)
+        return case.status, "text/html", page.replace(ID, gt).replace(CHALLENGE, challenge)
 
     def _fresh(self, case: Case) -> tuple[str, str]:
         """An id that the solving service knows, and for v3 a challenge that was never shown."""

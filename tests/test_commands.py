@@ -5,94 +5,27 @@ from __future__ import annotations
 import ast
 import io
 import json
-import os
-import signal
-import subprocess
-import sys
 import textwrap
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from reactor import settle
 from scrapy.settings import Settings
 
 from scrapy_geetest import GeetestSite
-from scrapy_geetest._services.answers import read_balance
-from scrapy_geetest._services.errors import ServiceError
-from scrapy_geetest.commands import Command, balance, inspect, sandbox
+from scrapy_geetest.commands import Command, inspect, sandbox
 from scrapy_geetest.settings import Config
 
 if TYPE_CHECKING:
+    from command_project import Project
+
     from scrapy_geetest.sandbox import Sandbox
 
 PAGES = Path(__file__).parent / "pages"
 V4_PAGE = str(PAGES / "archive-v4-literal.html")
+CARRIES = str(PAGES / "signup-v4-minified.html")
 V3_PAGE = str(PAGES / "article-v3-rendered.html")
 NO_WIDGET = str(PAGES / "documentation.html")
-SITES = """
-    from twisted.internet.defer import succeed
-    from scrapy_geetest import GeetestSite
-
-    class Deferring(GeetestSite):
-        urls = ("deferring.example",)
-
-        def is_challenge(self, response):
-            return succeed(b"rowing" in response.body)
-
-    class Broken(GeetestSite):
-        urls = ("broken.example",)
-
-        async def is_challenge(self, response):
-            return response.json()["need"]
-"""
-
-
-class Project:
-    """A Scrapy project of a user's, and its command line."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        (root / "shop").mkdir()
-        (root / "scrapy.cfg").write_text("[settings]\ndefault = shop.settings\n")
-        (root / "shop" / "__init__.py").touch()
-        (root / "shop" / "sites.py").write_text(textwrap.dedent(SITES))
-        self.set(
-            GEETEST_SITES=[
-                {"name": "club", "urls": ["club.example", "127.0.0.1"], "detect_css": "#join, #captcha-holder"},
-                "shop.sites.Deferring",
-                "shop.sites.Broken",
-            ],
-            ADDONS={"scrapy_geetest.Addon": 500},
-        )
-
-    def set(self, **settings: Any) -> None:
-        with (self.root / "shop" / "settings.py").open("a", encoding="utf-8") as file:
-            file.writelines(f"{name} = {value!r}\n" for name, value in settings.items())
-
-    def run(self, *arguments: str) -> tuple[int, str, str]:
-        """Exit code, output, messages."""
-        with self.start(*arguments) as running:
-            text, messages = running.communicate(timeout=100)
-        return running.returncode, text, messages
-
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """The command, running."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "scrapy", "geetest", *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=self.root,
-            env={name: value for name, value in os.environ.items() if name != "CAPMONSTER_API_KEY"},
-        )
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    """A fresh one."""
-    return Project(tmp_path)
 
 
 def _inspect(*arguments: str, **settings: Any) -> int:
@@ -107,6 +40,15 @@ def test_a_file_with_a_widget(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Challenge page: yes" in text
     code = textwrap.dedent(text[text.index("    from scrapy_geetest") :])
     assert [type(node).__name__ for node in ast.parse(code).body] == ["ImportFrom", "ClassDef"]
+
+
+def test_a_file_that_only_carries_a_widget(capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 1; which request is to be sent instead, and a class for it, are printed all the same."""
+    assert _inspect(CARRIES, "--url", "https://club.example/join") == 1
+    text = capsys.readouterr().out
+    assert "it only carries the widget: a person types 'mail'" in text
+    assert "Send the request that needs a solution with geetest=True in its meta" in text
+    assert "class ClubExample(GeetestSite):" in text
 
 
 def test_a_file_without_a_widget(capsys: pytest.CaptureFixture[str]) -> None:
@@ -124,10 +66,11 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_file_without_an_address(capsys: pytest.CaptureFixture[str]) -> None:
-    """What is declared for it is made up, and said to be."""
+    """What is declared for it is made up, and said to be, in the class as well."""
     assert _inspect(V4_PAGE) == 0
     text = capsys.readouterr().out
     assert "\n  The address https://example.com/ is made up: give --url.\n" in text
+    assert "(GeetestSite):\n        # The address https://example.com/ is made up: give --url.\n" in text
     assert _inspect(V4_PAGE, "--url", "https://example.com/") == 0
     assert "made up" not in capsys.readouterr().out
 
@@ -272,9 +215,9 @@ def test_a_page_that_cannot_be_looked_at(project: Project, sandbox: Sandbox) -> 
 
 def test_a_sites_own_is_challenge_decides(project: Project) -> None:
     """It may be a coroutine or return a Deferred; that one fails is said."""
-    code, text, _ = project.run("inspect", str(PAGES / "signup-v4-minified.html"), "--site", "Deferring")
+    code, text, _ = project.run("inspect", CARRIES, "--site", "Deferring")
     assert (code, "+  is_challenge of site Deferring: the hook's own decision" in text) == (0, True)
-    code, text, _ = project.run("inspect", V4_PAGE, "--site", "Broken")
+    code, text, _ = project.run("inspect", CARRIES, "--site", "Broken")
     assert (code, "-  is_challenge of site Broken: it failed: JSONDecodeError" in text) == (1, True)
 
 
@@ -290,77 +233,6 @@ def test_help(project: Project) -> None:
         code, text, messages = project.run(*arguments)
         assert (code, "name one of: inspect, balance, sandbox" in text + messages) == (2, True)
     assert Command().short_desc()
-
-
-def test_the_balance(project: Project, sandbox: Sandbox) -> None:
-    """Printed alone, for scripts."""
-    sandbox.reset(balance=12.25)
-    project.set(GEETEST_API_KEY=sandbox.api_key, GEETEST_API_URL=sandbox.service_url)
-    assert project.run("balance") == (0, "12.25\n", "")
-
-
-@pytest.mark.parametrize(("told", "printed"), [(0.0000001, "0.0000001\n"), (1e17, "100000000000000000\n")])
-def test_a_balance_is_printed_in_digits(
-    told: float, printed: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """However small or large: scripts read it."""
-    monkeypatch.setattr(balance, "_on_reactor", lambda _: read_balance({"balance": told}))
-    assert balance.run([], Settings({"GEETEST_API_KEY": "k"})) == 0
-    assert capsys.readouterr().out == printed
-
-
-def test_an_interrupted_balance(project: Project, sandbox: Sandbox) -> None:
-    """Ctrl-C while the service does not answer: one line, no traceback."""
-    sandbox.reset(faults={"getBalance": ["hang"]})
-    project.set(GEETEST_API_KEY=sandbox.api_key, GEETEST_API_URL=sandbox.service_url)
-    with project.start("balance") as running:
-        deadline = time.monotonic() + 60.0
-        while sandbox.books()["calls"].get("getBalance") is None:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        running.send_signal(signal.SIGINT)
-        assert running.communicate(timeout=60.0) == ("", "scrapy geetest balance: interrupted\n")
-    assert running.returncode == 1
-
-
-def test_no_balance_with_a_wrong_key(project: Project, sandbox: Sandbox) -> None:
-    """Exit code 1, what the service says and what to do about it; the key is not printed."""
-    project.set(GEETEST_API_KEY="wrong-key-of-a-user", GEETEST_API_URL=sandbox.service_url)
-    code, text, messages = project.run("balance")
-    assert (code, text, messages.count("\n")) == (1, "", 1)
-    assert "ERROR_KEY_DOES_NOT_EXIST" in messages
-    assert "Check GEETEST_API_KEY" in messages
-    assert "wrong-key-of-a-user" not in messages
-
-
-@pytest.mark.parametrize(
-    ("settings", "words"),
-    [
-        ({}, "there is no key: set GEETEST_API_KEY, or CAPMONSTER_API_KEY in the environment"),
-        ({"GEETEST_API_KEY": "a b"}, "visible ASCII characters"),
-        ({"GEETEST_API_KEY": "k", "GEETEST_API_URL": "https://h:99999"}, "GEETEST_API_URL = 'https://h:99999'"),
-    ],
-)
-def test_no_balance_without_a_key(
-    settings: dict[str, Any], words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nothing is called."""
-    monkeypatch.delenv("CAPMONSTER_API_KEY", raising=False)
-    assert balance.run([], Settings(settings)) == 1
-    shown = capsys.readouterr()
-    assert (shown.out, words in shown.err, "a b" in shown.err) == ("", True, False)
-
-
-async def test_asking_for_the_balance_on_a_running_reactor(sandbox: Sandbox) -> None:
-    """One call, no connection left; errors are the service's."""
-
-    def config(key: str) -> Config:
-        return Config.from_settings(Settings({"GEETEST_API_KEY": key, "GEETEST_API_URL": sandbox.service_url}))
-
-    assert await balance.ask(config(sandbox.api_key), settle=settle) == 10
-    with pytest.raises(ServiceError, match="ERROR_KEY_DOES_NOT_EXIST"):
-        await balance.ask(config("wrong"), settle=settle)
-    assert sandbox.books()["calls"] == {"getBalance": 2}
 
 
 def test_the_sandbox_says_what_it_lacks(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

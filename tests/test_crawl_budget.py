@@ -11,9 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from crawl import Crawl, crawl
+from sandbox_crawl import (
+    api_site,
+    crawl_sandbox,
+    gate_site,
+    items,
+    search_site,
+    searches,
+)
 from scrapy import Request
-from scrapy.http import JsonRequest
 
 from scrapy_geetest import BudgetExhausted, CircuitOpen, SolutionRejected, SolveError, signals
 from scrapy_geetest._spending import budget
@@ -23,9 +29,9 @@ sys.path.insert(0, str(Path(__file__).parent / "proofs"))
 import shared_queue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
-    from crawl import RecordingSpider
+    from crawl import Crawl
 
     from scrapy_geetest.sandbox import Sandbox
 
@@ -36,41 +42,8 @@ NEEDS_REDIS = pytest.mark.skipif(
 )
 
 
-def _host(sandbox: Sandbox) -> str:
-    return sandbox.url.partition("://")[2]
-
-
-def _search_site(sandbox: Sandbox) -> dict[str, Any]:
-    return {
-        "name": "search",
-        "urls": [f"{_host(sandbox)}/v3"],
-        "detect_css": "#captcha-holder",
-        "challenge_url": "/v3/gt/register-slide",
-        "accepted_css": ".query, .user",
-    }
-
-
-def _api_site(sandbox: Sandbox) -> dict[str, Any]:
-    keys = ("captcha_id", "lot_number", "pass_token", "gen_time", "captcha_output")
-    return {
-        "name": "api",
-        "urls": [f"{_host(sandbox)}/v4/api"],
-        "detect_jmespath": "need_captcha",
-        "version": 4,
-        "field_names": {key: f"captcha.{key}" for key in keys},
-    }
-
-
-def _gate_site(sandbox: Sandbox) -> dict[str, Any]:
-    return {"name": "gate", "urls": [f"{_host(sandbox)}/gate"], "mode": "gate"}
-
-
-def _searches(sandbox: Sandbox, number: int, **kwargs: Any) -> list[Request]:
-    return [Request(f"{sandbox.url}/v3/search?q=w{word}", **kwargs) for word in range(number)]
-
-
-def _items(sandbox: Sandbox, number: int) -> list[Request]:
-    return [JsonRequest(f"{sandbox.url}/v4/api/items", data={"page": page + 1}) for page in range(number)]
+def _words(sandbox: Sandbox, number: int, **kwargs: Any) -> list[Request]:
+    return searches(sandbox, *(f"w{word}" for word in range(number)), **kwargs)
 
 
 def _sessions(sandbox: Sandbox, sessions: int, pages: int) -> list[Request]:
@@ -81,15 +54,8 @@ def _sessions(sandbox: Sandbox, sessions: int, pages: int) -> list[Request]:
     ]
 
 
-async def _crawl(
-    sandbox: Sandbox, requests: Iterable[Request], prepare: Callable[[Any], None] | None = None, **settings: Any
-) -> Crawl:
-    def wanted(_: RecordingSpider) -> Iterable[Request]:
-        return requests
-
-    sites = [_search_site(sandbox), _api_site(sandbox), _gate_site(sandbox)]
-    own = {"GEETEST_API_KEY": sandbox.api_key, "GEETEST_API_URL": sandbox.service_url, "GEETEST_SITES": sites}
-    return await crawl(wanted, prepare, **{**own, **settings})
+async def _crawl(sandbox: Sandbox, wanted: Iterable[Request], **settings: Any) -> Crawl:
+    return await crawl_sandbox(sandbox, wanted, search_site(sandbox), api_site(sandbox), gate_site(sandbox), **settings)
 
 
 def _errors(outcome: Crawl) -> dict[str, int]:
@@ -98,7 +64,7 @@ def _errors(outcome: Crawl) -> dict[str, int]:
 
 async def test_max_solves_of_form_pages(sandbox: Sandbox) -> None:
     """So many tasks and not one more, however many pages ask at once; the others are told which setting it was."""
-    outcome = await _crawl(sandbox, _searches(sandbox, 12), GEETEST_MAX_SOLVES=5)
+    outcome = await _crawl(sandbox, _words(sandbox, 12), GEETEST_MAX_SOLVES=5)
     assert sandbox.books()["calls"]["createTask"] == 5
     assert (len(outcome.pages), _errors(outcome)) == (5, {"BudgetExhausted": 7})
     assert all("GEETEST_MAX_SOLVES = 5" in str(error) for error in outcome.errors)
@@ -124,14 +90,14 @@ async def test_a_gate_whose_second_attempt_is_refused(sandbox: Sandbox) -> None:
 async def test_a_wrong_answer_counts(sandbox: Sandbox) -> None:
     """Another attempt is another task: the limit is for tasks, not for pages."""
     sandbox.reset(solve_seconds=0.1, wrong=1)
-    outcome = await _crawl(sandbox, _searches(sandbox, 3), GEETEST_MAX_SOLVES=3)
+    outcome = await _crawl(sandbox, _words(sandbox, 3), GEETEST_MAX_SOLVES=3)
     assert sandbox.books()["created"]["total"] == 3
     assert (len(outcome.pages), _errors(outcome)) == (2, {"BudgetExhausted": 1})
 
 
 async def test_budgets_for_all_and_for_each_site(sandbox: Sandbox) -> None:
     """Each site may spend two, all together three: a site that is refused takes nothing from the others."""
-    requests = [*_searches(sandbox, 4), *_items(sandbox, 4), *_sessions(sandbox, 1, 4)]
+    requests = [*_words(sandbox, 4), *items(sandbox, *range(1, 5)), *_sessions(sandbox, 1, 4)]
     outcome = await _crawl(
         sandbox, requests, GEETEST_BUDGET="3/hour", GEETEST_SITE_BUDGET="2/hour", GEETEST_MAX_CONCURRENT_SOLVES=1
     )
@@ -147,7 +113,7 @@ async def test_the_breaker_stops_buying_for_a_site(sandbox: Sandbox) -> None:
     sandbox.reset(solve_seconds=0.1, faults={"createTask": ["ERROR_UNHEARD_OF"] * 3})
     outcome = await _crawl(
         sandbox,
-        [*_searches(sandbox, 9, priority=1), *_items(sandbox, 1)],
+        [*_words(sandbox, 9, priority=1), *items(sandbox, 1)],
         GEETEST_BREAKER_FAILURES=3,
         GEETEST_MAX_CONCURRENT_SOLVES=1,
         CONCURRENT_REQUESTS=1,
@@ -183,7 +149,7 @@ async def test_the_breaker_lets_the_site_prove_itself(sandbox: Sandbox) -> None:
     slow = {"slow": {"concurrency": 1, "delay": 0.4, "jitter": 0}}
     outcome = await _crawl(
         sandbox,
-        _searches(sandbox, 8, meta={"download_slot": "slow"}),
+        _words(sandbox, 8, meta={"download_slot": "slow"}),
         GEETEST_BREAKER_FAILURES=2,
         GEETEST_BREAKER_SECONDS=0.5,
         CONCURRENT_REQUESTS=1,
@@ -216,7 +182,7 @@ async def test_a_fatal_answer_with_a_hundred_pages_in_flight(
     sandbox.reset(solve_seconds=0.1, latency=1.0, faults={call: ["ok"] * before + [code, "..."]})
     outcome = await _crawl(
         sandbox,
-        _searches(sandbox, IN_FLIGHT),
+        _words(sandbox, IN_FLIGHT),
         CONCURRENT_REQUESTS=IN_FLIGHT,
         CONCURRENT_REQUESTS_PER_DOMAIN=IN_FLIGHT,
         GEETEST_CLOSE_ON_FATAL=closing,
@@ -246,8 +212,8 @@ async def test_two_crawls_share_a_budget_in_redis(sandbox: Sandbox) -> None:
             "GEETEST_SITE_BUDGET": "4/hour",
             "GEETEST_STORAGE_URI": url,
         }
-        first = await _crawl(sandbox, _searches(sandbox, 3), **shared)
-        second = await _crawl(sandbox, [*_searches(sandbox, 3), *_items(sandbox, 3)], **shared)
+        first = await _crawl(sandbox, _words(sandbox, 3), **shared)
+        second = await _crawl(sandbox, [*_words(sandbox, 3), *items(sandbox, *range(1, 4))], **shared)
     assert (len(first.pages), len(second.pages)) == (3, 2)
     assert _errors(second) == {"BudgetExhausted": 4}
     assert sandbox.books()["created"]["total"] == 5
@@ -275,8 +241,8 @@ async def test_a_redis_that_is_lost_stops_spending_not_the_crawl(
     try:
         outcome = await _crawl(
             sandbox,
-            [*_searches(sandbox, 40), *plain],
-            prepare,
+            [*_words(sandbox, 40), *plain],
+            prepare=prepare,
             GEETEST_BUDGET="1000/hour",
             GEETEST_STORAGE_URI=url,
             GEETEST_MAX_CONCURRENT_SOLVES=2,
@@ -298,7 +264,7 @@ async def test_a_redis_that_is_not_there_is_an_error_at_start(sandbox: Sandbox) 
     with pytest.raises(ValueError, match="GEETEST_STORAGE_URI cannot be reached") as caught:
         await _crawl(
             sandbox,
-            _searches(sandbox, 1),
+            _words(sandbox, 1),
             GEETEST_BUDGET="5/hour",
             GEETEST_STORAGE_URI="redis://:the-password@127.0.0.1:1/0",
         )

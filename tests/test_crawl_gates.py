@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
-from crawl import Crawl, all_stats, crawl, without_times
+from crawl import all_stats, without_times
+from sandbox_crawl import (
+    PRICE,
+    crawl_sandbox,
+    gate_pages,
+    gate_site,
+    host,
+    requests,
+)
 from scrapy import FormRequest, Request
 from scrapy.http import HtmlResponse
 
@@ -13,7 +21,7 @@ from scrapy_geetest import GeetestError, GeetestSite, SolutionRejected, Submissi
 from scrapy_geetest._crawl.marks import META_KEY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from pathlib import Path
 
     from crawl import RecordingSpider
@@ -22,44 +30,13 @@ if TYPE_CHECKING:
 
     from scrapy_geetest.sandbox import Sandbox
 
-PRICE = 600  # millionths, what the sandbox charges
-
-
-def _site(sandbox: Sandbox, gate: str = "gate", **attributes: Any) -> dict[str, Any]:
-    host = sandbox.url.partition("://")[2]
-    return {
-        "name": gate,
-        "urls": [f"{host}/{gate}"],
-        "mode": "gate",
-        **({"challenge_url": f"/{gate}/register"} if gate == "gate3" else {}),
-        **attributes,
-    }
-
-
-def _pages(
-    sandbox: Sandbox, numbers: Iterable[int], gate: str = "gate", **kwargs: Any
-) -> Callable[[RecordingSpider], Iterable[Request]]:
-    def wanted(_: RecordingSpider) -> Iterable[Request]:
-        for number in numbers:
-            yield Request(f"{sandbox.url}/{gate}/page/{number}", **kwargs)
-
-    return wanted
-
-
-async def _crawl(sandbox: Sandbox, wanted: Any, site: Any, **settings: Any) -> Crawl:
-    return await crawl(
-        wanted,
-        GEETEST_SITES=[site],
-        GEETEST_API_KEY=sandbox.api_key,
-        GEETEST_API_URL=sandbox.service_url,
-        **settings,
-    )
-
 
 @pytest.mark.parametrize("gate", ["gate", "gate3", "gater"])
 async def test_one_task_for_all_pages_of_a_session(sandbox: Sandbox, gate: str) -> None:
     """Sixty concurrent pages, one task; every page once; v4, v3, and a gate that redirects."""
-    outcome = await _crawl(sandbox, _pages(sandbox, range(60), gate), _site(sandbox, gate), CONCURRENT_REQUESTS=32)
+    outcome = await crawl_sandbox(
+        sandbox, gate_pages(sandbox, range(60), gate), gate_site(sandbox, gate), CONCURRENT_REQUESTS=32
+    )
     assert outcome.errors == []
     assert sorted(outcome.texts("h1.title::text")) == sorted(f"Page {number}" for number in range(60))
     stats = without_times(outcome)
@@ -84,7 +61,7 @@ async def test_each_cookie_jar_has_its_own_gate(sandbox: Sandbox) -> None:
             for number in range(5):
                 yield Request(f"{sandbox.url}/gate/page/{number}", meta={"cookiejar": jar}, dont_filter=True)
 
-    outcome = await _crawl(sandbox, wanted, _site(sandbox))
+    outcome = await crawl_sandbox(sandbox, wanted, gate_site(sandbox))
     assert len(outcome.pages) == 10
     assert (outcome.stats["tasks_created"], sandbox.books()["gates_opened"]) == (2, {"gate": 2})
 
@@ -92,7 +69,7 @@ async def test_each_cookie_jar_has_its_own_gate(sandbox: Sandbox) -> None:
 async def test_a_redirected_post_goes_again_as_the_spider_made_it(sandbox: Sandbox) -> None:
     """A closed gate answers a POST with a redirect; method and body come back after it."""
     request = FormRequest(f"{sandbox.url}/gater/page/1", formdata={"q": "rope"}, cb_kwargs={"n": 1}, meta={"m": 2})
-    outcome = await _crawl(sandbox, lambda _: [request], _site(sandbox, "gater"))
+    outcome = await crawl_sandbox(sandbox, lambda _: [request], gate_site(sandbox, "gater"))
     assert outcome.texts("p.received::text") == ["POST q=rope"]
     assert outcome.kwargs == [{"n": 1}]
     [page] = outcome.pages
@@ -102,15 +79,15 @@ async def test_a_redirected_post_goes_again_as_the_spider_made_it(sandbox: Sandb
 
 async def test_a_captcha_page_outside_the_sites_urls(sandbox: Sandbox) -> None:
     """A gate that redirects: the page that withholds belongs to the site of the request that was redirected."""
-    site = _site(sandbox, "gater", urls=[f"{sandbox.url.partition('://')[2]}/gater/page"])
-    outcome = await _crawl(sandbox, _pages(sandbox, range(5), "gater"), site)
+    site = gate_site(sandbox, "gater", urls=[f"{sandbox.url.partition('://')[2]}/gater/page"])
+    outcome = await crawl_sandbox(sandbox, gate_pages(sandbox, range(5), "gater"), site)
     assert len(outcome.pages) == 5
     assert (outcome.stats["tasks_created"], outcome.stats["undeclared"]) == (1, 0)
 
 
 async def test_solve_first_opens_the_gate_before_anything_is_sent(sandbox: Sandbox) -> None:
     """``geetest=True``: no page of the spider's is ever withheld."""
-    outcome = await _crawl(sandbox, _pages(sandbox, range(8), meta={"geetest": True}), _site(sandbox))
+    outcome = await crawl_sandbox(sandbox, gate_pages(sandbox, range(8), meta={"geetest": True}), gate_site(sandbox))
     assert len(outcome.pages) == 8
     assert (outcome.stats["detected"], outcome.stats["tasks_created"]) == (0, 1)
 
@@ -124,7 +101,7 @@ async def test_solve_first_at_an_open_gate_buys_nothing(sandbox: Sandbox) -> Non
 
         yield Request(f"{sandbox.url}/gate/page/1", follow)
 
-    outcome = await _crawl(sandbox, wanted, _site(sandbox, gate_max_age=0.001))
+    outcome = await crawl_sandbox(sandbox, wanted, gate_site(sandbox, gate_max_age=0.001))
     assert outcome.texts("h1.title::text") == ["Page 2"]
     assert outcome.stats["tasks_created"] == 1
 
@@ -134,10 +111,10 @@ async def test_a_gate_that_closes_again_is_opened_again(sandbox: Sandbox) -> Non
     sandbox.reset(solve_seconds=0.1, gate_seconds=0.6)
 
     def wanted(_: RecordingSpider) -> Iterable[Request]:
-        yield from _pages(sandbox, range(12), meta={"download_slot": "slow"})(_)
+        yield from gate_pages(sandbox, range(12), meta={"download_slot": "slow"})
 
-    outcome = await _crawl(
-        sandbox, wanted, _site(sandbox), DOWNLOAD_SLOTS={"slow": {"concurrency": 1, "delay": 0.15, "jitter": 0}}
+    outcome = await crawl_sandbox(
+        sandbox, wanted, gate_site(sandbox), DOWNLOAD_SLOTS={"slow": {"concurrency": 1, "delay": 0.15, "jitter": 0}}
     )
     assert sorted(outcome.texts("h1.title::text")) == sorted(f"Page {number}" for number in range(12))
     opened = sandbox.books()["gates_opened"]["gate"]
@@ -148,7 +125,9 @@ async def test_a_gate_that_closes_again_is_opened_again(sandbox: Sandbox) -> Non
 async def test_a_wrong_answer_at_a_gate(sandbox: Sandbox) -> None:
     """It is reported, the form of the new page is sent, and the waiting requests notice nothing."""
     sandbox.reset(solve_seconds=0.1, wrong=1)
-    outcome = await _crawl(sandbox, _pages(sandbox, range(10)), _site(sandbox, detect_css="#captcha-holder"))
+    outcome = await crawl_sandbox(
+        sandbox, gate_pages(sandbox, range(10)), gate_site(sandbox, detect_css="#captcha-holder")
+    )
     assert len(outcome.pages) == 10
     assert [outcome.stats[name] for name in ("tasks_created", "rejected", "reported", "accepted")] == [2, 1, 1, 1]
 
@@ -156,7 +135,9 @@ async def test_a_wrong_answer_at_a_gate(sandbox: Sandbox) -> None:
 async def test_a_gate_that_cannot_be_opened_fails_once_for_all(sandbox: Sandbox) -> None:
     """Everybody who waited or was bounced gets the reason, with its own request; nobody buys anew."""
     sandbox.reset(solve_seconds=0.1, wrong="always")
-    outcome = await _crawl(sandbox, _pages(sandbox, range(10)), _site(sandbox), CONCURRENT_REQUESTS_PER_DOMAIN=16)
+    outcome = await crawl_sandbox(
+        sandbox, gate_pages(sandbox, range(10)), gate_site(sandbox), CONCURRENT_REQUESTS_PER_DOMAIN=16
+    )
     assert outcome.pages == []
     assert {type(error) for error in outcome.errors} == {SolutionRejected}
     urls = {error.request.url for error in outcome.errors if isinstance(error, GeetestError)}
@@ -175,7 +156,7 @@ async def test_a_gate_that_never_lets_through_is_given_up(sandbox: Sandbox) -> N
         def is_accepted(self, response: Response) -> bool:
             return not response.css("#captcha-holder")
 
-    outcome = await _crawl(sandbox, _pages(sandbox, range(5)), Doubtful)
+    outcome = await crawl_sandbox(sandbox, gate_pages(sandbox, range(5)), Doubtful)
     assert len(outcome.errors) == 5
     assert outcome.stats["tasks_created"] <= 3
 
@@ -191,7 +172,7 @@ async def test_a_gate_that_is_accepted_and_stays_closed_costs_one_solution(sandb
         detect_css = "h1"  # whatever comes
         accepted_re = "."
 
-    outcome = await _crawl(sandbox, _pages(sandbox, [1], meta={"geetest": True} if first else {}), NoGate)
+    outcome = await crawl_sandbox(sandbox, gate_pages(sandbox, [1], meta={"geetest": True} if first else {}), NoGate)
     assert [type(error) for error in outcome.errors] == [SolutionRejected]
     assert "session_key" in str(outcome.errors[0])
     assert (outcome.stats["tasks_created"], outcome.stats["rejected"], outcome.stats["accepted"]) == (1, 0, 1)
@@ -200,7 +181,7 @@ async def test_a_gate_that_is_accepted_and_stays_closed_costs_one_solution(sandb
 async def test_who_waited_for_a_gate_in_vain_is_told_of_its_own_request(sandbox: Sandbox) -> None:
     """The error of each names its page, and what its gate's opener met."""
     sandbox.reset(solve_seconds=0.1, wrong="always")
-    outcome = await _crawl(sandbox, _pages(sandbox, range(3)), _site(sandbox))
+    outcome = await crawl_sandbox(sandbox, gate_pages(sandbox, range(3)), gate_site(sandbox))
     for error in outcome.errors:
         assert isinstance(error, GeetestError)
         assert str(error.request) in str(error)
@@ -210,7 +191,7 @@ async def test_who_waited_for_a_gate_in_vain_is_told_of_its_own_request(sandbox:
 async def test_the_gates_own_form_fails(sandbox: Sandbox) -> None:
     """The submission breaks down: an error for everybody, no second purchase for the same opening."""
     sandbox.reset(solve_seconds=0.1, faults={"submit": ["http-500", "..."]})
-    outcome = await _crawl(sandbox, _pages(sandbox, range(3)), _site(sandbox), RETRY_TIMES=0)
+    outcome = await crawl_sandbox(sandbox, gate_pages(sandbox, range(3)), gate_site(sandbox), RETRY_TIMES=0)
     assert len(outcome.errors) == 3
     assert all(isinstance(error, GeetestError) for error in outcome.errors)
     assert outcome.stats["tasks_created"] == 1
@@ -219,7 +200,7 @@ async def test_the_gates_own_form_fails(sandbox: Sandbox) -> None:
 async def test_the_gates_own_form_is_cut_off(sandbox: Sandbox) -> None:
     """A dropped connection while the form is sent is a ``GeetestError``, too."""
     sandbox.reset(solve_seconds=0.1, faults={"submit": ["lost-before", "..."]})
-    outcome = await _crawl(sandbox, _pages(sandbox, range(2)), _site(sandbox), RETRY_TIMES=0)
+    outcome = await crawl_sandbox(sandbox, gate_pages(sandbox, range(2)), gate_site(sandbox), RETRY_TIMES=0)
     assert {type(error) for error in outcome.errors} == {SubmissionError}
     assert outcome.stats["tasks_created"] == 1
 
@@ -227,10 +208,10 @@ async def test_the_gates_own_form_is_cut_off(sandbox: Sandbox) -> None:
 async def test_failure_can_pass_the_pages_on(sandbox: Sandbox) -> None:
     """``GEETEST_ON_FAILURE = "pass"``: bounced pages are flagged; those that waited unsent go and are flagged."""
     sandbox.reset(solve_seconds=0.1, wrong="always")
-    outcome = await _crawl(
+    outcome = await crawl_sandbox(
         sandbox,
-        _pages(sandbox, range(6), meta={"handle_httpstatus_list": [403]}),
-        _site(sandbox),
+        gate_pages(sandbox, range(6), meta={"handle_httpstatus_list": [403]}),
+        gate_site(sandbox),
         GEETEST_ON_FAILURE="pass",
         CONCURRENT_REQUESTS_PER_DOMAIN=2,
     )
@@ -260,7 +241,7 @@ async def test_a_gate_whose_session_never_holds_gets_a_pause(sandbox: Sandbox) -
 
         yield page()
 
-    outcome = await _crawl(sandbox, wanted, _site(sandbox), DOWNLOADER_MIDDLEWARES={Rotating: 710})
+    outcome = await crawl_sandbox(sandbox, wanted, gate_site(sandbox), DOWNLOADER_MIDDLEWARES={Rotating: 710})
     assert len(outcome.errors) == 12
     assert outcome.stats["tasks_created"] == outcome.stats["rejected"] <= 6
     assert outcome.stats["accepted"] == outcome.stats["reported"] == 0
@@ -270,10 +251,10 @@ async def test_a_gate_whose_session_never_holds_gets_a_pause(sandbox: Sandbox) -
 async def test_one_attempt_is_enough_for_a_session_that_ends(sandbox: Sandbox) -> None:
     """What others bought, and what let pages through, does not count against a page that comes later."""
     sandbox.reset(solve_seconds=0.1, gate_seconds=0.6)
-    outcome = await _crawl(
+    outcome = await crawl_sandbox(
         sandbox,
-        _pages(sandbox, range(10), meta={"download_slot": "slow"}),
-        _site(sandbox),
+        gate_pages(sandbox, range(10), meta={"download_slot": "slow"}),
+        gate_site(sandbox),
         GEETEST_MAX_ATTEMPTS=1,
         CONCURRENT_REQUESTS=1,
         GEETEST_MAX_PARKED=0,
@@ -296,10 +277,10 @@ class ByMarkup:
 
 async def test_a_gate_that_leads_to_its_captcha_page_by_markup(sandbox: Sandbox) -> None:
     """The request before the refresh is the one that goes again."""
-    outcome = await _crawl(
+    outcome = await crawl_sandbox(
         sandbox,
-        _pages(sandbox, range(3), "gater"),
-        _site(sandbox, "gater"),
+        gate_pages(sandbox, range(3), "gater"),
+        gate_site(sandbox, "gater"),
         DOWNLOADER_MIDDLEWARES={ByMarkup: 610},
     )
     assert sorted(outcome.texts("h1.title::text")) == ["Page 0", "Page 1", "Page 2"]
@@ -311,11 +292,13 @@ async def test_a_gate_that_leads_to_its_captcha_page_by_markup(sandbox: Sandbox)
 async def test_a_crawl_that_ends_at_a_closed_gate_is_resumed(sandbox: Sandbox, tmp_path: Path, gate: str) -> None:
     """Also a request that was redirected to the captcha page comes back as the spider made it."""
     sandbox.reset(solve_seconds=60.0)
-    job = {"JOBDIR": str(tmp_path), "GEETEST_FIRST_POLL": 0.3}
-    stopped = await _crawl(sandbox, _pages(sandbox, range(6), gate), _site(sandbox, gate), CLOSESPIDER_TIMEOUT=1, **job)
+    job: dict[str, Any] = {"JOBDIR": str(tmp_path), "GEETEST_FIRST_POLL": 0.3}
+    stopped = await crawl_sandbox(
+        sandbox, gate_pages(sandbox, range(6), gate), gate_site(sandbox, gate), CLOSESPIDER_TIMEOUT=1, **job
+    )
     assert (stopped.pages, stopped.errors, stopped.stats["tasks_abandoned"]) == ([], [], 1)
     sandbox.reset(solve_seconds=0.1)
-    outcome = await _crawl(sandbox, lambda _: [], _site(sandbox, gate), **job)
+    outcome = await crawl_sandbox(sandbox, lambda _: [], gate_site(sandbox, gate), **job)
     assert sorted(outcome.texts("h1.title::text")) == [f"Page {number}" for number in range(6)]
     assert outcome.stats["tasks_created"] == 1
 
@@ -325,11 +308,13 @@ async def test_a_crawl_that_ends_while_the_gates_form_is_on_its_way_is_resumed(
 ) -> None:
     """That is the end of the crawl, and no failure of the gate."""
     sandbox.reset(solve_seconds=0.1, faults={"submit": ["hang"]})
-    job = {"JOBDIR": str(tmp_path), "DOWNLOAD_TIMEOUT": 4, "RETRY_TIMES": 0}
-    stopped = await _crawl(sandbox, _pages(sandbox, range(3)), _site(sandbox), CLOSESPIDER_TIMEOUT=2, **job)
+    job: dict[str, Any] = {"JOBDIR": str(tmp_path), "DOWNLOAD_TIMEOUT": 4, "RETRY_TIMES": 0}
+    stopped = await crawl_sandbox(
+        sandbox, gate_pages(sandbox, range(3)), gate_site(sandbox), CLOSESPIDER_TIMEOUT=2, **job
+    )
     assert (stopped.pages, stopped.errors, stopped.stats["gave_up"]) == ([], [], 0)
     sandbox.reset(solve_seconds=0.1)
-    outcome = await _crawl(sandbox, lambda _: [], _site(sandbox), **job)
+    outcome = await crawl_sandbox(sandbox, lambda _: [], gate_site(sandbox), **job)
     assert len(outcome.pages) == 3
 
 
@@ -350,18 +335,14 @@ async def test_a_redirect_from_one_declared_site_to_another(
 ) -> None:
     """What comes is judged and solved by the rules of the site that it is from."""
     monkeypatch.setattr(ToElsewhere, "to", sandbox.url + path, raising=False)
-    host = sandbox.url.partition("://")[2]
+    at = host(sandbox)
     sites = [
-        {"name": "first", "urls": [f"{host}/plain"], "mode": "gate"},
-        _site(sandbox),
-        {"name": "search", "urls": [f"{host}/v3"], "challenge_url": "/v3/gt/register-slide", "accepted_css": ".query"},
+        {"name": "first", "urls": [f"{at}/plain"], "mode": "gate"},
+        gate_site(sandbox),
+        {"name": "search", "urls": [f"{at}/v3"], "challenge_url": "/v3/gt/register-slide", "accepted_css": ".query"},
     ]
-    outcome = await crawl(
-        lambda _: [Request(f"{sandbox.url}/plain/1")],
-        GEETEST_SITES=sites,
-        GEETEST_API_KEY=sandbox.api_key,
-        GEETEST_API_URL=sandbox.service_url,
-        DOWNLOADER_MIDDLEWARES={ToElsewhere: 610},
+    outcome = await crawl_sandbox(
+        sandbox, requests(sandbox, "/plain/1"), *sites, DOWNLOADER_MIDDLEWARES={ToElsewhere: 610}
     )
     assert [page.status for page in outcome.pages] == [200]
     assert (outcome.errors, outcome.stats["tasks_created"], outcome.stats["accepted"]) == ([], 1, 1)
@@ -373,7 +354,7 @@ async def test_a_refused_form_is_no_page_to_fetch_a_challenge_from(sandbox: Sand
     url = f"{sandbox.url}/inline/article/1"
     for mode in ("form", "gate"):
         sandbox.reset(solve_seconds=0.1, wrong=1)
-        site = {"urls": [f"{sandbox.url.partition('://')[2]}/inline"], "mode": mode, "accepted_re": "tide tables"}
-        outcome = await _crawl(sandbox, lambda _: [Request(url)], site, GEETEST_MAX_ATTEMPTS=2)
+        site = {"urls": [f"{host(sandbox)}/inline"], "mode": mode, "accepted_re": "tide tables"}
+        outcome = await crawl_sandbox(sandbox, lambda _: [Request(url)], site, GEETEST_MAX_ATTEMPTS=2)
         assert (outcome.stats["rejected"], outcome.stats["accepted"]) == (1, 1)
         assert [task["task"]["websiteURL"] for task in sandbox.books()["tasks"]] == [url, url]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from attrs import define, field
-from crawl import Crawl, crawl
 from fault_crawl import quick
+from sandbox_crawl import crawl_sandbox, search_site, searches
 from scrapy import FormRequest, Request
 from twisted.web.resource import Resource
 from twisted.web.server import Site
@@ -19,19 +19,9 @@ from scrapy_geetest._crawl import downloads
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from crawl import Crawl
+
     from scrapy_geetest.sandbox import Sandbox
-
-
-async def _crawl(sandbox: Sandbox, request: Request, **settings: Any) -> Crawl:
-    host = sandbox.url.partition("://")[2]
-    site = {
-        "name": "search",
-        "urls": [f"{host}/v3"],
-        "detect_css": "#captcha-holder",
-        "challenge_url": "/v3/gt/register-slide",
-    }
-    own = {"GEETEST_API_KEY": sandbox.api_key, "GEETEST_API_URL": sandbox.service_url, "GEETEST_SITES": [site]}
-    return await crawl(lambda _: [request], **{**own, **settings})
 
 
 def _refused(outcome: Crawl, kind: type[GeetestError]) -> str:
@@ -46,7 +36,7 @@ def _refused(outcome: Crawl, kind: type[GeetestError]) -> str:
 async def test_a_register_answer_that_never_fits_is_cut_off(sandbox: Sandbox, fault: str) -> None:
     """A hundred megabytes, or as much in a gzip, are not read though ``DOWNLOAD_MAXSIZE`` would let them in."""
     sandbox.reset(solve_seconds=0.1, faults={"register": [fault, "..."]})
-    outcome = await _crawl(sandbox, Request(f"{sandbox.url}/v3/search?q=rope"))
+    outcome = await crawl_sandbox(sandbox, searches(sandbox, "rope"), search_site(sandbox))
     assert "No fresh challenge" in _refused(outcome, ChallengeError)
     assert sandbox.books()["created"]["total"] == 0
     assert outcome.all_stats["downloader/response_bytes"] < downloads.MAX_BYTES
@@ -59,7 +49,7 @@ async def test_a_percent_sign_in_a_proxys_password_is_refused_before_anything_is
     """The service would refuse and ban for it. Nothing is fetched, nothing bought, the password not named."""
     meta = {"geetest": True, "proxy": "http://ann:100%25sure@198.51.100.7:8080"}
     request = FormRequest(f"{sandbox.url}/v3/search", formdata={"q": "rope"}, meta=meta)
-    outcome = await _crawl(sandbox, request, GEETEST_PASS_PROXY=True)
+    outcome = await crawl_sandbox(sandbox, [request], search_site(sandbox), GEETEST_PASS_PROXY=True)
     assert "%" in _refused(outcome, SolveError)
     [error] = outcome.errors
     assert isinstance(error, SolveError)
@@ -75,7 +65,7 @@ async def test_what_came_to_nothing_is_told_with_its_tasks(sandbox: Sandbox, cap
     faults = {"createTask": ["lost-after"], "getTaskResult": ["ERROR_TOKEN_EXPIRED", "..."]}
     sandbox.reset(solve_seconds=0.1, faults=faults)
     with quick():
-        outcome = await _crawl(sandbox, Request(f"{sandbox.url}/v3/search?q=rope"))
+        outcome = await crawl_sandbox(sandbox, searches(sandbox, "rope"), search_site(sandbox))
     words = _refused(outcome, SolveError)
     lost, *known = [str(task["id"]) for task in sandbox.books()["tasks"]]
     assert (
@@ -140,7 +130,7 @@ async def _redirected(
         here.where = f"{other}/elsewhere"
         urls = [url.partition("://")[2], *([other.partition("://")[2]] if declared else [])]
         own = {"name": "here", "urls": urls, "detect_css": "#captcha-holder", **site}
-        return await _crawl(sandbox, Request(f"{url}/page"), GEETEST_SITES=[own], RETRY_TIMES=0), elsewhere
+        return await crawl_sandbox(sandbox, [Request(f"{url}/page")], own, RETRY_TIMES=0), elsewhere
 
 
 @pytest.mark.parametrize("declared", [False, True])
@@ -167,7 +157,7 @@ async def test_a_solution_is_not_redirected_to_somebody_else(sandbox: Sandbox, s
         }
         page = "page" if way == "headers" else "go"
         request = Request(f"{url}/{page}", method="GET" if way == "headers" else "POST", meta={"geetest": True})
-        outcome = await _crawl(sandbox, request, GEETEST_SITES=[site])
+        outcome = await crawl_sandbox(sandbox, [request], site)
     [task] = sandbox.books()["tasks"]
     words = _refused(outcome, SubmissionError)
     assert f"task {task['id']}" in words
@@ -187,7 +177,7 @@ async def test_a_redirect_that_leaves_the_solution_behind_is_followed(sandbox: S
 async def test_a_solution_that_is_not_delivered_is_told_with_its_task(sandbox: Sandbox) -> None:
     """When Scrapy's retries are over, the errback gets one ``GeetestError`` with the task's id, and its cause."""
     sandbox.reset(solve_seconds=0.1, faults={"submit": ["lost-before", "..."]})
-    outcome = await _crawl(sandbox, Request(f"{sandbox.url}/v3/search?q=rope"), GEETEST_FIRST_POLL=0.1)
+    outcome = await crawl_sandbox(sandbox, searches(sandbox, "rope"), search_site(sandbox), GEETEST_FIRST_POLL=0.1)
     [task] = sandbox.books()["tasks"]
     assert f"The solution of task {task['id']}" in _refused(outcome, SubmissionError)
     assert outcome.errors[0].__cause__ is not None

@@ -8,7 +8,14 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from crawl import Crawl, crawl
+from sandbox_crawl import (
+    crawl_sandbox,
+    gate_site,
+    host,
+    requests,
+    search_site,
+    searches,
+)
 from scrapy import Request
 from scrapy.core.downloader import Downloader
 from scrapy.http.request import NO_CALLBACK
@@ -20,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).parent / "proofs"))
 import stop_and_resume
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from crawl import RecordingSpider
     from scrapy.http import Response
@@ -28,48 +35,14 @@ if TYPE_CHECKING:
     from scrapy_geetest.sandbox import Sandbox
 
 
-def _host(sandbox: Sandbox) -> str:
-    return sandbox.url.partition("://")[2]
-
-
-def _search_site(sandbox: Sandbox, **attributes: Any) -> dict[str, Any]:
-    return {
-        "name": "search",
-        "urls": [f"{_host(sandbox)}/v3"],
-        "detect_css": "#captcha-holder",
-        "challenge_url": "/v3/gt/register-slide",
-        "accepted_css": ".query, .user",
-        **attributes,
-    }
-
-
-def _gate_site(sandbox: Sandbox, **attributes: Any) -> dict[str, Any]:
-    return {
-        "name": "gate",
-        "urls": [f"{_host(sandbox)}/gate", f"{_host(sandbox)}/robots.txt"],
-        "mode": "gate",
-        **attributes,
-    }
-
-
-def _requests(sandbox: Sandbox, *paths: str, **kwargs: Any) -> Callable[[RecordingSpider], Iterable[Request]]:
-    return lambda _: [Request(sandbox.url + path, **kwargs) for path in paths]
-
-
-async def _crawl(sandbox: Sandbox, wanted: Any, *sites: Any, **settings: Any) -> Crawl:
-    return await crawl(
-        wanted,
-        GEETEST_SITES=list(sites),
-        GEETEST_API_KEY=sandbox.api_key,
-        GEETEST_API_URL=sandbox.service_url,
-        **settings,
-    )
+def _gate_site(sandbox: Sandbox) -> dict[str, Any]:
+    return gate_site(sandbox, urls=[f"{host(sandbox)}/gate", f"{host(sandbox)}/robots.txt"])
 
 
 async def test_robots_txt_that_is_a_challenge_page(sandbox: Sandbox) -> None:
     """Its request is never taken for a challenge page nor made to wait at a gate: the crawl would hang for ever."""
     sandbox.reset(solve_seconds=0.1, robots="challenge")
-    outcome = await _crawl(sandbox, _requests(sandbox, "/gate/page/1"), _gate_site(sandbox), ROBOTSTXT_OBEY=True)
+    outcome = await crawl_sandbox(sandbox, requests(sandbox, "/gate/page/1"), _gate_site(sandbox), ROBOTSTXT_OBEY=True)
     assert outcome.texts("h1.title::text") == ["Page 1"]
     assert outcome.stats["tasks_created"] == 1
 
@@ -77,8 +50,8 @@ async def test_robots_txt_that_is_a_challenge_page(sandbox: Sandbox) -> None:
 async def test_a_spiders_own_request_for_robots_txt_is_solved(sandbox: Sandbox) -> None:
     """Only RobotsTxtMiddleware's is left alone."""
     sandbox.reset(solve_seconds=0.1, robots="challenge")
-    outcome = await _crawl(
-        sandbox, _requests(sandbox, "/robots.txt", meta={"dont_obey_robotstxt": True}), _gate_site(sandbox)
+    outcome = await crawl_sandbox(
+        sandbox, requests(sandbox, "/robots.txt", meta={"dont_obey_robotstxt": True}), _gate_site(sandbox)
     )
     assert outcome.stats["detected"] >= 1
     assert outcome.stats["tasks_created"] >= 1
@@ -87,7 +60,9 @@ async def test_a_spiders_own_request_for_robots_txt_is_solved(sandbox: Sandbox) 
 async def test_robots_txt_holds_for_the_challenge(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
     """A forbidden register endpoint is not fetched; the error says so and names the way out."""
     sandbox.reset(solve_seconds=0.1, robots="User-agent: *\nDisallow: /v3/gt/\n")
-    outcome = await _crawl(sandbox, _requests(sandbox, "/v3/search?q=rope"), _search_site(sandbox), ROBOTSTXT_OBEY=True)
+    outcome = await crawl_sandbox(
+        sandbox, requests(sandbox, "/v3/search?q=rope"), search_site(sandbox), ROBOTSTXT_OBEY=True
+    )
     [error] = outcome.errors
     assert isinstance(error, ChallengeError)
     assert "dont_obey_robotstxt" in str(error)
@@ -100,22 +75,22 @@ async def test_the_hook_may_overrule_robots_txt(sandbox: Sandbox) -> None:
     sandbox.reset(solve_seconds=0.1, robots="User-agent: *\nDisallow: /v3/gt/\n")
 
     class Allowed(GeetestSite):
-        urls = (f"{_host(sandbox)}/v3",)
+        urls = (f"{host(sandbox)}/v3",)
         detect_css = "#captcha-holder"
 
         def challenge_request(self, request: Request, response: Response | None) -> Request:
             del request, response
             return Request(f"{sandbox.url}/v3/gt/register-slide", meta={"dont_obey_robotstxt": True})
 
-    outcome = await _crawl(sandbox, _requests(sandbox, "/v3/search?q=rope"), Allowed, ROBOTSTXT_OBEY=True)
+    outcome = await crawl_sandbox(sandbox, requests(sandbox, "/v3/search?q=rope"), Allowed, ROBOTSTXT_OBEY=True)
     assert outcome.texts(".query::text") == ["rope"]
 
 
 async def test_a_replayed_challenge_page_is_fetched_again_not_bought(sandbox: Sandbox, tmp_path: Path) -> None:
     """HttpCache stored the page that withheld; in the next crawl the session is open, and it need not be solved."""
-    cache = {"HTTPCACHE_ENABLED": True, "HTTPCACHE_DIR": str(tmp_path)}
+    cache: dict[str, Any] = {"HTTPCACHE_ENABLED": True, "HTTPCACHE_DIR": str(tmp_path)}
     withheld = {"geetest": False, "handle_httpstatus_list": [403]}
-    first = await _crawl(sandbox, _requests(sandbox, "/gate/page/1", meta=withheld), _gate_site(sandbox), **cache)
+    first = await crawl_sandbox(sandbox, requests(sandbox, "/gate/page/1", meta=withheld), _gate_site(sandbox), **cache)
     assert [page.status for page in first.pages] == [403]
 
     def wanted(spider: RecordingSpider) -> Iterable[Request]:
@@ -124,7 +99,7 @@ async def test_a_replayed_challenge_page_is_fetched_again_not_bought(sandbox: Sa
 
         yield Request(f"{sandbox.url}/gate/page/2", then)
 
-    second = await _crawl(sandbox, wanted, _gate_site(sandbox), **cache)
+    second = await crawl_sandbox(sandbox, wanted, _gate_site(sandbox), **cache)
     assert second.texts("h1.title::text") == ["Page 1"]
     assert second.all_stats["httpcache/hit"] == 1
     assert second.stats["tasks_created"] == 1
@@ -134,12 +109,11 @@ async def test_offsite_does_not_filter_the_challenge(sandbox: Sandbox) -> None:
     """The register endpoint is on a host that ``allowed_domains`` does not name."""
     endpoint = f"{sandbox.url}/v3/gt/register-slide".replace("127.0.0.1", "localhost")
 
-    outcome = await crawl(
-        _requests(sandbox, "/v3/search?q=rope"),
+    outcome = await crawl_sandbox(
+        sandbox,
+        searches(sandbox, "rope"),
+        search_site(sandbox, challenge_url=endpoint),
         allowed_domains=["127.0.0.1"],
-        GEETEST_SITES=[_search_site(sandbox, challenge_url=endpoint)],
-        GEETEST_API_KEY=sandbox.api_key,
-        GEETEST_API_URL=sandbox.service_url,
     )
     assert outcome.texts(".query::text") == ["rope"]
 
@@ -153,9 +127,9 @@ async def test_lent_places_are_given_back(sandbox: Sandbox, limit: int, parked: 
 
     def wanted(spider: RecordingSpider) -> Iterable[Request]:
         seen.append(spider.crawler.engine)
-        return _requests(sandbox, *(f"/v3/search?q=w{number}" for number in range(12)))(spider)
+        return searches(sandbox, *(f"w{number}" for number in range(12)))
 
-    outcome = await _crawl(sandbox, wanted, _search_site(sandbox), CONCURRENT_REQUESTS=limit)
+    outcome = await crawl_sandbox(sandbox, wanted, search_site(sandbox), CONCURRENT_REQUESTS=limit)
     assert len(outcome.pages) == 12
     assert seen[0].downloader.total_concurrency == limit
     assert outcome.stats["parked_max"] > parked
@@ -164,8 +138,8 @@ async def test_lent_places_are_given_back(sandbox: Sandbox, limit: int, parked: 
 async def test_no_more_places_are_lent_than_allowed(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
     """Beyond ``GEETEST_MAX_PARKED`` waiting is back-pressure, said once."""
     paths = [f"/v3/search?q=w{number}" for number in range(12)]
-    outcome = await _crawl(
-        sandbox, _requests(sandbox, *paths), _search_site(sandbox), CONCURRENT_REQUESTS=2, GEETEST_MAX_PARKED=3
+    outcome = await crawl_sandbox(
+        sandbox, requests(sandbox, *paths), search_site(sandbox), CONCURRENT_REQUESTS=2, GEETEST_MAX_PARKED=3
     )
     assert len(outcome.pages) == 12
     assert 3 < outcome.stats["parked_max"] <= 2 + 3
@@ -175,7 +149,9 @@ async def test_no_more_places_are_lent_than_allowed(sandbox: Sandbox, caplog: py
 async def test_a_session_without_cookies_is_warned_about(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
     """``dont_merge_cookies`` at a gate cannot work: said once, and bounded in cost."""
     meta = {"dont_merge_cookies": True}
-    outcome = await _crawl(sandbox, _requests(sandbox, "/gate/page/1", "/gate/page/2", meta=meta), _gate_site(sandbox))
+    outcome = await crawl_sandbox(
+        sandbox, requests(sandbox, "/gate/page/1", "/gate/page/2", meta=meta), _gate_site(sandbox)
+    )
     assert len(outcome.errors) == 2
     assert outcome.stats["tasks_created"] <= 3
     assert caplog.text.count("dont_merge_cookies") == 1
@@ -193,7 +169,7 @@ async def test_a_download_from_a_component_is_solved(sandbox: Sandbox) -> None:
 
         yield Request(f"{sandbox.url}/plain/1", component)
 
-    await _crawl(sandbox, wanted, _search_site(sandbox))
+    await crawl_sandbox(sandbox, wanted, search_site(sandbox))
     assert got[0].css(".query::text").get() == "oar"
 
 
@@ -232,8 +208,8 @@ async def test_closing_the_spider_gives_parked_requests_up(sandbox: Sandbox) -> 
     """CLOSESPIDER limits: nobody waits for solutions that take a minute."""
     sandbox.reset(solve_seconds=60.0)
     paths = [f"/v3/search?q=w{number}" for number in range(5)]
-    outcome = await _crawl(
-        sandbox, _requests(sandbox, *paths), _search_site(sandbox), CLOSESPIDER_TIMEOUT=1, EXTENSIONS=CLOSE_SPIDER
+    outcome = await crawl_sandbox(
+        sandbox, requests(sandbox, *paths), search_site(sandbox), CLOSESPIDER_TIMEOUT=1, EXTENSIONS=CLOSE_SPIDER
     )
     assert outcome.reason == "closespider_timeout"
     assert outcome.stats["tasks_abandoned"] == outcome.stats["tasks_created"] > 0
@@ -258,6 +234,6 @@ async def test_a_download_that_a_callback_awaits_ends_with_the_crawl(sandbox: Sa
 
         yield Request(f"{sandbox.url}/plain/1", callback)
 
-    await _crawl(sandbox, wanted, _search_site(sandbox), CLOSESPIDER_TIMEOUT=1, EXTENSIONS=CLOSE_SPIDER)
+    await crawl_sandbox(sandbox, wanted, search_site(sandbox), CLOSESPIDER_TIMEOUT=1, EXTENSIONS=CLOSE_SPIDER)
     assert len(errors) == 1
     assert sandbox.books()["pages"]["v3-search"]["challenge"] <= 2

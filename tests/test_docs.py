@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import doctest
 import json
 import os
@@ -19,7 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from attrs import frozen
+from sandbox_crawl import host, service
 from scrapy import Request, Spider
+from scrapy import signals as scrapy_signals
 from scrapy.crawler import AsyncCrawlerRunner
 from scrapy.http import HtmlResponse, JsonResponse
 from scrapy.settings import Settings, default_settings
@@ -211,12 +214,15 @@ def _call_integrations(page: Any) -> None:
 def _call_answers(page: Any) -> None:
     form = '<form id="login" action="/in" method="post"><input name="user"><input name="password"></form>'
     spider = SimpleNamespace(parse_account=print)
+    look = asyncio.run(anext(page.start(spider)))
+    assert (look.url, look.meta) == (URL, {"geetest": False})
     login = page.parse(spider, HtmlResponse(URL, body=form, encoding="utf-8"))
     assert (login.url, login.callback, login.meta) == ("https://shop.example.com/in", print, {"geetest": True})
 
 
 def _call_testing(page: Any) -> None:
     page.test_the_check_is_recognised()
+    page.test_a_refusal_is_told_from_a_wrong_password()
 
 
 def _call_errors(page: Any) -> None:
@@ -301,7 +307,7 @@ class _Reader:
         self.commands: list[str] = []
         self._addresses = {
             "http://127.0.0.1:8001": sandbox.service_url,
-            "127.0.0.1:8000": sandbox.url.partition("://")[2],
+            "127.0.0.1:8000": host(sandbox),
         }
 
     def take(self, block: Block) -> None:
@@ -370,7 +376,6 @@ def test_testing_with_pytest(tmp_path: Path) -> None:
 
 async def test_a_spider_that_needs_the_answer_itself(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
     """The spider of the operations page gets a solution, and the extension of the signals page tells of it."""
-    host = sandbox.url.partition("://")[2]
     namespace: dict[str, Any] = {"__name__": "snippet"}
     for block in (*_python(DOCS / "operations.rst"), *_python(DOCS / "reference" / "signals.rst")):
         if "class " in block.text:
@@ -381,9 +386,8 @@ async def test_a_spider_that_needs_the_answer_itself(sandbox: Sandbox, caplog: p
         {
             "ADDONS": {"scrapy_geetest.Addon": 500},
             "EXTENSIONS": {namespace["SolveTimes"]: 500},
-            "GEETEST_SITES": [{"urls": [f"{host}/v3"], "challenge_url": "/v3/gt/register-slide"}],
-            "GEETEST_API_KEY": sandbox.api_key,
-            "GEETEST_API_URL": sandbox.service_url,
+            "GEETEST_SITES": [{"urls": [f"{host(sandbox)}/v3"], "challenge_url": "/v3/gt/register-slide"}],
+            **service(sandbox),
             "GEETEST_FIRST_POLL": 0.3,
             "TELNETCONSOLE_ENABLED": False,
         }
@@ -392,8 +396,6 @@ async def test_a_spider_that_needs_the_answer_itself(sandbox: Sandbox, caplog: p
 
     def scraped(item: Any) -> None:
         items.append(item)
-
-    from scrapy import signals as scrapy_signals
 
     crawler.signals.connect(scraped, scrapy_signals.item_scraped)
     with caplog.at_level("INFO"):

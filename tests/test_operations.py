@@ -12,6 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from crawl import RecordingSpider, collected, crawl
+from sandbox_crawl import (
+    crawl_sandbox,
+    host,
+    requests,
+    service,
+)
 from scrapy import Request
 
 from scrapy_geetest import ChallengeError, GeetestMiddleware, StoppedError, V3Solution, V4Solution
@@ -37,23 +43,22 @@ def spidermon(test: Callable[..., Any]) -> Any:
 
 
 def _sites(sandbox: Sandbox) -> list[dict[str, Any]]:
-    host = sandbox.url.partition("://")[2]
+    at = host(sandbox)
     return [
         {
             "name": "search",
-            "urls": [f"{host}/v3"],
+            "urls": [f"{at}/v3"],
             "challenge_url": "/v3/gt/register-slide",
             "accepted_css": ".query, .user",
         },
-        {"name": "api", "urls": [f"{host}/v4/api"], "captcha_id": sandbox.captchas["v4-api"]},
+        {"name": "api", "urls": [f"{at}/v4/api"], "captcha_id": sandbox.captchas["v4-api"]},
     ]
 
 
 def _settings(sandbox: Sandbox) -> dict[str, Any]:
     return {
         "GEETEST_SITES": _sites(sandbox),
-        "GEETEST_API_KEY": sandbox.api_key,
-        "GEETEST_API_URL": sandbox.service_url,
+        **service(sandbox),
     }
 
 
@@ -80,7 +85,7 @@ def test_progress_is_one_line_a_minute(caplog: pytest.LogCaptureFixture) -> None
 async def test_summary_at_the_end(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
     """Tasks, accepted, refused, cost, given up, abandoned, time waited."""
     caplog.set_level(logging.INFO)
-    await crawl(lambda _: [Request(f"{sandbox.url}/v3/search?q=rope")], **_settings(sandbox))
+    await crawl_sandbox(sandbox, requests(sandbox, SEARCH), **_settings(sandbox))
     assert (
         "GeeTest: 1 task(s), 1 accepted, 0 refused, 0 unverified, 0 unused, cost 0.0006, 0 given up, 0 abandoned; 0."
         in caplog.text

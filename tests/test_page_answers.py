@@ -399,7 +399,7 @@ def test_words_of_success(reply: str, accepted: str | None) -> None:
     """The first thing that the script asks the reply for, where it is clear what it means."""
     found = look(START4 % f"captcha.onSuccess(() => $.post('/x', captcha.getValidate(), {reply}))")
     assert found.sending.accepted == accepted
-    assert ("accepted_jmespath" in found.declaration) is (accepted is not None)
+    assert ("    accepted_jmespath" in found.declaration) is (accepted is not None)
 
 
 GATE = '<form id="f" action="/gate/open" method="post"><input type="hidden" name="%s" value="%s"><div id="box"></div></form>'

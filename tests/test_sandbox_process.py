@@ -13,8 +13,9 @@ import sys
 import textwrap
 import time
 from concurrent.futures import ThreadPoolExecutor
+from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -27,20 +28,8 @@ from scrapy_geetest.sandbox.options import parse_arguments
 from scrapy_geetest.sandbox.web import carry_out
 from scrapy_geetest.sandbox.world import World
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 PACKAGE = Path(str(scrapy_geetest.sandbox.__file__)).parent
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(PACKAGE.parents[1]), "http_proxy": "http://127.0.0.1:9"}
-
-
-@pytest.fixture
-def visitor(running_sandbox: Sandbox) -> Iterator[Visitor]:
-    """A visitor of a sandbox without a past."""
-    running_sandbox.reset(solve_seconds=0, poll_floor=0)
-    visitor = Visitor(running_sandbox)
-    with visitor.session:
-        yield visitor
 
 
 def launch(*arguments: str, **kwargs: Any) -> subprocess.Popen[str]:
@@ -322,7 +311,7 @@ async def test_a_defect_is_in_the_books() -> None:
         raise KeyError("defect")
 
     world = World(Options(), "", broken, broken, iter(range(9)))
-    assert (await carry_out(broken, world)).status == 500
+    assert (await carry_out(broken, world.books)).status == 500
     assert "KeyError: 'defect'" in world.books.errors[0]
 
 
@@ -359,3 +348,15 @@ def test_it_imports_nothing_of_the_rest_of_the_package() -> None:
                 assert node.level or not str(node.module).startswith("scrapy"), path
             elif isinstance(node, ast.Import):
                 assert not any(alias.name.startswith("scrapy") for alias in node.names), path
+
+
+def test_its_modules_are_layers() -> None:
+    """No module imports, not even for its types, what is built on it."""
+    own = {path.stem for path in PACKAGE.glob("*.py")}
+    imports: dict[str, set[str]] = {}
+    for name in own:
+        tree = ast.walk(ast.parse((PACKAGE / f"{name}.py").read_text()))
+        found = [node for node in tree if isinstance(node, ast.ImportFrom) and node.level]
+        names = {each for node in found for each in ([node.module] if node.module else [a.name for a in node.names])}
+        imports[name] = {each if each in own else "__init__" for each in names}
+    assert set(TopologicalSorter(imports).static_order()) == own

@@ -5,37 +5,13 @@ from __future__ import annotations
 import json
 import re
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
-from sandbox_visitor import Visitor, as_headers, hidden, prefixed
+from sandbox_visitor import AT_ONCE, WRONG_V3, WRONG_V4, Visitor, as_headers, hidden, prefixed, submissions
 
 from scrapy_geetest.sandbox.checks import HEADER_NAMES
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from scrapy_geetest.sandbox import Sandbox
-
-WRONG_V3 = {"challenge": "0" * 34, "validate": "0" * 32, "seccode": "0" * 32 + "|jordan"}
-WRONG_V4 = {"lot_number": "0" * 32, "captcha_output": "AA==", "pass_token": "0" * 64, "gen_time": "1700000000"}
-AT_ONCE: dict[str, Any] = {"solve_seconds": 0, "poll_floor": 0}
-
-
-@pytest.fixture
-def visitor(running_sandbox: Sandbox) -> Iterator[Visitor]:
-    """A new visitor of a sandbox without a past, whose service solves at once."""
-    running_sandbox.reset(**AT_ONCE)
-    visitor = Visitor(running_sandbox)
-    with visitor.session:
-        yield visitor
-    assert running_sandbox.books()["errors"] == []
-
-
-def submissions(visitor: Visitor, site: str) -> dict[str, int]:
-    return dict(visitor.sandbox.books()["submissions"][site])
 
 
 def log_in(visitor: Visitor, answer: dict[str, str], **changes: str) -> requests.Response:

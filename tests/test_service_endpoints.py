@@ -7,7 +7,7 @@ from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP
 from twisted.internet.testing import MemoryReactorClock
 from twisted.web.client import URI
 
-from scrapy_geetest._services.exchange import Endpoints
+from scrapy_geetest._services.connections import Endpoints
 
 # The memory reactor of Twisted before 24 resolves no names.
 pytestmark = pytest.mark.filterwarnings("ignore:Passing HostnameEndpoint a reactor:DeprecationWarning")

@@ -14,8 +14,8 @@ from scrapy_geetest import GeetestSite, V3Challenge, V3Solution, V4Challenge, V4
 from scrapy_geetest._hooks import Hook, resolve
 from scrapy_geetest._pages.register import RegisterError
 from scrapy_geetest._pages.rules import Rules
-from scrapy_geetest.sandbox.geetest import CAPTCHAS
-from scrapy_geetest.site import find_site, load_sites
+from scrapy_geetest._sites import find_site, load_sites
+from scrapy_geetest.sandbox.captchas import CAPTCHAS
 
 if TYPE_CHECKING:
     from scrapy_geetest.challenge import Challenge

@@ -6,6 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from crawl import RecordingSpider, all_stats, crawl
+from sandbox_crawl import (
+    crawl_sandbox,
+    search_site,
+    searches,
+)
 from scrapy import Request
 from scrapy.crawler import AsyncCrawlerRunner
 from scrapy.exceptions import NotConfigured
@@ -77,7 +82,7 @@ def test_the_addon_among_the_middlewares_is_told() -> None:
 @pytest.mark.parametrize(
     "settings",
     [
-        {"GEETEST_POLL_INTERVAL": 1},
+        {"GEETEST_POLL_INTERVAL": -1},
         {"GEETEST_SITES": ["nowhere.Site"]},
         {"GEETEST_SITES": [{"urls": ["https://a.test"]}]},
         {"GEETEST_DETECT_CSS": "["},
@@ -105,18 +110,6 @@ async def test_statistics_are_there_from_the_start(sandbox: Sandbox) -> None:
 async def test_a_submission_that_broke_down_is_retried_with_the_same_solution(sandbox: Sandbox) -> None:
     """Scrapy's own retry sends it again; nothing is bought anew."""
     sandbox.reset(solve_seconds=0.1, faults={"submit": ["lost-before", "http-503"]})
-    site = {
-        "urls": [f"{sandbox.url.partition('://')[2]}/v3"],
-        "detect_css": "#captcha-holder",
-        "challenge_url": "/v3/gt/register-slide",
-        "accepted_css": ".query",
-    }
-    outcome = await crawl(
-        lambda _: [Request(f"{sandbox.url}/v3/search?q=rope")],
-        GEETEST_SITES=[site],
-        GEETEST_API_KEY=sandbox.api_key,
-        GEETEST_API_URL=sandbox.service_url,
-        RETRY_TIMES=3,
-    )
+    outcome = await crawl_sandbox(sandbox, searches(sandbox, "rope"), search_site(sandbox), RETRY_TIMES=3)
     assert outcome.texts(".query::text") == ["rope"]
     assert (outcome.stats["tasks_created"], outcome.stats["accepted"], outcome.all_stats["retry/count"]) == (1, 1, 2)

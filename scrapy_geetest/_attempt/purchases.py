@@ -92,16 +92,7 @@ class Purchases:
             tries.failures.append(error)
             if error.reaction is not Reaction.FRESH_CHALLENGE or not tries.are_left:
                 raise _solve_error(context, tries) from error
-            logger.warning(
-                "GeeTest: %s (%s); trying again with a fresh challenge for %s",
-                error,
-                "billed"
-                if error.billed
-                else "it may have been charged"
-                if error.code == ANSWER_LOST
-                else "not billed, as documented",
-                context,
-            )
+            logger.warning("GeeTest: %s (%s); trying again with a fresh challenge for %s", error, error.bill, context)
             return None
 
     async def _buy(self, context: Context, tries: Tries) -> Purchase:
@@ -169,10 +160,10 @@ class Purchases:
             raise
 
     def _note(self, context: Context, error: ServiceError) -> None:
-        """Tell the breaker, except of what says something about the service alone: no balance, no connection, no slot."""
+        """Tell the breaker, except of what says something about the service alone."""
         if error.reaction is Reaction.STOP_SITE:
             self._breaker.block(context, f"the service solves nothing for it ({error.code})")
-        elif error.reaction not in (Reaction.STOP_CRAWL, Reaction.SAME_CALL_LATER) and error.code != ANSWER_LOST:
+        elif not error.is_the_services_fault:
             self._breaker.failed(context)
 
     def _proxy(self, context: Context) -> Proxy | None:

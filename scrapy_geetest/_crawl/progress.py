@@ -31,8 +31,13 @@ class Bulletin:
         self._clock = clock
         self._last = clock()
 
-    def progress(self, parking: Parking) -> None:
-        """Called often while requests wait: one INFO line a minute says how many, for which sites, since when."""
+    def progress(self, parking: Parking, trouble: str = "") -> None:
+        """Called often while requests wait: one INFO line a minute says how many, for which sites, since when.
+
+        Args:
+            parking: Where they wait.
+            trouble: What they wait for if it is not solutions: the service does not answer.
+        """
         if self._clock() - self._last < INTERVAL or parking.longest < 1:
             return
         self._last = self._clock()
@@ -45,7 +50,7 @@ class Bulletin:
             sum(sites.values()),
             parking.longest,
             ", ".join(named),
-            self._so_far(),
+            self._so_far() + (f"; the solving service: {trouble}" if trouble else ""),
         )
 
     def close(self) -> None:

@@ -76,13 +76,21 @@ def widget_form(page: TextResponse) -> WidgetForm:
 
 def form_request(page: Response) -> str:
     """Which request the form of *page* sends, in words: the widget's, or else the first that posts."""
+    form = likely_form(page)
+    if form is None:
+        return "the one that its script sends"
+    return f"{(form.get('method') or 'get').upper()} {(form.get('action') or page.url)[:200]}"
+
+
+def likely_form(page: Response) -> Any:
+    """The form of *page* that most likely carries the answer, an lxml element: the widget's, or else the first that posts."""
     root = page_root(page) if isinstance(page, TextResponse) else None
     forms = [] if root is None else list(islice(root.iter("form"), _MAX_FORMS))
+    if not forms:
+        return None
     own = _named_by_script(root, forms) or [form for form in forms if _speaks_of_captcha(form)] or forms
     posts = [form for form in own if (form.get("method") or "").lower() == "post"] or own
-    if not posts:
-        return "the one that its script sends"
-    return f"{(posts[0].get('method') or 'get').upper()} {(posts[0].get('action') or page.url)[:200]}"
+    return posts[0]
 
 
 def typed_controls(scope: Any) -> list[str]:

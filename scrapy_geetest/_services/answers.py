@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from scrapy_geetest._services.errors import (
     ANSWER_LOST,
     BAD_ANSWER,
-    BAD_KEY,
     UNKNOWN,
     ZERO_BALANCE,
     ServiceError,
@@ -20,21 +19,22 @@ from scrapy_geetest._services.errors import (
 from scrapy_geetest.challenge import parse_solution, solution_values
 
 if TYPE_CHECKING:
+    from scrapy_geetest._services.secret import Secret
     from scrapy_geetest._services.transport import Answer
     from scrapy_geetest.challenge import Challenge, Solution
 
 _TASK_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
 _MAX_TASK_ID = 2**63
 _MAX_COST = 1_000_000
-_STATUS_CODES = {401: BAD_KEY, 402: ZERO_BALANCE, 403: BAD_KEY}
-# What these mean is not in doubt, even beside an error without a code. A 401 or 403 may be about an address as well as the
-# key, so that beside an error of the service's own words these alone count.
-_TELLING_STATUSES = frozenset({402, 429, *range(500, 600)})
+# What these mean is not in doubt beside an error of the service's own that has no code. A 401 or 403 may be about an address
+# as well as the key.
+_NO_MONEY = 402
+_TELLING_STATUSES = frozenset({_NO_MONEY, 429, *range(500, 600)})
 _PENDING = frozenset({"", "idle", "processing"})
 _SUCCESSES = range(200, 300)
 
 
-def read_answer(answer: Answer, secret: str) -> dict[str, Any]:
+def read_answer(answer: Answer, secret: Secret) -> dict[str, Any]:
     """The answer's object, if it tells of no error. The body decides; the status only where the body tells nothing.
 
     Args:
@@ -43,6 +43,7 @@ def read_answer(answer: Answer, secret: str) -> dict[str, Any]:
 
     Raises:
         ServiceError: The service's own error, or one made of the status, or ``ANSWER_LOST`` for an unreadable success.
+            Where the body is none of the service's own, something before it answered, which says nothing of the account.
     """
     if tells_error(answer):
         raise _error(answer, secret)
@@ -53,9 +54,7 @@ def read_answer(answer: Answer, secret: str) -> dict[str, Any]:
     if success:
         what = "no JSON object" if data is None else "no answer: its errorId is neither a number nor a text"
         raise ServiceError(ANSWER_LOST, f"HTTP {answer.status} with a body that is {what}")
-    if answer.status in _STATUS_CODES:
-        raise ServiceError(_STATUS_CODES[answer.status], f"HTTP {answer.status}, without a readable error")
-    raise ServiceError(f"HTTP_{answer.status}", "without a readable error")
+    raise ServiceError(f"HTTP_{answer.status}", "without an error of the service's own")
 
 
 def tells_error(answer: Answer) -> bool:
@@ -73,7 +72,7 @@ def _is_readable(data: dict[str, Any]) -> bool:
     return isinstance(data.get("errorId"), int | float | str | None) or isinstance(data.get("errorCode"), str)
 
 
-def _error(answer: Answer, secret: str) -> ServiceError:
+def _error(answer: Answer, secret: Secret) -> ServiceError:
     data = answer.data or {}
     raw, description = data.get("errorCode"), data.get("errorDescription")
     code = clean_code(raw, secret)
@@ -81,27 +80,33 @@ def _error(answer: Answer, secret: str) -> ServiceError:
         return ServiceError(code, clean_text(description, secret))
     words = " ".join(text for text in (raw, description) if isinstance(text, str) and text) or "without a code"
     if answer.status in _TELLING_STATUSES:
-        code = _STATUS_CODES.get(answer.status, f"HTTP_{answer.status}")
+        code = ZERO_BALANCE if answer.status == _NO_MONEY else f"HTTP_{answer.status}"
     elif answer.status not in _SUCCESSES:
         words = f"HTTP {answer.status}: {words}"
     return ServiceError(code, clean_text(words, secret))
 
 
-def read_task_id(data: dict[str, Any], secret: str) -> int | str:
+def read_task_id(data: dict[str, Any], secret: Secret) -> int | str:
     """The id of a created task: a number, or a text such as a UUID.
 
     Raises:
-        ServiceError: ``BAD_ANSWER``: it is neither.
+        ServiceError: ``ANSWER_LOST``: it is neither. The task may exist, and cannot be asked for.
     """
-    task_id = data.get("taskId")
-    if isinstance(task_id, int) and not isinstance(task_id, bool) and 0 < task_id < _MAX_TASK_ID:
-        return task_id
-    if isinstance(task_id, str) and _TASK_ID.fullmatch(task_id) and secret.lower() not in task_id.lower():
-        return task_id
-    raise ServiceError(BAD_ANSWER, f"createTask was answered with a taskId that is no id ({type(task_id).__name__})")
+    task_id = _task_id(data.get("taskId"), secret)
+    if task_id is None:
+        kind = type(data.get("taskId")).__name__
+        raise ServiceError(ANSWER_LOST, f"createTask was answered with a taskId that is no id ({kind})")
+    return task_id
 
 
-def is_ready(data: dict[str, Any], secret: str) -> bool:
+def _task_id(value: Any, secret: Secret) -> int | str | None:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 < value < _MAX_TASK_ID:
+        return value
+    is_text = isinstance(value, str) and _TASK_ID.fullmatch(value) and secret.hide_in(value) == value
+    return value if is_text else None
+
+
+def is_ready(data: dict[str, Any], secret: Secret) -> bool:
     """Whether a task is solved. One without a readable status is not yet.
 
     Raises:
@@ -112,11 +117,12 @@ def is_ready(data: dict[str, Any], secret: str) -> bool:
         return False
     if status.lower() == "ready":
         return True
-    description = data.get("errorDescription")
-    raise ServiceError(UNKNOWN, clean_text(f"the task's status is {status}. {description or ''}", secret))
+    told = clean_text(f"the task's status is {status}. {data.get('errorDescription') or ''}", secret)
+    del status  # it may repeat the key
+    raise ServiceError(UNKNOWN, told)
 
 
-def read_solution(data: dict[str, Any], challenge: Challenge, secret: str) -> Solution:
+def read_solution(data: dict[str, Any], challenge: Challenge, secret: Secret) -> Solution:
     """The solution of a task that is ready.
 
     Raises:

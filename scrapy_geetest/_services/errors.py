@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from scrapy_geetest._services.secret import Secret
+
 
 class Reaction(Enum):
     """What a crawl does about an error."""
@@ -28,12 +30,13 @@ ANSWER_LOST = "ANSWER_LOST"
 BAD_ANSWER = "BAD_ANSWER"
 SOLVE_TIMEOUT = "SOLVE_TIMEOUT"
 UNKNOWN = "UNKNOWN"
+CHALLENGE_TOO_OLD = "CHALLENGE_TOO_OLD"
 
 BAD_KEY = "ERROR_KEY_DOES_NOT_EXIST"
 ZERO_BALANCE = "ERROR_ZERO_BALANCE"
 PROXY_BANNED = "ERROR_PROXY_BANNED"
 NO_SUCH_METHOD = "ERROR_NO_SUCH_METHOD"
-NO_SUCH_TASK = frozenset({"ERROR_NO_SUCH_CAPCHA_ID", "WRONG_CAPTCHA_ID"})
+NO_SUCH_TASK = frozenset({"ERROR_NO_SUCH_CAPCHA_ID", "WRONG_CAPTCHA_ID", "ERROR_TASKID_INVALID"})
 NOT_READY = "CAPTCHA_NOT_READY"
 TOO_MUCH_REQUESTS = "ERROR_TOO_MUCH_REQUESTS"
 RATE_LIMIT = "ERROR_RATE_LIMIT"
@@ -43,22 +46,30 @@ RATE_LIMIT = "ERROR_RATE_LIMIT"
 _CODES: Mapping[Reaction, tuple[str, ...]] = {
     Reaction.STOP_CRAWL: (
         *(BAD_KEY, "ERROR_KEY_DENIED_ACCESS", ZERO_BALANCE),
-        *("ERROR_IP_NOT_ALLOWED", "ERROR_IP_BANNED", "ERROR_IP_BLOCKED"),
+        *("ERROR_IP_NOT_ALLOWED", "ERROR_IP_BANNED", "ERROR_IP_BLOCKED", "ERROR_ACCOUNT_SUSPENDED"),
         *(NO_SUCH_METHOD, "ERROR_TASK_NOT_SUPPORTED", "ERROR_TASK_ABSENT"),
     ),
     Reaction.STOP_SITE: ("ERROR_DOMAIN_NOT_ALLOWED", "ERROR_RECAPTCHA_INVALID_DOMAIN"),
     Reaction.STOP_REQUEST: (
-        *("ERROR_INVALID_TASK", "ERROR_WRONG_USERAGENT", "ERROR_PROXY_MISSING", "ERROR_PROXY_NOT_AUTHORISED"),
+        *("ERROR_INVALID_TASK", "ERROR_INVALID_TASK_DATA", "ERROR_BAD_REQUEST", "ERROR_BAD_PARAMETERS"),
+        *(
+            "ERROR_RECAPTCHA_INVALID_SITEKEY",
+            "ERROR_WRONG_USERAGENT",
+            "ERROR_PROXY_MISSING",
+            "ERROR_PROXY_NOT_AUTHORISED",
+        ),
         *("ERROR_PROXY_CREDENTIALS_INVALID_CHARACTER", PROXY_BANNED),
     ),
     Reaction.FRESH_CHALLENGE: (
-        *("ERROR_TOKEN_EXPIRED", "ERROR_CAPTCHA_UNSOLVABLE", "ERROR_NO_SUCH_CAPCHA_ID", "WRONG_CAPTCHA_ID"),
-        *("ERROR_PROXY_CONNECT_REFUSED", "ERROR_PROXY_READ_TIMEOUT", ANSWER_LOST),
+        *("ERROR_TOKEN_EXPIRED", "ERROR_CAPTCHA_UNSOLVABLE", "ERROR_RECAPTCHA_TIMEOUT", "ERROR_TASK_TIMEOUT"),
+        *NO_SUCH_TASK,
+        *("ERROR_PROXY_CONNECT_REFUSED", "ERROR_PROXY_CONNECT_TIMEOUT", "ERROR_PROXY_READ_TIMEOUT"),
+        *(ANSWER_LOST, CHALLENGE_TOO_OLD),
     ),
     Reaction.SAME_CALL_LATER: (
         *("ERROR_NO_SLOT_AVAILABLE", "ERROR_SERVICE_NOT_AVAILABLE", "ERROR_SERVICE_UNAVALIABLE", RATE_LIMIT),
         *(NOT_READY, TOO_MUCH_REQUESTS, NOT_SENT),
-        *(f"HTTP_{status}" for status in (429, *range(500, 600))),
+        *(f"HTTP_{status}" for status in range(300, 600)),
     ),
     Reaction.FAILED: (BAD_ANSWER, SOLVE_TIMEOUT, UNKNOWN),
 }
@@ -75,6 +86,7 @@ CLOSE_REASONS: Mapping[str, str] = MappingProxyType(
         "ERROR_IP_NOT_ALLOWED": "geetest_blocked",
         "ERROR_IP_BANNED": "geetest_blocked",
         "ERROR_IP_BLOCKED": "geetest_blocked",
+        "ERROR_ACCOUNT_SUSPENDED": "geetest_blocked",
         NO_SUCH_METHOD: "geetest_misconfigured",
         "ERROR_TASK_NOT_SUPPORTED": "geetest_misconfigured",
         "ERROR_TASK_ABSENT": "geetest_misconfigured",
@@ -85,7 +97,15 @@ CLOSE_REASONS: Mapping[str, str] = MappingProxyType(
 SLOW_DOWN: frozenset[str] = frozenset({TOO_MUCH_REQUESTS, RATE_LIMIT, "HTTP_429"})
 """Codes that say: the calls come too fast."""
 
+BUSY: frozenset[str] = SLOW_DOWN | {
+    *("ERROR_NO_SLOT_AVAILABLE", "ERROR_SERVICE_NOT_AVAILABLE", "ERROR_SERVICE_UNAVALIABLE", NOT_READY),
+}
+"""Codes of a service that can be reached, and takes no call for now."""
+
+_OF_THE_SERVICE = frozenset({ANSWER_LOST, BAD_ANSWER, SOLVE_TIMEOUT, UNKNOWN, CHALLENGE_TOO_OLD})
+
 _KEY_ADVICE = "Check GEETEST_API_KEY (or CAPMONSTER_API_KEY) against the key shown in the service's dashboard."
+_HTTP_ADVICE = "Check GEETEST_API_URL and the network: what answers there is not the service."
 _BUSY_ADVICE = "The service is busy: nothing to do, or lower GEETEST_MAX_CONCURRENT_SOLVES."
 _FRESH_ADVICE = "Make sure that challenge_request fetches a challenge which no widget and no earlier task has used."
 _PROXY_ADVICE = "Check that the proxy is up, and reachable from the internet with its login and password."
@@ -98,21 +118,31 @@ ADVICE: Mapping[str, str] = MappingProxyType(
         "ERROR_IP_NOT_ALLOWED": "Allow this machine's address in the service's dashboard.",
         "ERROR_IP_BANNED": "Wait ten minutes, and find out which error was repeated before the ban.",
         "ERROR_IP_BLOCKED": "Wait ten minutes, and find out which error was repeated before the ban.",
+        "ERROR_ACCOUNT_SUSPENDED": "Ask the service's support: it has suspended the account.",
         NO_SUCH_METHOD: _TASK_ADVICE,
         "ERROR_TASK_NOT_SUPPORTED": _TASK_ADVICE,
         "ERROR_TASK_ABSENT": _TASK_ADVICE,
         "ERROR_DOMAIN_NOT_ALLOWED": "The service does not solve for this website; ask its support.",
         "ERROR_RECAPTCHA_INVALID_DOMAIN": "Check the site's website_url: the service cannot read it.",
         "ERROR_INVALID_TASK": "Check the field that the description names in the site's declaration.",
+        "ERROR_INVALID_TASK_DATA": "Check the field that the description names in the site's declaration.",
+        "ERROR_BAD_REQUEST": "Check the field that the description names in the site's declaration.",
+        "ERROR_BAD_PARAMETERS": "Check the field that the description names in the site's declaration.",
+        "ERROR_RECAPTCHA_INVALID_SITEKEY": "Check that gt or captcha_id is that of the page.",
         "ERROR_WRONG_USERAGENT": "Leave GEETEST_USER_AGENT unset, or set it to the service's current one.",
         "ERROR_PROXY_MISSING": "Set GEETEST_PASS_PROXY, or a GEETEST_TASK_TYPE without proxy.",
         "ERROR_PROXY_NOT_AUTHORISED": _PROXY_ADVICE,
         "ERROR_PROXY_CREDENTIALS_INVALID_CHARACTER": "Use proxy credentials without a % in them.",
         PROXY_BANNED: "Use another proxy: the service has banned this one.",
         "ERROR_PROXY_CONNECT_REFUSED": _PROXY_ADVICE,
+        "ERROR_PROXY_CONNECT_TIMEOUT": _PROXY_ADVICE,
         "ERROR_PROXY_READ_TIMEOUT": _PROXY_ADVICE,
         "ERROR_TOKEN_EXPIRED": _FRESH_ADVICE,
         "ERROR_CAPTCHA_UNSOLVABLE": "Check that gt, captcha_id and website_url are those of the page.",
+        "ERROR_RECAPTCHA_TIMEOUT": "The service took too long; check the proxy, if it was given one.",
+        "ERROR_TASK_TIMEOUT": "The service took too long; check the proxy, if it was given one.",
+        CHALLENGE_TOO_OLD: "Nothing to do: the service was away for too long, and the challenge is fetched again.",
+        "ERROR_TASKID_INVALID": "The service no longer knows the task: results are kept for about five minutes.",
         "ERROR_NO_SUCH_CAPCHA_ID": "The service no longer knows the task: results are kept for about five minutes.",
         "WRONG_CAPTCHA_ID": "The service no longer knows the task: results are kept for about five minutes.",
         "ERROR_NO_SLOT_AVAILABLE": _BUSY_ADVICE,
@@ -134,8 +164,7 @@ CREATE_LOST_ADVICE = (
 )
 """For an ``ANSWER_LOST`` of createTask, the only call that costs money."""
 
-_WRONG_URL = re.compile(r"HTTP_[34]\d\d")
-_WRONG_URL_ADVICE = "Check GEETEST_API_URL: what answers there does not speak CapMonster Cloud's protocol."
+_STATUS = re.compile(r"HTTP_\d\d\d")
 _DEFAULT_ADVICE = "Look the code up in the service's documentation."
 
 _CODE = re.compile(r"[A-Z0-9_]{1,64}")
@@ -153,6 +182,7 @@ class ServiceError(Exception):
         reaction: What the crawl does about it.
         sent: ``False``: the service never got this call.
         cost_millionths: What the task cost all the same, as far as the service says so.
+        may_be_charged: Whether a task may exist, or be solved later, and cost something that was not seen.
         advice: What a person should do about it.
     """
 
@@ -161,18 +191,21 @@ class ServiceError(Exception):
         code: str,
         description: str = "",
         *,
+        reaction: Reaction | None = None,
         task_id: int | str | None = None,
         sent: bool = True,
         cost_millionths: int = 0,
+        may_be_charged: bool = False,
         advice: str | None = None,
     ) -> None:
         super().__init__(code, description)
         self.code = code
         self.description = description
         self.task_id = task_id
-        self.reaction = REACTIONS.get(code, Reaction.FAILED)
+        self.reaction = REACTIONS.get(code, Reaction.FAILED) if reaction is None else reaction
         self.sent = sent
         self.cost_millionths = cost_millionths
+        self.may_be_charged = may_be_charged
         self.advice = advice or _advice(code)
 
     @property
@@ -185,6 +218,20 @@ class ServiceError(Exception):
         """Whether the service documents that it bills this error like a solved task."""
         return self.code == "ERROR_TOKEN_EXPIRED"
 
+    @property
+    def bill(self) -> str:
+        """What is known of the bill, in words for a log line."""
+        if self.billed or self.cost_millionths:
+            return "billed"
+        if self.may_be_charged:
+            return "may have been charged"
+        return "not billed, as documented" if self.sent else "nothing was sent"
+
+    @property
+    def is_the_services_fault(self) -> bool:
+        """Whether it says something about the service (or the way to it) and nothing about the site."""
+        return self.reaction in (Reaction.STOP_CRAWL, Reaction.SAME_CALL_LATER) or self.code in _OF_THE_SERVICE
+
     def __str__(self) -> str:
         text = f"{self.code}: {self.description}" if self.description else self.code
         return text if self.task_id is None else f"{text} (task {self.task_id})"
@@ -192,22 +239,21 @@ class ServiceError(Exception):
 
 def _advice(code: str) -> str:
     # A status is a code of its own only where the body holds no error: any other server answers like that.
-    return ADVICE.get(code) or (_WRONG_URL_ADVICE if _WRONG_URL.fullmatch(code) else _DEFAULT_ADVICE)
+    return ADVICE.get(code) or (_HTTP_ADVICE if _STATUS.fullmatch(code) else _DEFAULT_ADVICE)
 
 
-def clean_code(code: object, secret: str) -> str:
-    """A code that is fit for a stat's name: ``UNKNOWN`` for all that does not look like one, or holds the secret."""
-    if not isinstance(code, str) or not _CODE.fullmatch(code) or secret.upper() in code:
+def clean_code(code: object, secret: Secret) -> str:
+    """A code that is fit for a stat's name: ``UNKNOWN`` for what looks like none, or holds the secret and is not known."""
+    if not isinstance(code, str) or not _CODE.fullmatch(code):
         return UNKNOWN
-    return code
+    return code if code in REACTIONS or secret.hide_in(code) == code else UNKNOWN
 
 
-def clean_text(text: object, secret: str) -> str:
+def clean_text(text: object, secret: Secret) -> str:
     """A text of outside, fit for one log line: no secret, no control characters, at most 300 characters."""
     if not isinstance(text, str):
         return ""
     # Folded before the secret is looked for, and cut last: neither can leave a readable part of it.
     shown = "".join(letter if letter.isprintable() else " " for letter in text[: 100 * _MAX_DESCRIPTION])
-    folded = " ".join(shown.split())
-    clean = re.sub(re.escape(secret), "***", folded, flags=re.IGNORECASE)
+    clean = secret.hide_in(" ".join(shown.split()))
     return clean if len(clean) <= _MAX_DESCRIPTION else f"{clean[:_MAX_DESCRIPTION]}…"

@@ -5,22 +5,23 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.abstract import isIPAddress, isIPv6Address
-from twisted.internet.defer import Deferred, succeed
-from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint, wrapClientTLS
+from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.web.client import ResponseDone
 from twisted.web.http import PotentialDataLoss
-from twisted.web.http_headers import Headers
-from twisted.web.iweb import IAgent, IAgentEndpointFactory, IBodyProducer
+from twisted.web.iweb import IAgent
 from zope.interface import implementer  # type: ignore[import-untyped]  # it ships no types
+
+from scrapy_geetest._services.secret import SealedHeaders
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, MutableSet
 
     from twisted.python.failure import Failure
-    from twisted.web.client import URI, HTTPConnectionPool
-    from twisted.web.iweb import IPolicyForHTTPS
+    from twisted.web.client import HTTPConnectionPool
+    from twisted.web.http_headers import Headers
+
+    from scrapy_geetest._services.connections import HttpProxy
 
 _GZIP = 31  # zlib's window bits for a gzip header and trailer
 
@@ -38,6 +39,8 @@ class Exchange:
             as long as there was none, nothing was sent.
         stopped: Why it was ended from this side.
         gzip: Whether its body is compressed.
+        reused: Whether its connection had carried calls before.
+        answered: Whether the beginning of an answer came.
 
     Args:
         max_bytes: Longest body to be read.
@@ -52,6 +55,8 @@ class Exchange:
         self.sent = False
         self.stopped: str | None = None
         self.gzip = False
+        self.reused = False
+        self.answered = False
         self._connection: Any = None
 
     def got_connection(self, connection: Any) -> Any:
@@ -81,13 +86,19 @@ class Exchange:
 
 
 class TappedPool:
-    """The part of a connection pool that an ``Agent`` uses; tells the exchange which connection it got."""
+    """The part of a connection pool that an ``Agent`` uses; tells the exchange which connection it got.
 
-    persistent = True
+    Args:
+        pool: The pool.
+        exchange: Learns of the connection.
+        used: The connections that have carried a call; shared by all exchanges.
+    """
 
-    def __init__(self, pool: HTTPConnectionPool, exchange: Exchange) -> None:
+    def __init__(self, pool: HTTPConnectionPool, exchange: Exchange, used: MutableSet[Any]) -> None:
+        self.persistent = pool.persistent
         self._pool = pool
         self._exchange = exchange
+        self._used = used
 
     def getConnection(self, key: Hashable, endpoint: Any) -> Deferred[Any]:  # noqa: N802 - Twisted's name
         connecting: Deferred[Any] = self._pool.getConnection(key, endpoint)
@@ -96,84 +107,38 @@ class TappedPool:
     def _usable(self, connection: Any, key: Hashable, endpoint: Any) -> Any:
         if connection in self._exchange.discarded:
             return self.getConnection(key, endpoint)
+        self._exchange.reused = connection in self._used
+        self._used.add(connection)
         return self._exchange.got_connection(connection)
-
-
-@implementer(IAgentEndpointFactory)
-class Endpoints:
-    """Where connections are made to: one endpoint, with one TLS context, for all calls to a host.
-
-    ``Agent`` makes a context for every call, which is a third of a call's processor time. No thread looks up an address.
-
-    Args:
-        reactor: Connects.
-        policy: Which certificates are trusted.
-        timeout: Seconds for connecting.
-    """
-
-    def __init__(self, reactor: Any, policy: IPolicyForHTTPS, timeout: float) -> None:
-        self._reactor = reactor
-        self._policy: Any = policy
-        self._timeout = timeout
-        self._made: dict[tuple[bytes, bytes, int], Any] = {}
-
-    def endpointForURI(self, uri: URI) -> Any:  # noqa: N802 - Twisted's name
-        key = uri.scheme, uri.host, uri.port
-        if key not in self._made:
-            self._made[key] = self._make(*key)
-        return self._made[key]
-
-    def _make(self, scheme: bytes, host: bytes, port: int) -> Any:
-        name = host.decode("ascii")
-        kind: Any = HostnameEndpoint
-        if isIPAddress(name):
-            kind = TCP4ClientEndpoint
-        elif isIPv6Address(name):
-            kind = TCP6ClientEndpoint
-        endpoint = kind(self._reactor, name, port, self._timeout)
-        return wrapClientTLS(self._policy.creatorForNetloc(host, port), endpoint) if scheme == b"https" else endpoint
 
 
 @implementer(IAgent)
 class IdentityAgent:
     """Asks for an uncompressed body, and takes a gzip that comes nevertheless away from treq.
 
-    treq's decoder inflates whatever arrived at once, without a limit; ``body_of`` inflates up to its cap.
+    treq's decoder inflates whatever arrived at once, without a limit; ``body_of`` inflates up to its cap. A proxy that plain
+    http goes through is told its password, in headers that no ``repr`` shows.
     """
 
-    def __init__(self, agent: Any, exchange: Exchange) -> None:
+    def __init__(self, agent: Any, exchange: Exchange, proxy: HttpProxy | None = None) -> None:
         self._agent = agent
         self._exchange = exchange
+        self._proxy = proxy
 
     def request(self, method: bytes, uri: bytes, headers: Headers | None = None, *body: Any) -> Deferred[Any]:
-        headers = Headers() if headers is None else headers.copy()
-        headers.setRawHeaders(b"Accept-Encoding", [b"identity"])
-        responding: Deferred[Any] = self._agent.request(method, uri, headers, *body)
+        sealed = SealedHeaders(dict(headers.getAllRawHeaders()) if headers else None)
+        sealed.setRawHeaders(b"Accept-Encoding", [b"identity"])
+        if self._proxy is not None and self._proxy.authorization is not None:
+            sealed.setRawHeaders(b"Proxy-Authorization", [self._proxy.authorization.reveal().encode()])
+        responding: Deferred[Any] = self._agent.request(method, uri, sealed, *body)
         return responding.addCallback(self._take_encoding)
 
     def _take_encoding(self, response: Any) -> Any:
+        self._exchange.answered = True
         encodings = b",".join(response.headers.getRawHeaders(b"Content-Encoding", [])).lower()
         self._exchange.gzip = encodings.strip() in {b"gzip", b"x-gzip"}
         response.headers.removeHeader(b"Content-Encoding")
         return response
-
-
-@implementer(IBodyProducer)
-class BytesProducer:
-    """A request body that is written at once."""
-
-    def __init__(self, body: bytes) -> None:
-        self._body = body
-        self.length = len(body)
-
-    def startProducing(self, consumer: Any) -> Deferred[None]:  # noqa: N802 - Twisted's name
-        consumer.write(self._body)
-        return succeed(None)
-
-    def stopProducing(self) -> None:  # noqa: N802 - Twisted's name
-        """Nothing is left to produce."""
-
-    pauseProducing = resumeProducing = stopProducing  # noqa: N815 - Twisted's names
 
 
 def body_of(response: Any, exchange: Exchange) -> Deferred[bytes]:
@@ -209,7 +174,7 @@ class _Body(Protocol):
         try:
             self._content += self._decode(data)
         except zlib.error as error:
-            self._complete.errback(error)
+            self._complete.errback(error.with_traceback(None))  # its frames hold the body
             return
         most = self._exchange.max_bytes
         if max(self._received, len(self._content)) > most:

@@ -1,25 +1,26 @@
-"""When to ask for a result: not before it can pay, never faster than allowed, and not all tasks at once."""
+"""When to ask for a result: where solutions come, never faster than allowed, and never much later than they are there."""
 
 from __future__ import annotations
 
 import random
 import time
-from collections import deque
 from typing import TYPE_CHECKING
+
+from attrs import define, field
+
+from scrapy_geetest._services.solve_times import CAREFUL, SolveTimes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 FLOOR = 2.0
-"""Seconds that the service wants between two polls of one task."""
+"""Seconds that CapMonster Cloud wants between two polls of one task."""
 
-_WINDOW = 32
-_ENOUGH = 8
-_EARLY = 1.5
+_ENOUGH = 8  # tasks before what was learnt is used
+_SETTLED = 40  # tasks after which few polls are spent on learning
+_CURIOUS, _CONTENT = 0.5, 1 / 24
 # The service says that a solution takes 10 to 30 s: until this one's own times are known, the polls before are sparser.
 _SOONEST = 7.0
-_UNHURRIED = 2.0
-_HASTE = 0.8
 _STEEPEST = 8.0
 _HALF_LIFE = 10.0
 
@@ -27,76 +28,51 @@ _HALF_LIFE = 10.0
 class Pacing:
     """Decides how long to wait before each poll of a task.
 
-    The first poll comes a little before the earliest of the recent tasks was ready (the second earliest of the last 32,
-    so that one oddity does not count). A task that is ready at its first poll was ready before by an unknown time, so it
-    counts as faster than it was seen to be: the first poll moves down quickly when the service gets faster.
+    Polls begin where solutions begin to come, and are placed so that solutions wait as little as possible: where solve times
+    hardly vary, the poll comes when the solution does. No poll is so late that a solution faster than all before would wait
+    for long. A few tasks are polled a little earlier than it seems best, since only a poll before the solution bounds its
+    time from below.
 
     Args:
         first_poll: Seconds before the first poll; ``None``: learnt.
-        interval: Seconds between two polls of a task, at least 2.
+        interval: Seconds between two polls of a task; ``None``, or less than *floor*: the floor.
+        floor: Seconds that the service wants between two polls of a task.
         uniform: ``random.uniform``, or what stands in for it.
         clock: Monotonic seconds.
 
     Raises:
-        ValueError: ``interval`` is below what the service allows, or ``first_poll`` is negative.
+        ValueError: ``first_poll`` is negative.
     """
 
     def __init__(
         self,
         *,
-        first_poll: float | None,
-        interval: float,
+        first_poll: float | None = None,
+        interval: float | None = None,
+        floor: float | None = None,
         uniform: Callable[[float, float], float] = random.uniform,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        if interval < FLOOR:
-            raise ValueError(f"the interval between two polls must be at least {FLOOR:g} s, not {interval:g}")
         if first_poll is not None and first_poll < 0:
             raise ValueError(f"the wait before the first poll must not be negative, as {first_poll:g} is")
-        self._first_poll = first_poll
-        self._interval = interval
-        self._uniform = uniform
+        self.floor = FLOOR if floor is None else floor
+        self.first_poll = first_poll
+        self.interval = max(self.floor, interval or 0.0)
+        self.uniform = uniform
         self._clock = clock
-        self._seen: dict[int, deque[float]] = {}
+        self._times: dict[int, SolveTimes] = {}
         self._slowness = 1.0
         self._slowed_at = clock()
 
-    def first(self, version: int) -> float:
-        """Seconds between the answer of createTask and the first poll.
+    def begin(self, version: int) -> TaskPace:
+        """The pace of one task, created at this moment.
 
         Args:
-            version: The challenge's GeeTest version; the solve times of each are learnt for themselves.
+            version: The challenge's GeeTest version; the solve times of each are learnt apart.
         """
-        if self._first_poll is not None:
-            return self._first_poll
-        seen = self._seen.get(version, ())
-        if len(seen) < _ENOUGH:
-            return FLOOR + self._uniform(0.0, self._interval / 4)
-        earliest = sorted(seen)[1] - _EARLY
-        return max(FLOOR, earliest + self._uniform(-self._interval / 4, self._interval / 4))
-
-    def next(self, version: int, elapsed: float) -> float:
-        """Seconds between an answer (or the lack of one) and the next poll of the same task.
-
-        Args:
-            version: The challenge's GeeTest version.
-            elapsed: Seconds since the answer of createTask.
-        """
-        pace = self._current_slowness()
-        if self._first_poll is None and elapsed < _SOONEST and len(self._seen.get(version, ())) < _ENOUGH:
-            pace *= _UNHURRIED
-        return self._interval * pace + self._uniform(0.0, self._interval / 40)
-
-    def learn(self, version: int, seconds: float, *, at_first: bool = False) -> None:
-        """Take note of a solved task.
-
-        Args:
-            version: The challenge's GeeTest version.
-            seconds: From the answer of createTask to the poll that found the task ready.
-            at_first: It was the first poll, so the task may have been ready long before.
-        """
-        estimate = seconds * _HASTE if at_first else seconds
-        self._seen.setdefault(version, deque(maxlen=_WINDOW)).append(estimate)
+        times = self._times.setdefault(version, SolveTimes())
+        curiosity = _CURIOUS if times.count < _SETTLED else _CONTENT
+        return TaskPace(self, times, curious=self.uniform(0.0, 1.0) < curiosity)
 
     def slow_down(self) -> None:
         """The service says that calls come too fast: double the interval, and come back to it within a minute.
@@ -104,12 +80,73 @@ class Pacing:
         Many tasks may be told so at the same time; that counts once.
         """
         now = self._clock()
-        if self._slowness > 1.0 and now - self._slowed_at < self._interval:
+        if self._slowness > 1.0 and now - self._slowed_at < self.interval:
             return
-        self._slowness = min(_STEEPEST, 2 * self._current_slowness())
+        self._slowness = min(_STEEPEST, 2 * self.slowness)
         self._slowed_at = now
 
-    def _current_slowness(self) -> float:
+    @property
+    def slowness(self) -> float:
+        """By how much intervals are longer than usual at this moment."""
         elapsed = self._clock() - self._slowed_at
         remaining: float = 0.5 ** (elapsed / _HALF_LIFE)
         return 1.0 + (self._slowness - 1.0) * remaining
+
+
+@define
+class TaskPace:
+    """When one task is polled. All times are seconds since its createTask was answered.
+
+    Attributes:
+        asked: When the latest poll that told something was sent; 0 before the first.
+    """
+
+    _pacing: Pacing
+    _times: SolveTimes
+    _curious: bool
+    asked: float = field(default=0.0, init=False)
+
+    def first(self) -> float:
+        """When to poll for the first time."""
+        pacing = self._pacing
+        if pacing.first_poll is not None:
+            return pacing.first_poll
+        if self._times.count < _ENOUGH:
+            return pacing.floor + pacing.uniform(0.0, pacing.floor)
+        return self._aim(pacing.floor)
+
+    def next(self, elapsed: float) -> float:
+        """Seconds from now to the next poll.
+
+        Args:
+            elapsed: When the latest poll was answered, or given up: that is now.
+        """
+        gap = self._pacing.interval * self._pacing.slowness
+        if self._pacing.first_poll is not None:
+            return gap
+        if self._times.count < _ENOUGH:
+            return max(gap, min(2 * gap, CAREFUL)) if elapsed < _SOONEST else gap
+        return max(gap, self._aim(gap) - elapsed)
+
+    def unsolved(self, asked: float) -> None:
+        """A poll sent at *asked* was answered that the task is not solved."""
+        self.asked = asked
+
+    def solved(self, elapsed: float) -> None:
+        """Learn from a task whose solution has come; not to be called if the polls before told nothing."""
+        self._times.learn(self.asked, elapsed)
+
+    def _aim(self, gap: float) -> float:
+        target, is_likely = self._times.next_poll(self.asked, gap)
+        free = target - self.asked - gap
+        if free <= 0:
+            return target
+        if self._curious:
+            part = self._pacing.uniform(-0.5, 1.0)
+            earliest = target - min(free, gap)
+            return self._times.divide(earliest, target, part) if part > 0 else self._pacing.uniform(earliest, target)
+        if is_likely:
+            blur = min(self._times.blur, free)
+            return target + self._pacing.uniform(-blur, blur)
+        # Tasks that were created together are not polled together, where it does not matter when.
+        return target - self._pacing.uniform(0.0, min(free, gap / 2))

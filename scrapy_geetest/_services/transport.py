@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -15,18 +16,12 @@ from service_identity import VerificationError
 from treq.client import HTTPClient
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectError, DNSLookupError
-from twisted.web.client import Agent, BrowserLikePolicyForHTTPS, HTTPConnectionPool
+from twisted.web.client import Agent, BrowserLikePolicyForHTTPS, HTTPConnectionPool, ProxyAgent, ResponseNeverReceived
 
-from scrapy_geetest._services.exchange import (
-    AnswerTooLargeError,
-    BytesProducer,
-    Endpoints,
-    Exchange,
-    IdentityAgent,
-    TappedPool,
-    body_of,
-)
-from scrapy_geetest._services.lanes import Lanes
+from scrapy_geetest._services.call_queue import CallQueue
+from scrapy_geetest._services.connections import Endpoints, HttpProxy
+from scrapy_geetest._services.exchange import AnswerTooLargeError, Exchange, IdentityAgent, TappedPool, body_of
+from scrapy_geetest._services.secret import Sealed, SealedBody
 from scrapy_geetest._version import __version__
 
 if TYPE_CHECKING:
@@ -36,9 +31,21 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+logger = logging.getLogger(__name__)
+
 USER_AGENT = f"scrapy-geetest/{__version__} (treq/{treq.__version__})"
 _IDLE_SECONDS = 30.0  # shorter than servers keep idle connections: a call on one that they just closed would be lost
 _CONNECT_SECONDS = 10.0
+_MAX_BYTES = 65_536  # of a body, compressed as well as decompressed
+# What OpenSSL says of a handshake that fails, after which nothing of the call was sent.
+_HANDSHAKE_ERRORS = (
+    "certificate verify failed",
+    "wrong version number",
+    "http request",
+    "unknown protocol",
+    "handshake",
+)
+_NO_TLS = ("wrong version number", "http request", "unknown protocol", "packet length too long", "record layer failure")
 
 
 class TransportError(Exception):
@@ -55,7 +62,7 @@ class AnswerLostError(TransportError):
 
 @frozen
 class Answer:
-    """What came back.
+    """What came back. It may repeat the key, and is not shown.
 
     Attributes:
         status: The HTTP status.
@@ -70,14 +77,14 @@ class Transport:
     """POSTs JSON objects to the service.
 
     Connections are kept, no cookie is, no redirect is followed: a body holds the client key, which goes nowhere but to
-    ``base_url``. As few connections are opened as keep the calls from queueing.
+    ``base_url``. A call that finds no idle connection opens one, up to the most that there may be.
 
     Args:
         base_url: The service; https, unless its host is loopback.
         timeout: Seconds for one whole call: waiting for a connection, connecting, sending, and the complete answer.
         settle: Turns a Deferred into what the caller's coroutines can await.
-        max_bytes: Longest body that is read, measured compressed as well as decompressed.
         max_connections: Most connections at once.
+        proxy: An HTTP proxy that all calls go through.
         reactor: The running one by default.
         http: A ``treq.client.HTTPClient``, or what looks like one, in place of the own pool and its guards.
         tls_policy: Which certificates are trusted; those of the platform by default.
@@ -92,8 +99,8 @@ class Transport:
         base_url: str,
         timeout: float,
         settle: Callable[[Deferred[Any]], Awaitable[Any]],
-        max_bytes: int = 65_536,
-        max_connections: int = 16,
+        max_connections: int = 100,
+        proxy: HttpProxy | None = None,
         reactor: Any | None = None,
         http: Any | None = None,
         tls_policy: IPolicyForHTTPS | None = None,
@@ -103,19 +110,28 @@ class Transport:
         self.base_url = check_base_url(base_url)
         self.timeout = timeout
         self._settle = settle
-        self._max_bytes = max_bytes
         self._reactor: Any = reactor
         self._http = http
         policy: Any = tls_policy or BrowserLikePolicyForHTTPS()  # type: ignore[no-untyped-call]  # Twisted's
-        self._endpoints = Endpoints(self._reactor, policy, min(_CONNECT_SECONDS, timeout))
-        self._lanes = Lanes(self._reactor, most=max_connections)
+        self._endpoints = Endpoints(self._reactor, policy, min(_CONNECT_SECONDS, timeout), proxy)
+        self._proxy = proxy if self.base_url.startswith("http:") else None
+        self._queue = CallQueue(max_connections)
         self._pool = _pool(self._reactor, max_connections)
+        self._pool_for_one_call = _pool(self._reactor, 0)
+        self._used: WeakSet[Any] = WeakSet()
         self._discarded: WeakSet[Any] = WeakSet()
+        self._drops_kept_connections = False
         self._exchanges: set[Exchange] = set()
         self._refusal: str | None = None
 
     async def call(
-        self, method: str, body: dict[str, Any], read: Callable[[Answer], T], *, within: float | None = None
+        self,
+        method: str,
+        body: dict[str, Any],
+        read: Callable[[Answer], T],
+        *,
+        within: float | None = None,
+        urgent: bool = False,
     ) -> T:
         """POST ``body`` to ``method`` and read the answer, whatever its status.
 
@@ -125,6 +141,8 @@ class Transport:
             read: Makes the result of the answer, before the next call that waits for a connection is sent: if it calls
                 ``refuse``, none is. What it raises ends the call.
             within: Seconds, if less than the transport's time-out is left for this call.
+            urgent: It goes before others that wait, and where the service was seen to close kept connections, on a new one: it
+                cannot be repeated if it is lost.
 
         Raises:
             NotSentError: The service got nothing.
@@ -133,9 +151,9 @@ class Transport:
         if self._refusal is not None:
             raise NotSentError(self._refusal)
         seconds = self.timeout if within is None else max(0.0, min(self.timeout, within))
-        exchange = Exchange(self._max_bytes, self._discarded)
-        payload = json.dumps(body).encode()
-        running = Deferred.fromCoroutine(self._exchange(exchange, f"{self.base_url}/{method}", payload, read))
+        exchange = Exchange(_MAX_BYTES, self._discarded)
+        url = f"{self.base_url}/{method}"
+        running = Deferred.fromCoroutine(self._exchange(exchange, url, SealedBody(body), read, urgent=urgent))
         exchange.running = running
         self._exchanges.add(exchange)
         timer = self._reactor.callLater(seconds, exchange.stop, f"no complete answer within {seconds:g} s")
@@ -160,46 +178,58 @@ class Transport:
         self._reactor.callLater(0, turn.callback, None)
         await self._settle(turn)
 
-    async def _exchange(self, exchange: Exchange, url: str, payload: bytes, read: Callable[[Answer], T]) -> T:
+    async def _exchange(
+        self, exchange: Exchange, url: str, body: SealedBody, read: Callable[[Answer], T], *, urgent: bool
+    ) -> T:
         try:
-            turn = await self._lanes.enter()
+            await self._queue.enter(urgent=urgent)
         except CancelledError:
             raise NotSentError(exchange.stopped or "the caller gave up") from None
         try:
-            # A call that is stopped leaves its lane to one that waits, and is to be stopped next.
+            # A call that is stopped leaves its place to one that waits, and is to be stopped next.
             if self._refusal is not None:
                 raise NotSentError(self._refusal)
-            return read(await self._post(exchange, url, payload))
+            return read(await self._post(exchange, url, body, fresh=urgent and self._drops_kept_connections))
         finally:
-            self._lanes.leave(turn)
+            self._queue.leave()
 
-    async def _post(self, exchange: Exchange, url: str, payload: bytes) -> Answer:
+    async def _post(self, exchange: Exchange, url: str, body: SealedBody, *, fresh: bool) -> Answer:
         try:
-            response = await self._client(exchange).post(
+            response = await self._client(exchange, fresh=fresh).post(
                 url,
-                data=payload,
+                data=body,
                 headers={"Content-Type": "application/json", "Accept": "application/json", "User-Agent": USER_AGENT},
                 allow_redirects=False,
                 unbuffered=True,
                 reactor=self._reactor,
             )
-            content = await body_of(response, exchange)
+            answer = Answer(response.code, _json_object(await body_of(response, exchange)))
         except Exception as error:
             exchange.abort()
+            self._note_dropped(exchange, error)
             kind = AnswerLostError if exchange.sent and not _surely_unsent(error) else NotSentError
             raise kind(exchange.stopped or _describe(error)) from error
-        return Answer(response.code, _json_object(content))
+        return answer
 
-    def _client(self, exchange: Exchange) -> Any:
+    def _note_dropped(self, exchange: Exchange, error: Exception) -> None:
+        """Whether the service, or a balancer before it, closes kept connections when the next call comes."""
+        dropped = exchange.reused and not exchange.answered and exchange.stopped is None
+        if dropped and isinstance(error, ResponseNeverReceived) and not self._drops_kept_connections:
+            self._drops_kept_connections = True
+            logger.info("GeeTest: a kept connection to the service was closed; each createTask opens one from now on")
+
+    def _client(self, exchange: Exchange, *, fresh: bool) -> Any:
         """A treq client for one exchange: it forgets its cookies, and its agent tells how far the exchange got."""
         if self._http is not None:
             exchange.sent = True
             return self._http
-        pool: Any = TappedPool(self._pool, exchange)
-        agent = Agent.usingEndpointFactory(self._reactor, self._endpoints, pool)  # type: ignore[no-untyped-call]  # Twisted's
-        identity_agent: Any = IdentityAgent(agent, exchange)
-        producer: Any = BytesProducer
-        return HTTPClient(identity_agent, data_to_body_producer=producer)
+        pool: Any = TappedPool(self._pool_for_one_call if fresh else self._pool, exchange, self._used)
+        if self._proxy is not None:
+            agent: Any = ProxyAgent(self._endpoints.to_proxy(self._proxy), self._reactor, pool)  # type: ignore[no-untyped-call]  # Twisted's
+        else:
+            agent = Agent.usingEndpointFactory(self._reactor, self._endpoints, pool)  # type: ignore[no-untyped-call]  # Twisted's
+        identity_agent: Any = IdentityAgent(agent, exchange, self._proxy)
+        return HTTPClient(identity_agent)
 
     def _ended(self, result: T, exchange: Exchange, timer: Any) -> T:
         self._exchanges.discard(exchange)
@@ -209,7 +239,7 @@ class Transport:
 
 
 def _pool(reactor: Any, most: int) -> Any:
-    pool: Any = HTTPConnectionPool(reactor, persistent=True)  # type: ignore[no-untyped-call]  # Twisted's
+    pool: Any = HTTPConnectionPool(reactor, persistent=most > 0)  # type: ignore[no-untyped-call]  # Twisted's
     pool.maxPersistentPerHost = most
     pool.cachedConnectionTimeout = _IDLE_SECONDS
     pool.retryAutomatically = False
@@ -254,7 +284,7 @@ def _json_object(content: bytes) -> dict[str, Any] | None:
         data = json.loads(content)
     except (ValueError, RecursionError):
         return None
-    return data if isinstance(data, dict) else None
+    return Sealed(data) if isinstance(data, dict) else None
 
 
 def _surely_unsent(error: BaseException) -> bool:
@@ -262,17 +292,22 @@ def _surely_unsent(error: BaseException) -> bool:
 
     Over TLS, the call is encrypted only after the handshake, which a certificate that this side refuses does not survive.
     """
-    causes = [error, *(reason.value for reason in getattr(error, "reasons", ()))]
     return any(
         isinstance(cause, (ConnectError, DNSLookupError, VerificationError))
-        or (isinstance(cause, TLSError) and "certificate verify failed" in str(cause))
-        for cause in causes
+        or (isinstance(cause, TLSError) and any(words in str(cause) for words in (*_HANDSHAKE_ERRORS, *_NO_TLS)))
+        for cause in _causes(error)
     )
 
 
 def _describe(error: BaseException) -> str:
     if isinstance(error, AnswerTooLargeError):
         return str(error)
-    reasons = getattr(error, "reasons", None)
-    cause = reasons[0].value if reasons else error
+    causes = _causes(error)
+    if any(isinstance(cause, TLSError) and any(words in str(cause) for words in _NO_TLS) for cause in causes):
+        return "https was spoken to a port that does not speak TLS"
+    cause = causes[min(1, len(causes) - 1)]
     return f"{type(cause).__name__}: {cause}"
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    return [error, *(reason.value for reason in getattr(error, "reasons", None) or ())]

@@ -102,7 +102,9 @@ async def ask(config: Config, *, settle: Callable[[Deferred[Any]], Awaitable[Any
     """
     client = ServiceClient(
         api_key=config.api_key,
-        transport=Transport(base_url=config.api_url, timeout=config.request_timeout, settle=settle),
+        transport=Transport(
+            base_url=config.api_url, timeout=config.request_timeout, settle=settle, proxy=config.api_proxy
+        ),
         pacing=Pacing(first_poll=config.first_poll, interval=config.poll_interval),
         sleep=_never,
         clock=time.monotonic,

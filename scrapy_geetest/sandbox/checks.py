@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from .geetest import CAPTCHAS, V4_FIELDS, sign_token
+from .captchas import CAPTCHAS, V4_FIELDS, sign_token
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,6 +97,15 @@ def v3_values(source: Mapping[str, str], prefix: str = PREFIX) -> dict[str, str]
     """The three v3 values by their plain names; ``None`` where one is missing or empty."""
     values = {name: source.get(prefix + name, "") for name in V3_FIELDS}
     return values if all(values.values()) else None
+
+
+def v3_values_of_token(world: World, call: Call) -> dict[str, str] | None:
+    """The three v3 values of a form whose ``token`` belongs to a challenge; with another challenge's they are wrong."""
+    values = v3_values(call.form)
+    challenge = world.tokens.pop(call.form.get("token", ""), None)
+    if values is not None and (challenge is None or not values["challenge"].startswith(challenge)):
+        values["validate"] = "-"
+    return values
 
 
 def v4_values(source: Mapping[str, Any], names: Mapping[str, str] | None = None) -> dict[str, Any] | None:

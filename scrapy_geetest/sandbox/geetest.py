@@ -9,11 +9,11 @@ from __future__ import annotations
 import base64
 import hmac
 from hashlib import md5
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from attrs import define, field, frozen
+from attrs import define, field
 
-from .web import Answer, Call, Route, data, route
+from .captchas import CAPTCHAS, CONSTANT, V4_FIELDS, Captcha, find_captcha, sign_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,37 +21,6 @@ if TYPE_CHECKING:
 
     from .books import Books
     from .options import Options
-
-_V3, _V4 = 3, 4
-V4_FIELDS = ("lot_number", "captcha_output", "pass_token", "gen_time")
-
-
-@frozen
-class Captcha:
-    """What a website has from GeeTest: a public id and a private key."""
-
-    site: str
-    version: int
-    id: str
-    key: str
-
-    @property
-    def is_v3(self) -> bool:
-        """Whether it is a v3 captcha; else it is a v4 one."""
-        return self.version == _V3
-
-
-def _captcha(site: str, version: int) -> Captcha:
-    digest = md5(f"public id of {site}".encode()).hexdigest()
-    return Captcha(site, version, digest, md5(f"private key of {site}".encode()).hexdigest())
-
-
-_SITES = {
-    **dict.fromkeys(("v3", "nested", "jsonp", "inline", "gate3"), _V3),
-    **dict.fromkeys(("v4-api", "v4-form", "headers", "gate", "gater"), _V4),
-}
-CAPTCHAS: Mapping[str, Captcha] = {site: _captcha(site, version) for site, version in _SITES.items()}
-"""The ids and keys of the sandbox's sites, the same in every sandbox."""
 
 
 @define
@@ -105,6 +74,8 @@ class GeeTest:
         Returns:
             Its age in seconds (``None``: never issued for this id), and whether it was unused and fresh.
         """
+        if _is_constant(captcha, challenge):
+            return None, True
         issued = self._issued.get(challenge)
         if issued is None or issued.captcha is not captcha:
             return None, False
@@ -115,7 +86,7 @@ class GeeTest:
 
     def solve_v3(self, captcha: Captcha, challenge: str, made: float, *, wrong: bool) -> dict[str, str]:
         """A v3 solution. Its challenge has two more characters, as after a slide; a wrong one is unknown to GeeTest."""
-        longer = challenge + self._hex(2)
+        longer = challenge + self._hex(6 if _is_constant(captcha, challenge) else 2)
         validate = md5(f"{captcha.key}geetest{longer}".encode()).hexdigest()
         solution = {"challenge": longer, "validate": validate, "seccode": f"{validate}|jordan"}
         if not wrong:
@@ -175,33 +146,5 @@ class GeeTest:
         return f"{self.random.getrandbits(4 * digits):0{digits}x}"
 
 
-def find_captcha(public_id: str) -> Captcha | None:
-    """The sandbox's captcha of that public id."""
-    return next((captcha for captcha in CAPTCHAS.values() if captcha.id == public_id), None)
-
-
-def sign_token(captcha: Captcha, lot_number: str) -> str:
-    """What a v4 site signs a lot number with, as GeeTest documents it."""
-    return hmac.new(captcha.key.encode(), lot_number.encode(), "sha256").hexdigest()
-
-
-async def _register(world: Any, call: Call) -> Answer:
-    return Answer(world.geetest.register(call.query.get("gt", "")).encode())
-
-
-async def _validate_v3(world: Any, call: Call) -> Answer:
-    seccode = call.form.get("seccode", "")
-    good = world.geetest.validate_v3(call.form.get("challenge", ""), seccode)
-    return Answer(md5(seccode.encode()).hexdigest().encode() if good else b"false")
-
-
-async def _validate_v4(world: Any, call: Call) -> Answer:
-    result, reason = world.geetest.validate_v4(call.query.get("captcha_id", ""), call.form)
-    return data({"status": "success", "result": result, "reason": reason, "captcha_args": {}})
-
-
-ROUTES: tuple[Route, ...] = (
-    route("/register.php", _register, "GET"),
-    route("/validate.php", _validate_v3, "POST"),
-    route("/validate", _validate_v4, "GET", "POST"),
-)
+def _is_constant(captcha: Captcha, challenge: str) -> bool:
+    return captcha is CAPTCHAS["constant"] and challenge == CONSTANT

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import evolve
 
 from .faults import ERROR_CODES, FAULTS
-from .service import error_answer
+from .service_api import error_answer
 from .web import JSON, Answer, Call, data, html
 
 if TYPE_CHECKING:

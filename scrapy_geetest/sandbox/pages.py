@@ -178,6 +178,11 @@ def text_input(name: str, label: str, value: str = "", kind: str = "text") -> st
     )
 
 
+def text_area(name: str, label: str) -> str:
+    """A labelled text area of a form."""
+    return f'      <p><label for="{name}">{escape(label)}</label> <textarea id="{name}" name="{name}"></textarea></p>\n'
+
+
 def error(text: str) -> str:
     """The paragraph that says what went wrong; nothing for nothing."""
     return f'    <p class="error">{escape(text)}</p>\n' if text else ""

@@ -27,6 +27,7 @@ _LINKS = (
     "/gate/page/1",
     "/gate3/page/1",
     "/gater/page/1",
+    "/answers/",
     "/plain/1",
 )
 

@@ -54,7 +54,7 @@ class Web(Resource):
 
             await deferLater(reactor, world.options.latency)
         fault = world.draw_fault(name)
-        proper = await carry_out(handler, world) if is_carried_out(fault) else None
+        proper = await carry_out(handler, world.books) if is_carried_out(fault) else None
         answer = spoilt_answer(fault, call, proper, world)
         _note(world, name, call, fault, proper)
         if not gone:

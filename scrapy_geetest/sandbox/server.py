@@ -15,7 +15,8 @@ from urllib.parse import urlencode
 
 from attrs import define, field
 
-from . import gates, geetest, plain, service, sites_v3, sites_v4
+from . import gates, geetest_api, plain, service_api, sites_answers, sites_v3, sites_v4
+from .captchas import CAPTCHAS
 from .checks import missing_extra
 from .options import Options, parse_arguments
 from .web import Answer, Call, Route, data, route
@@ -30,7 +31,7 @@ _HOST = "127.0.0.1"
 # GeeTest's SDK blocks; more threads than these would only share the same processor.
 _THREADS = 32
 _PARENT_CHECK_SECONDS = 0.5
-SITE_ROUTES = (*plain.ROUTES, *sites_v3.ROUTES, *sites_v4.ROUTES, *gates.ROUTES)
+SITE_ROUTES = (*plain.ROUTES, *sites_v3.ROUTES, *sites_v4.ROUTES, *gates.ROUTES, *sites_answers.ROUTES)
 
 
 @define
@@ -58,7 +59,7 @@ class Server:
 
     def start(self) -> dict[str, Any]:
         """Listen on every port; what the ready line tells."""
-        geetest_port = self._listen(geetest.ROUTES)
+        geetest_port = self._listen(geetest_api.ROUTES)
         self._make_world(self.options, f"http://{_HOST}:{geetest_port}")
         return {
             "url": f"http://{_HOST}:{self._listen(SITE_ROUTES, self.options.port, slow=True)}",
@@ -67,7 +68,7 @@ class Server:
             "control_url": f"http://{_HOST}:{self._listen(self._control_routes())}",
             "api_key": self.options.api_key,
             "pid": os.getpid(),
-            "captchas": {site: captcha.id for site, captcha in geetest.CAPTCHAS.items()},
+            "captchas": {site: captcha.id for site, captcha in CAPTCHAS.items()},
             **self._listen_service(),
         }
 
@@ -89,7 +90,7 @@ class Server:
     def _listen_service(self) -> dict[str, Any]:
         from .resources import CountingSite, Web
 
-        site = CountingSite(Web(service.ROUTES, self.world), self._count_connection)
+        site = CountingSite(Web(service_api.ROUTES, self.world), self._count_connection)
         port, tls = self.options.service_port, self.options.tls
         if not tls:
             listening = self.reactor.listenTCP(port, site, interface=_HOST, backlog=1024)

@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, Any
 from attrs import define, field
 
 from .books import EXPIRED, FAILED, SOLVED, UNFETCHED, Books, TaskEntry
-from .faults import PASSING_CODES, SPOILT_SOLUTIONS, STATUS_OF_CODE
-from .tasks import USER_AGENT, Refusal, check_task
-from .web import Answer, Call, Route, data, route
+from .faults import PASSING_CODES, SPOILT_SOLUTIONS
+from .tasks import Refusal, check_task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from random import Random
 
-    from .geetest import Captcha, GeeTest
+    from .captchas import Captcha
+    from .geetest import GeeTest
     from .options import Options
-    from .world import World
 
 # A client that waits the floor from answer to question may still be seen a little early.
 _FLOOR_TOLERANCE = 0.05
@@ -192,41 +191,3 @@ class Service:
 def _task_id(body: dict[str, Any]) -> int | str:
     value = body.get("taskId")
     return value if isinstance(value, (int, str)) and not isinstance(value, bool) else ""
-
-
-def error_answer(code: str, description: str | None = None, status: int | None = None) -> Answer:
-    """The service's error of that code, with the status that it usually has."""
-    body = {"errorId": 1, "errorCode": code, "errorDescription": description, "taskId": 0}
-    return data(body, STATUS_OF_CODE.get(code, 200) if status is None else status)
-
-
-def _answering(method: Callable[[Service, dict[str, Any]], dict[str, Any]], name: str) -> Route:
-    async def answer(world: World, call: Call) -> Answer:
-        try:
-            return data(method(world.service, call.json_object()))
-        except Refusal as refusal:
-            if name == "createTask":
-                world.books.refused[refusal.code] += 1
-            return error_answer(refusal.code, refusal.description, refusal.status)
-
-    return route(f"/{name}", answer, "POST", call=name)
-
-
-async def _user_agent(world: World, call: Call) -> Answer:
-    del world, call
-    return Answer(USER_AGENT.encode(), content_type="text/plain; charset=utf-8")
-
-
-async def _no_such_method(world: World, call: Call) -> Answer:
-    del world
-    return error_answer("ERROR_NO_SUCH_METHOD", f"{call.method} {call.path}", 404)
-
-
-ROUTES: tuple[Route, ...] = (
-    _answering(Service.create, "createTask"),
-    _answering(Service.result, "getTaskResult"),
-    _answering(Service.balance, "getBalance"),
-    _answering(Service.report, "reportIncorrectTokenCaptcha"),
-    route("/api/useragent/actual", _user_agent, "GET"),
-    route(".*", _no_such_method),
-)

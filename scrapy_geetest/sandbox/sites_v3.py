@@ -9,7 +9,7 @@ from html import escape
 from urllib.parse import quote, urlencode
 
 from . import pages
-from .checks import judge, register, v3_values
+from .checks import judge, register, v3_values, v3_values_of_token
 from .web import HTML, Answer, Call, Route, data, html, redirect, route
 from .world import Visit, World
 
@@ -150,11 +150,7 @@ async def nested_register(world: World, call: Call) -> Answer:
 
 async def nested_login(world: World, call: Call) -> Answer:
     """Needs the answer and the token that came with its challenge."""
-    values = v3_values(call.form)
-    challenge = world.tokens.pop(call.form.get("token", ""), None)
-    if values is not None and (challenge is None or not values["challenge"].startswith(challenge)):
-        values["validate"] = "-"  # the answer of another challenge
-    if not await judge(world, "nested", "nested", values):
+    if not await judge(world, "nested", "nested", v3_values_of_token(world, call)):
         return _nested(world, _REFUSED, 412)
     world.books.pages["nested"]["content"] += 1
     user = call.form.get("username", "")

@@ -6,8 +6,8 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from . import pages
+from .captchas import CAPTCHAS
 from .checks import HEADER_NAMES, judge, v4_values
-from .geetest import CAPTCHAS
 from .web import Answer, Call, Route, data, html, route
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from attrs import evolve, field, frozen
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from .world import World
+    from .books import Books
 
 HTML = "text/html; charset=utf-8"
 JSON = "application/json; charset=utf-8"
@@ -100,7 +100,7 @@ class Route:
 
     Attributes:
         pattern: Matched against the whole path; its named groups are handed to the handler.
-        handler: ``async def handler(world, call, **groups) -> Answer``.
+        handler: ``async def handler(world, call, **groups) -> Answer``, where ``world`` is what the port serves.
         methods: Those that it answers to; empty: to all.
         call: The name by which ``faults`` speaks of it, if any.
     """
@@ -116,7 +116,7 @@ def route(pattern: str, handler: Handler, *methods: str, call: str | None = None
     return Route(re.compile(pattern), handler, methods, call)
 
 
-def dispatch(routes: Sequence[Route], world: World, call: Call) -> tuple[str | None, Callable[[], Awaitable[Answer]]]:
+def dispatch(routes: Sequence[Route], world: Any, call: Call) -> tuple[str | None, Callable[[], Awaitable[Answer]]]:
     """Find what answers a call.
 
     Returns:
@@ -133,10 +133,10 @@ async def _not_found(call: Call) -> Answer:
     return html(f"<!DOCTYPE html><title>Not found</title><p>There is no {call.method} {call.path!a} here.", 404)
 
 
-async def carry_out(handler: Callable[[], Awaitable[Answer]], world: World) -> Answer:
+async def carry_out(handler: Callable[[], Awaitable[Answer]], books: Books) -> Answer:
     """The answer of a handler; a 500 for a defect, whose traceback goes into the books."""
     try:
         return await handler()
     except Exception:  # noqa: BLE001  # whatever it is, it is in the books
-        world.books.errors.append(traceback.format_exc())
+        books.errors.append(traceback.format_exc())
         return html("<!DOCTYPE html><title>Error</title><p>The sandbox has a defect; see its books.", 500)

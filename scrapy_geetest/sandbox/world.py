@@ -40,8 +40,8 @@ class World:
         post: Sends a form to an address and returns the answer's body.
         numbers: The ids of tasks, never the same twice in a process.
         visits: Sessions of the sites, by the value of their cookies.
-        tokens: The nested site's tokens: token -> challenge.
-        passes: Sessions that a gate has opened: cookie's value -> until when.
+        tokens: Tokens that belong to a challenge: token -> challenge.
+        passes: Sessions that a gate has opened: gate and cookie's value -> until when.
         queries: The secret that the search form is signed with.
     """
 
@@ -58,7 +58,7 @@ class World:
     service: Service = field(init=False)
     visits: dict[str, Visit] = field(factory=dict)
     tokens: dict[str, str] = field(factory=dict)
-    passes: dict[str, float] = field(factory=dict)
+    passes: dict[tuple[str, str], float] = field(factory=dict)
     signing_key: bytes = field(factory=lambda: secrets.token_bytes(16))
     _faults: dict[str, Schedule] = field(factory=dict)
 

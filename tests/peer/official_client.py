@@ -29,7 +29,7 @@ sys.path.insert(0, str(HERE.parents[1]))  # the package of this checkout
 from scrapy_geetest._services.task import Proxy, Task  # noqa: E402  # found through the line above
 from scrapy_geetest.challenge import Challenge, V3Challenge, V4Challenge  # noqa: E402  # found through the line above
 from scrapy_geetest.sandbox import USER_AGENT, Sandbox  # noqa: E402  # found through the line above
-from scrapy_geetest.sandbox.geetest import CAPTCHAS, V4_FIELDS, sign_token  # noqa: E402  # found through the line above
+from scrapy_geetest.sandbox.captchas import CAPTCHAS, V4_FIELDS, sign_token  # noqa: E402  # found through the line above
 
 CLIENT = "capmonstercloudclient==4.3.1"
 NEEDS = ("pydantic>=2", "aiohttp>=3.9")

@@ -22,10 +22,14 @@ os.environ["TLDEXTRACT_PUBLIC_SUFFIX_LIST_URLS"] = ""  # cookies without asking 
 
 import shared_queue
 from attrs import frozen
-from crawl import Crawl, crawl
 from fault_crawl import quick
 from reactor import run
-from scrapy import Request
+from sandbox_crawl import (
+    PRICE,
+    crawl_sandbox,
+    search_site,
+    searches,
+)
 
 from scrapy_geetest import GeetestError
 from scrapy_geetest.sandbox import Sandbox
@@ -33,10 +37,11 @@ from scrapy_geetest.sandbox import Sandbox
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from crawl import Crawl
+
 PAGES = 2_000
 CRAWLS = 2
 PROBABILITY = 0.3
-PRICE = 600  # millionths, what the sandbox charges
 BUDGET_SHARE = 0.9  # tasks allowed for each page: fewer than are needed, so that the budget is used up
 SECONDS_A_PAGE = 0.5  # far more than a crawl needs, time-outs included
 LEAST_SECONDS = 120
@@ -167,18 +172,7 @@ def soak(sandbox: Sandbox, redis_url: str, pages: int) -> Soak:
 
 
 async def _together(sandbox: Sandbox, redis_url: str, pages: int, budget: int) -> list[Crawl]:
-    host = sandbox.url.partition("://")[2]
-    site = {
-        "name": "search",
-        "urls": [f"{host}/v3"],
-        "detect_css": "#captcha-holder",
-        "challenge_url": "/v3/gt/register-slide",
-        "accepted_css": ".query, .user",
-    }
     settings: dict[str, Any] = {
-        "GEETEST_SITES": [site],
-        "GEETEST_API_KEY": sandbox.api_key,
-        "GEETEST_API_URL": sandbox.service_url,
         "GEETEST_BREAKER_FAILURES": 0,  # three in ten calls fail: the breaker would say, rightly, that this is enough
         "GEETEST_BUDGET": f"{budget}/day",
         "GEETEST_FIRST_POLL": 0.1,
@@ -186,11 +180,14 @@ async def _together(sandbox: Sandbox, redis_url: str, pages: int, budget: int) -
         "RETRY_TIMES": 5,
     }
     wanted = [range(number, pages, CRAWLS) for number in range(CRAWLS)]
-    return await asyncio.gather(*(crawl(_searches(sandbox, numbers), **settings) for numbers in wanted))
-
-
-def _searches(sandbox: Sandbox, numbers: range) -> Any:
-    return lambda _: (Request(f"{sandbox.url}/v3/search?q=w{number}") for number in numbers)
+    return await asyncio.gather(
+        *(
+            crawl_sandbox(
+                sandbox, searches(sandbox, *(f"w{number}" for number in numbers)), search_site(sandbox), **settings
+            )
+            for numbers in wanted
+        )
+    )
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from twisted.internet.defer import Deferred
 
 from scrapy_geetest._hooks import resolve
 from scrapy_geetest._pages.rules import Finding
+from scrapy_geetest._sites import belongs
 from scrapy_geetest.commands.inspect.har import load_har
 from scrapy_geetest.commands.inspect.reading import (
     MAX_LINKED_BYTES,
@@ -31,7 +32,7 @@ from scrapy_geetest.commands.inspect.recording.report import RecordedVisit, read
 from scrapy_geetest.commands.inspect.report import Inspection, inspect
 from scrapy_geetest.commands.inspect.request_options import add_options, is_address, make_request
 from scrapy_geetest.settings import Config
-from scrapy_geetest.site import GeetestSite, belongs
+from scrapy_geetest.site import GeetestSite
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _LONGEST_COMMENT = 300
 _OK = 200
+_CONTENT_TYPES = {"form": "application/x-www-form-urlencoded", "json": "application/json"}
 
 
 @frozen(kw_only=True)
@@ -43,7 +44,9 @@ class Seen:
         refused: The same of failure.
         is_withheld: Whether the page withholds its content.
         is_seen_in_crawls: Whether the page itself shows the widget, rather than a linked script.
+        shows_acceptance: Whether the answer to a solution shows by itself that it was accepted.
         returns: Whether the form names the page that it opens.
+        remarks: What is wrong with the class, in short sentences.
     """
 
     url: str
@@ -64,6 +67,8 @@ class Seen:
     is_withheld: bool = False
     is_seen_in_crawls: bool = True
     returns: bool = False
+    shows_acceptance: bool = True
+    remarks: Sequence[str] = ()
 
 
 def declare(seen: Seen) -> str:
@@ -83,6 +88,8 @@ def class_name(url: str) -> str:
 
 
 def _attributes(seen: Seen) -> Iterator[str]:
+    for remark in seen.remarks:
+        yield comment(remark)
     yield from _addresses(seen)
     yield from _detection(seen)
     if not seen.widgets:
@@ -103,7 +110,8 @@ def _answer(seen: Seen, widget: Widget) -> Iterator[str]:
     if seen.returns and seen.by == "form":
         yield "# The form names the page that it opens: one solution opens the session, as it seems."
         yield 'mode = "gate"'
-    if seen.by == "script" and seen.way in {"query", "headers"}:
+    is_sent_by_request = seen.by == "script" or not seen.is_withheld
+    if is_sent_by_request and seen.way in {"query", "headers"}:
         yield f"submit_as = {literal(seen.way)}"
     prefix = "geetest_" if widget.version == 3 else ""  # noqa: PLR2004  # the versions of GeeTest
     names = {key.removeprefix(prefix): name for name, key in seen.fields if key and key != name}
@@ -113,19 +121,32 @@ def _answer(seen: Seen, widget: Widget) -> Iterator[str]:
     for name, key in seen.fields:
         if not key:
             yield comment(f"The field {name} gets all of the answer as JSON: override submit_request.")
+    if not (seen.accepted or seen.refused or seen.shows_acceptance):
+        yield "# What does the site's answer show only if it took the solution? Name it, or solutions count as unverified."
+        yield '# accepted_css = "..."  # or accepted_jmespath, for JSON; likewise refused_...'
     if seen.accepted:
         yield f"accepted_jmespath = {literal(seen.accepted)}"
     if seen.refused:
         yield f"refused_jmespath = {literal(seen.refused)}"
 
 
+def sends_itself(seen: Seen) -> bool:
+    """Whether the class sends what the page's script does: by a hook, or in the request for the page itself."""
+    return _is_the_page(seen) or any(_hook(seen))
+
+
+def _is_the_page(seen: Seen) -> bool:
+    is_there = (seen.sent_to or "").partition("?")[0] == seen.url.partition("?")[0]
+    return seen.by == "script" and seen.way in {"query", "headers"} and is_there
+
+
 def _hook(seen: Seen) -> Iterator[str]:
     """``submit_request`` for a page that is withheld and whose script sends the answer."""
-    if not (seen.is_withheld and seen.by == "script" and seen.sent_to and all(key for _, key in seen.fields)):
+    is_known = bool(seen.fields) and all(key for _, key in seen.fields)
+    if not (seen.is_withheld and seen.by == "script" and seen.sent_to and is_known) or _is_the_page(seen):
         return
-    content_type = {"form": "application/x-www-form-urlencoded", "json": "application/json"}.get(seen.way or "")
-    is_the_page = seen.sent_to.partition("?")[0] == seen.url.partition("?")[0]
-    if content_type is None and (seen.way not in {"query", "headers"} or is_the_page):
+    content_type = _CONTENT_TYPES.get(seen.way or "")
+    if content_type is None and seen.way not in {"query", "headers"}:
         return
     yield ""
     yield "    def submit_request(self, request, response, solution):"
@@ -164,7 +185,7 @@ def _detection(seen: Seen) -> Iterator[str]:
     if seen.jmespath:
         yield f"detect_jmespath = {literal(seen.jmespath)}"
     elif seen.widgets and not seen.is_withheld and seen.is_seen_in_crawls:
-        yield "# No detect_...: the page only carries the widget. The request that sends the answer needs geetest=True."
+        yield "# No detect_...: a page that only carries the widget, like this one, is left alone."
     elif seen.css:
         yield "# Any page with this is treated as a challenge page: name what pages with content do not have."
         yield f"detect_css = {literal(seen.css)}"

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
-from attrs import asdict, frozen
+from attrs import asdict, evolve, frozen
 from scrapy.http import TextResponse
 
 from scrapy_geetest._pages import loose_json
@@ -14,8 +14,9 @@ from scrapy_geetest._pages.register import RegisterError, parse_register
 from scrapy_geetest._pages.rules import Finding, Rules
 from scrapy_geetest._pages.suspect import find_suspect
 from scrapy_geetest.challenge import Challenge, V3Challenge, V4Challenge
+from scrapy_geetest.commands.inspect.advice import REGISTER_ANSWER, advise
 from scrapy_geetest.commands.inspect.candidates import css_candidate, is_refusal, jmespath_candidate, xpath_candidate
-from scrapy_geetest.commands.inspect.declaration import Seen, declare, public, relative
+from scrapy_geetest.commands.inspect.declaration import Seen, declare, public, relative, sends_itself
 from scrapy_geetest.commands.inspect.reading import Reading, read
 from scrapy_geetest.commands.inspect.sending import REGISTER_SENDING, Sending, page_sending, site_sending
 from scrapy_geetest.commands.inspect.text import lines
@@ -39,7 +40,6 @@ _NOT_OK = 400
 _TOKEN = re.compile(r"csrf|xsrf|token|nonce|^_", re.IGNORECASE)
 NOTHING = "nothing"
 """There is nothing to buy a solution for."""
-_REGISTER_ANSWER = "This looks like a register answer: use its URL as challenge_url."
 
 
 @frozen(kw_only=True)
@@ -124,9 +124,10 @@ def inspect(
     is_register_answer = site is None and _is_register_answer(response)
     register_urls = (url,) if is_register_answer else tuple(map(public, found.register_urls))
     sending = REGISTER_SENDING if is_register_answer else _sending(response, site, found)
+    given = tuple(remarks)
     remarks = (
-        *remarks,
-        *((_REGISTER_ANSWER,) if is_register_answer else _remarks(response, site, found, sending, matched=matched)),
+        *given,
+        *((REGISTER_ANSWER,) if is_register_answer else _remarks(response, site, found, sending, matched=matched)),
     )
     return Inspection(
         url=url,
@@ -146,7 +147,7 @@ def inspect(
         remarks=remarks,
         declaration=""
         if is_register_answer
-        else _declaration(response, found, register_urls, sending, matched=matched),
+        else _declaration(response, found, register_urls, sending, given, matched=matched),
     )
 
 
@@ -187,19 +188,12 @@ def _remarks(
         return
     if not site and matched and not found.is_json and not _returns(response, found.answer.form):
         yield from _gate_remark(response, sending)
-    place = relative(sending.url or next(iter(sending.script_urls), ""), public(response.url))
-    is_elsewhere = sending.by == "script" or (sending.by is None and sending.script_urls)
-    if (is_elsewhere and not matched) or sending.typed:
-        what = (
-            f"The form asks a person for {', '.join(sending.typed[:3])}"
-            if sending.typed
-            else "The page's script sends the answer"
-        )
-        is_foreign = bool(place) and place == sending.url
-        known = " (add its host to urls if you know that it is the site's)" if is_foreign else ""
-        yield (
-            f"{what}{'' if sending.typed else f' to {place}'}{known}: let the spider get the page with geetest=False in its "
-            "meta and send that request with geetest=True, or override submit_request (docs: recipes/answers)."
+    if found.widgets or matched:
+        yield from advise(
+            public(response.url),
+            sending,
+            is_challenge=matched,
+            has_hook=not site and sends_itself(_seen(response, found, sending, matched=matched)),
         )
 
 
@@ -294,37 +288,44 @@ def _declaration(
     found: Reading,
     register_urls: Sequence[str],
     sending: Sending,
+    remarks: Sequence[str],
     *,
     matched: bool,
 ) -> str:
     key = jmespath_candidate(response) if found.is_json else None
     if not (found.widgets or key or matched):
         return ""
-    answer = found.answer
+    seen = _seen(response, found, sending, matched=matched)
     is_page = bool(found.widgets) and not found.is_json
     css = css_candidate(response) if is_page else None
-    return declare(
-        Seen(
-            url=public(response.url),
-            status=response.status,
-            widgets=() if found.is_json else found.widgets,
-            register_urls=register_urls,
-            css=css,
-            xpath=xpath_candidate(response) if is_page and not css else None,
-            jmespath=key,
-            captcha_id=found.widgets[0].captcha_id if found.is_json and found.widgets else None,
-            by=sending.by,
-            sent_to=sending.url or None,
-            method=sending.method,
-            way=answer.way,
-            fields=answer.fields,
-            accepted=answer.accepted,
-            refused=answer.refused,
-            is_withheld=matched,
-            is_seen_in_crawls=bool(found.own_widgets),
-            returns=_returns(response, answer.form),
-        )
+    xpath = xpath_candidate(response) if is_page and not css else None
+    return declare(evolve(seen, register_urls=register_urls, css=css, xpath=xpath, jmespath=key, remarks=remarks))
+
+
+def _seen(response: Response, found: Reading, sending: Sending, *, matched: bool) -> Seen:
+    answer = found.answer
+    return Seen(
+        url=public(response.url),
+        status=response.status,
+        widgets=() if found.is_json else found.widgets,
+        captcha_id=found.widgets[0].captcha_id if found.is_json and found.widgets else None,
+        by=sending.by,
+        sent_to=sending.url or None,
+        method=sending.method,
+        way=answer.way,
+        fields=answer.fields,
+        accepted=answer.accepted,
+        refused=answer.refused,
+        is_withheld=matched,
+        shows_acceptance=found.is_json or _shows_acceptance(response, sending),
+        is_seen_in_crawls=bool(found.own_widgets),
+        returns=_returns(response, answer.form),
     )
+
+
+def _shows_acceptance(response: Response, sending: Sending) -> bool:
+    """Whether the answer comes from the address of the page, so that the page's coming shows that it was accepted."""
+    return sending.url.partition("?")[0] == public(response.url).partition("?")[0]
 
 
 def _returns(response: Response, form: Any) -> bool:

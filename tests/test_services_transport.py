@@ -1,65 +1,22 @@
+"""One call of the service: what is sent, what is read, and when it ends."""
+
 from __future__ import annotations
 
 import asyncio
 import gzip
 import json
-import logging
-import zlib
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from reactor import settle, turns
-from service_servers import Received, refused_port, reply, serving
+from service_servers import Received, reply, serving
 from service_stub import KEY
+from transport_servers import BODY, as_it_came, hang, ok, silent_body, transport_to
 from twisted.internet.error import ConnectionRefusedError as TwistedConnectionRefusedError
-from twisted.logger import globalLogPublisher
 
-from scrapy_geetest._services.exchange import Exchange, _Body
 from scrapy_geetest._services.transport import Answer, AnswerLostError, NotSentError, Transport, check_base_url
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
-    from pathlib import Path
-
-BODY = {"clientKey": KEY, "taskId": 1}
-
-
-@pytest.fixture(autouse=True)
-def nothing_unhandled() -> Iterator[None]:
-    """No error may end in Twisted's log for want of somebody who takes it."""
-    events: list[Any] = []
-
-    def observe(event: Any) -> None:
-        if event.get("log_failure") is not None:
-            events.append(event)
-
-    observer: Any = observe
-    globalLogPublisher.addObserver(observer)
-    yield
-    globalLogPublisher.removeObserver(observer)
-    assert events == []
-
-
-@asynccontextmanager
-async def transport_to(url: str, timeout: float = 20.0, **kwargs: Any) -> AsyncIterator[Transport]:
-    transport = Transport(base_url=url, timeout=timeout, settle=settle, **kwargs)
-    try:
-        yield transport
-    finally:
-        await transport.close()
-
-
-def as_it_came(answer: Answer) -> Answer:
-    return answer
-
-
-def ok(transport: Any, _: Received) -> None:
-    reply(transport, {"errorId": 0})
-
-
-def hang(_: Any, __: Received) -> None:
-    """The request is read and never answered."""
+pytestmark = pytest.mark.usefixtures("nothing_unhandled")
 
 
 async def test_a_call_posts_json_and_returns_what_came() -> None:
@@ -149,100 +106,6 @@ async def test_a_body_without_a_length_is_read_to_its_end() -> None:
 
     async with serving(old) as server, transport_to(server.url) as t:
         assert await t.call("getBalance", BODY, as_it_came) == Answer(200, {"errorId": 0})
-
-
-def drip(transport: Any, _: Received) -> None:
-    from twisted.internet.task import LoopingCall
-
-    reply(transport, b"{", length=1000)
-    looping = LoopingCall(lambda: transport.write(b" ") if transport.connected else looping.stop())
-    looping.start(0.05, now=False).addErrback(lambda _: None)
-
-
-def silent_body(transport: Any, _: Received) -> None:
-    reply(transport, b'{"errorId": 0', length=1000)
-
-
-def endless(transport: Any, _: Received) -> None:
-    transport.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-
-    def more() -> None:
-        if transport.connected:
-            transport.write(b"1000\r\n" + b" " * 0x1000 + b"\r\n")
-            asyncio.get_running_loop().call_later(0.001, more)
-
-    more()
-
-
-def huge(transport: Any, _: Received) -> None:
-    reply(transport, b" " * 200_000, length=100_000_000)
-
-
-def announced_and_whole(transport: Any, _: Received) -> None:
-    reply(transport, b" " * 70_000)
-
-
-def gzip_bomb(transport: Any, _: Received) -> None:
-    reply(transport, gzip.compress(b" " * 20_000_000), Content_Encoding="gzip")
-
-
-def gzip_garbage(transport: Any, _: Received) -> None:
-    reply(transport, b"not compressed at all", Content_Encoding="gzip")
-
-
-def reset_at_once(transport: Any, _: Received) -> None:
-    transport.abortConnection()
-
-
-def reset_in_headers(transport: Any, _: Received) -> None:
-    transport.write(b"HTTP/1.1 200 OK\r\nContent-Le")
-    transport.loseConnection()
-
-
-def reset_in_body(transport: Any, _: Received) -> None:
-    reply(transport, b'{"errorId": 0', length=1000)
-    transport.loseConnection()
-
-
-def no_http(transport: Any, _: Received) -> None:
-    transport.write(b"220 mail.example ESMTP\r\n\r\n")
-
-
-FAULTS = [
-    *(drip, silent_body, hang, endless, huge, announced_and_whole, gzip_bomb, gzip_garbage),
-    *(reset_at_once, reset_in_headers, reset_in_body, no_http),
-]
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-async def test_a_fault_is_a_lost_answer_within_the_timeout(
-    fault: Callable[[Any, Received], None], caplog: pytest.LogCaptureFixture
-) -> None:
-    """The call fails once, in time, without the key in any text; its connection is closed; the next call works."""
-    caplog.set_level(logging.DEBUG)
-    sick = [True]
-
-    def behave(transport: Any, received: Received) -> None:
-        (fault if sick[0] else ok)(transport, received)
-
-    async with serving(behave) as server, transport_to(server.url, timeout=1.0) as t:
-        started = asyncio.get_running_loop().time()
-        with pytest.raises(AnswerLostError) as failure:
-            await t.call("createTask", BODY, as_it_came)
-        assert asyncio.get_running_loop().time() - started < 20
-        sick[0] = False
-        assert (await t.call("createTask", BODY, as_it_came)).data == {"errorId": 0}
-        await server.until(lambda server: server.open == 1)
-        assert len(server.received) == 2
-    assert KEY not in f"{failure.value!r} {failure.value} {failure.value.__cause__!r} {caplog.text}"
-    assert str(failure.value)
-
-
-async def test_a_refused_connection_is_not_sent() -> None:
-    """Nothing listens: the call may be made again."""
-    async with transport_to(f"http://127.0.0.1:{refused_port()}") as t:
-        with pytest.raises(NotSentError, match="refused"):
-            await t.call("createTask", BODY, as_it_came)
 
 
 async def test_a_keep_alive_that_the_server_ends_is_replaced() -> None:
@@ -343,130 +206,6 @@ async def test_the_caller_may_have_less_time_than_the_timeout() -> None:
             await t.call("getTaskResult", BODY, as_it_came, within=0.2)
         with pytest.raises((NotSentError, AnswerLostError), match="within 0 s"):
             await t.call("getTaskResult", BODY, as_it_came, within=-3.0)
-
-
-async def test_tls_is_verified_before_anything_is_sent(certificate: Certificate) -> None:
-    """A certificate that nobody vouches for gets no byte of the call, which therefore may be made again."""
-    async with serving(ok, certificate.server) as server, transport_to(server.url) as t:
-        with pytest.raises(NotSentError, match="certificate verify failed"):
-            await t.call("createTask", BODY, as_it_came)
-        await server.until_closed()
-    assert server.received == []
-
-
-async def test_tls_is_verified_for_the_name(certificate: Certificate) -> None:
-    """A trusted certificate of another host gets no byte of the call either."""
-    async with serving(ok, certificate.server) as server:
-        url = server.url.replace("127.0.0.1", "localhost")
-        async with transport_to(url, tls_policy=certificate.policy) as t:
-            with pytest.raises(NotSentError):
-                await t.call("createTask", BODY, as_it_came)
-        await server.until_closed()
-    assert server.received == []
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-async def test_over_tls_a_connection_is_kept_and_closed_for_good(
-    fault: Callable[[Any, Received], None], certificate: Certificate
-) -> None:
-    """One handshake serves many calls; a peer that hangs cannot keep the connection open."""
-
-    def behave(transport: Any, received: Received) -> None:
-        (fault if received.target == "/fault" else ok)(transport, received)
-
-    async with serving(behave, certificate.server) as server:
-        async with transport_to(server.url, timeout=20.0, tls_policy=certificate.policy) as t:
-            for _ in range(5):
-                assert (await t.call("getBalance", BODY, as_it_came)).data == {"errorId": 0}
-            assert server.opened == 1
-            with pytest.raises(AnswerLostError):
-                await t.call("fault", BODY, as_it_came, within=0.5)
-            await server.until_closed()
-            assert (await t.call("getBalance", BODY, as_it_came)).data == {"errorId": 0}
-        await server.until_closed()
-
-
-class Certificate:
-    """A self-signed certificate for 127.0.0.1: for the server, and for clients that trust it."""
-
-    def __init__(self, folder: Path) -> None:
-        from datetime import datetime, timedelta, timezone
-        from ipaddress import ip_address
-
-        from cryptography import x509
-        from cryptography.hazmat.primitives import hashes, serialization
-        from cryptography.hazmat.primitives.asymmetric import ec
-        from twisted.internet.ssl import Certificate as TrustRoot
-        from twisted.internet.ssl import DefaultOpenSSLContextFactory
-        from twisted.web.client import BrowserLikePolicyForHTTPS
-
-        key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test service")])
-        today = datetime.now(timezone.utc)
-        certificate = (
-            x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-            .not_valid_before(today - timedelta(days=1))
-            .not_valid_after(today + timedelta(days=1))
-            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-            .sign(key, hashes.SHA256())
-        )
-        pem = certificate.public_bytes(serialization.Encoding.PEM)
-        secret = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        (folder / "certificate.pem").write_bytes(pem)
-        (folder / "key.pem").write_bytes(secret)
-        self.server: Any = DefaultOpenSSLContextFactory(  # type: ignore[no-untyped-call]  # Twisted's
-            str(folder / "key.pem"), str(folder / "certificate.pem")
-        )
-        self.policy: Any = BrowserLikePolicyForHTTPS(TrustRoot.loadPEM(pem))  # type: ignore[no-untyped-call]  # Twisted's
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    return Certificate(tmp_path_factory.mktemp("tls"))
-
-
-def test_a_gzip_bomb_is_not_inflated_past_the_cap() -> None:
-    """Of a chunk that inflates a thousandfold, no more than the cap and one byte is ever in memory."""
-    from twisted.internet.defer import Deferred
-
-    exchange = Exchange(1000, set())
-    exchange.gzip = True
-    complete: Deferred[bytes] = Deferred()
-    body = _Body(exchange, complete)
-    body.dataReceived(gzip.compress(b" " * 50_000_000))
-    failures: list[Any] = []
-    complete.addErrback(failures.append)
-    assert "longer than 1000" in str(failures[0].value)
-    assert len(body._content) == 1001
-    body.dataReceived(b"more")
-    assert len(body._content) == 1001
-
-
-def test_an_exchange_that_has_not_begun_can_be_stopped() -> None:
-    """The reason is kept, and nothing has to be closed."""
-    exchange = Exchange(1000, set())
-    exchange.stop("closed")
-    exchange.abort()
-    assert exchange.stopped == "closed"
-
-
-def test_junk_after_a_compressed_body_is_bounded() -> None:
-    """What comes after the end of the compressed stream counts, too."""
-    from twisted.internet.defer import Deferred
-
-    exchange = Exchange(1000, set())
-    exchange.gzip = True
-    complete: Deferred[bytes] = Deferred()
-    body = _Body(exchange, complete)
-    body.dataReceived(gzip.compress(b"{}"))
-    body.dataReceived(b"x" * 2000)
-    failures: list[Any] = []
-    complete.addErrback(failures.append)
-    assert "longer than 1000" in str(failures[0].value)
-    assert not isinstance(failures[0].value, zlib.error)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from decimal import Decimal
 from typing import Any
 
@@ -22,7 +23,13 @@ def test_defaults() -> None:
     config = _config()
     assert (config.enabled, config.sites, config.api_url) == (True, (), "https://api.capmonster.cloud")
     assert (config.task_type, config.pass_proxy, config.user_agent) == (None, False, None)
-    assert (config.request_timeout, config.solve_timeout, config.first_poll, config.poll_interval) == (20, 120, None, 2)
+    assert (config.request_timeout, config.solve_timeout, config.first_poll, config.poll_interval) == (
+        20,
+        120,
+        None,
+        None,
+    )
+    assert (config.max_connections, config.api_proxy) == (100, None)
     assert (config.max_attempts, config.max_concurrent_solves, config.max_parked) == (3, 32, 512)
     assert (config.solution_max_age, config.keep_meta) == (300, ())
     assert (config.max_solves, config.budget, config.site_budget) == (0, (), ())
@@ -73,8 +80,9 @@ def test_a_slip_in_a_name_is_told(caplog: pytest.LogCaptureFixture) -> None:
 @pytest.mark.parametrize(
     ("setting", "value", "rule"),
     [
-        ("GEETEST_POLL_INTERVAL", 1.9, "a number of seconds of 2 or more"),
-        ("GEETEST_POLL_INTERVAL", "nan", "a number of seconds of 2 or more"),
+        ("GEETEST_POLL_INTERVAL", -0.1, "a number of seconds of 0 or more"),
+        ("GEETEST_POLL_INTERVAL", "nan", "a number of seconds of 0 or more"),
+        ("GEETEST_MAX_CONNECTIONS", 0, "a whole number of 1 or more"),
         ("GEETEST_FIRST_POLL", -1, "a number of seconds of 0 or more"),
         ("GEETEST_REQUEST_TIMEOUT", 0, "a number of seconds above 0"),
         ("GEETEST_SOLVE_TIMEOUT", "soon", "a number of seconds above 0"),
@@ -167,7 +175,7 @@ def test_a_storage_with_a_password_is_refused_without_repeating_it() -> None:
 def test_key_from_the_environment() -> None:
     """``CAPMONSTER_API_KEY`` serves where the setting is not there, and no repr shows it."""
     config = Config.from_settings(Settings(), environ={"CAPMONSTER_API_KEY": "secret-key"})
-    assert config.api_key == "secret-key"
+    assert config.api_key.reveal() == "secret-key"
     assert "secret-key" not in repr(config)
 
 
@@ -197,3 +205,18 @@ def test_a_bad_selector_is_named(setting: str, value: Any) -> None:
     with pytest.raises(ValueError, match="GEETEST_DETECT_") as caught:
         _config(**{f"GEETEST_DETECT_{setting}": value})
     assert str(value) in str(caught.value)
+
+
+def test_the_proxy_of_the_calls_is_a_secret() -> None:
+    """Read with its credentials, which no text shows; a bad one is not quoted."""
+    config = _config(GEETEST_API_PROXY="http://ann:pass%20word@proxy.example:3128")
+    proxy = config.api_proxy
+    assert proxy is not None
+    assert (proxy.host, proxy.port) == ("proxy.example", 3128)
+    assert proxy.authorization is not None
+    assert b64decode(proxy.authorization.reveal().removeprefix("Basic ")) == b"ann:pass word"
+    assert proxy.authorization.reveal() not in f"{config!r} {proxy!r}"
+    for bad in ("https://ann:s3cret@proxy.example", "proxy.example:3128", "http://ann:s3cret@", "http://a:s3cret@b:x"):
+        with pytest.raises(ValueError, match="The setting GEETEST_API_PROXY is invalid: a proxy's URL") as failure:
+            _config(GEETEST_API_PROXY=bad)
+        assert "s3cret" not in str(failure.value)

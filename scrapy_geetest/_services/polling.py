@@ -1,0 +1,193 @@
+"""Waiting for one task: when it is asked for, what is learnt from it, when it is given up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from attrs import define, field, frozen
+
+from scrapy_geetest._services.answers import is_ready, read_cost, read_solution
+from scrapy_geetest._services.errors import (
+    ANSWER_LOST,
+    NO_SUCH_TASK,
+    NOT_READY,
+    SLOW_DOWN,
+    SOLVE_TIMEOUT,
+    Reaction,
+    ServiceError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from scrapy_geetest._services.pacing import Pacing, TaskPace
+    from scrapy_geetest._services.secret import Secret
+    from scrapy_geetest.challenge import Challenge, Solution
+
+MAX_POLLS = 120
+"""getTaskResult calls for one task, at most: more may lock the account (the service's documentation)."""
+
+_LAST_ANSWER = 1.5  # seconds for the answer of the last poll
+
+
+@frozen
+class Result:
+    """A solved task.
+
+    Attributes:
+        solution: What to submit.
+        cost_millionths: Its price in millionths of the service's currency; 0 where the service does not say.
+        waited_ms: Milliseconds from the call of ``result`` to the answer that held it.
+    """
+
+    solution: Solution
+    cost_millionths: int
+    waited_ms: int
+
+
+@frozen(repr=False)
+class Poller:
+    """Polls tasks.
+
+    Args:
+        admitted: Waits until the service can be asked.
+        poll: Makes one getTaskResult: the task's id, and the seconds left for it.
+        pacing: Tells when.
+        sleep: Waits for some seconds.
+        clock: Monotonic seconds.
+        timeout: Seconds for one task.
+        secret: The client key, which no error may hold.
+    """
+
+    admitted: Callable[[], Awaitable[None]]
+    poll: Callable[[int | str, float], Awaitable[dict[str, Any]]]
+    pacing: Pacing
+    sleep: Callable[[float], Awaitable[None]]
+    clock: Callable[[], float]
+    timeout: float
+    secret: Secret
+
+    async def result(self, task_id: int | str, challenge: Challenge) -> Result:
+        """Wait until a task is solved.
+
+        Raises:
+            ServiceError: It has failed, or ``SOLVE_TIMEOUT``.
+        """
+        waiting = _Waiting(self, task_id, challenge, self.pacing.begin(challenge.version))
+        return await waiting.result()
+
+
+@define(repr=False)
+class _Waiting:
+    """A task that is waited for.
+
+    Attributes:
+        task_id: As the service knows it.
+        challenge: What was sent.
+        pace: Tells when to poll.
+        was_lost: Whether the latest poll told nothing of it, so that it may have been ready since any time.
+        trouble: What the latest poll that failed came to, for the error.
+    """
+
+    poller: Poller
+    task_id: int | str
+    challenge: Challenge
+    pace: TaskPace
+    was_lost: bool = False
+    trouble: str = ""
+    _away: float = 0.0
+    _since: float = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._since = self.poller.clock()
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the task was created."""
+        return self.poller.clock() - self._since
+
+    @property
+    def left(self) -> float:
+        """Seconds left for it. The time that it waited for a service that was away does not count."""
+        return self.poller.timeout + self._away - self.elapsed
+
+    async def result(self) -> Result:
+        timeout, floor = self.poller.timeout, self.poller.pacing.floor
+        # The time after the last poll is for its answer.
+        answering = min(_LAST_ANSWER, 0.2 * timeout)
+        # However long the first wait that was learnt or set: it leaves time for another poll, unless there is hardly any.
+        delay = min(self.pace.first(), 0.8 * timeout)
+        for polls in range(MAX_POLLS):
+            await self.poller.sleep(_fitted(delay, self.left - answering, MAX_POLLS - polls, floor))
+            data = await self._ask()
+            if data is not None:
+                return self._solved(data)
+            if self.left - answering < floor:
+                break
+            delay = self.pace.next(self.elapsed)
+        raise ServiceError(SOLVE_TIMEOUT, f"not solved within {timeout:g} s{self.trouble}", may_be_charged=True)
+
+    async def _ask(self) -> dict[str, Any] | None:
+        """Poll once.
+
+        Returns:
+            The answer of a task that is ready; ``None``: to be asked again.
+        """
+        asked = self.elapsed
+        try:
+            await self.poller.admitted()
+            self._away += self.elapsed - asked
+            asked = self.elapsed
+            data = await self.poller.poll(self.task_id, self.left)
+        except ServiceError as error:
+            if error.code != NOT_READY:
+                self._note_trouble(error)
+                return None
+            data = {}
+        if is_ready(data, self.poller.secret):
+            return data
+        self.was_lost = False
+        self.pace.unsolved(asked)
+        return None
+
+    def _note_trouble(self, error: ServiceError) -> None:
+        """Go on after a poll that failed, unless it tells of the task's own end."""
+        other = _other_form(self.task_id) if error.code in NO_SUCH_TASK else None
+        if not other:
+            is_lost = error.code == ANSWER_LOST and error.reaction is not Reaction.FAILED
+            if not is_lost and error.reaction is not Reaction.SAME_CALL_LATER:
+                raise error
+            if error.code in SLOW_DOWN:
+                self.poller.pacing.slow_down()
+            self.was_lost = True
+        self.task_id = other or self.task_id
+        self.trouble = f"; last trouble: {error}"
+
+    def _solved(self, data: dict[str, Any]) -> Result:
+        waited = self.elapsed
+        if not self.was_lost:
+            self.pace.solved(waited)
+        solution = read_solution(data, self.challenge, self.poller.secret)
+        return Result(solution, read_cost(data), round(waited * 1000))
+
+
+def _fitted(delay: float, left: float, polls_left: int, floor: float) -> float:
+    """The wait before a poll, made to fit.
+
+    Half of the polls are made at the pace that was chosen; the other half lasts until the last one is due, however far
+    that is. None is made that would leave the last one no room: its task may be ready by then, and is paid for.
+
+    Args:
+        delay: Seconds that were chosen.
+        left: Seconds until the last poll is due.
+        polls_left: How many may still be made, this one included.
+        floor: Least seconds between two.
+    """
+    if polls_left <= MAX_POLLS // 2:
+        delay = max(delay, left / polls_left)
+    return left if left < delay + floor else delay
+
+
+def _other_form(task_id: int | str) -> int | None:
+    """The number that a text stands for: a service may give its ids as texts, and know them as numbers only."""
+    return int(task_id) if isinstance(task_id, str) and task_id.isdecimal() else None

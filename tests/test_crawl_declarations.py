@@ -1,0 +1,173 @@
+"""Whole crawls over what a project declares, or does not: rules, hooks, signals."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from crawl import all_stats
+from sandbox_crawl import (
+    api_site,
+    crawl_sandbox,
+    host,
+    items,
+    login_site,
+    searches,
+)
+from scrapy.http import TextResponse
+
+from scrapy_geetest import GeetestSite, SolutionRejected, SubmissionError, signals
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from crawl import RecordingSpider
+    from scrapy import Request
+    from scrapy.http import Response
+
+    from scrapy_geetest.sandbox import Sandbox
+
+
+async def test_geetest_false_leaves_the_page_alone(sandbox: Sandbox) -> None:
+    """The challenge page reaches the callback, and nothing is counted."""
+    wanted = searches(sandbox, "rope", meta={"geetest": False, "handle_httpstatus_list": [403]})
+    outcome = await crawl_sandbox(sandbox, wanted, login_site(sandbox))
+    assert [page.status for page in outcome.pages] == [403]
+    assert outcome.stats == all_stats()
+
+
+async def test_geetest_true_of_an_undeclared_site(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+    """It is sent as it is, said once a host, and its challenge page counted as undeclared."""
+    wanted = searches(sandbox, "rope", "oar", meta={"geetest": True, "handle_httpstatus_list": [403]})
+    outcome = await crawl_sandbox(sandbox, wanted, api_site(sandbox))
+    assert [page.status for page in outcome.pages] == [403, 403]
+    assert outcome.stats == all_stats(undeclared=2)
+    assert caplog.text.count("no site in GEETEST_SITES matches its URL") == 1
+
+
+async def test_undeclared_challenge_pages_are_logged_once_a_host(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Counted each time; the log says what was seen and how to look closer."""
+    wanted = searches(sandbox, "rope", "oar", meta={"handle_httpstatus_list": [403]})
+    outcome = await crawl_sandbox(sandbox, wanted, api_site(sandbox))
+    assert outcome.stats == all_stats(undeclared=2)
+    assert caplog.text.count("carries a GeeTest v3 widget") == 1
+    assert "scrapy geetest inspect" in caplog.text
+
+
+@pytest.mark.parametrize("status", [(), (200,)])
+async def test_a_rule_with_a_slip_in_it_is_told(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture, status: tuple[int, ...]
+) -> None:
+    """A page with a widget that the rules of its site do not match: once a site, and left alone."""
+    wanted = searches(sandbox, "rope", "oar", meta={"handle_httpstatus_list": [403]})
+    site = {"urls": [host(sandbox)], "detect_css": "#captcha-hold", "detect_status": status}
+    outcome = await crawl_sandbox(sandbox, wanted, {**site, "name": "search"})
+    assert [page.status for page in outcome.pages] == [403, 403]
+    assert outcome.stats == all_stats()
+    [told] = [record for record in caplog.records if "carries a GeeTest v3 widget" in record.getMessage()]
+    assert told.levelname == "WARNING"
+    assert 'scrapy geetest inspect --site search "' in told.getMessage()
+
+
+async def test_a_rule_that_matches_content_is_told(sandbox: Sandbox) -> None:
+    """The error names the rule by which the page wanted was taken for a challenge page again."""
+    site = {**login_site(sandbox), "urls": [sandbox.url.partition("://")[2]], "detect_css": "body", "accepted_css": ()}
+    outcome = await crawl_sandbox(sandbox, searches(sandbox, "rope"), site)
+    [error] = outcome.errors
+    assert isinstance(error, SolutionRejected)
+    assert "detect_css 'body', but carries no widget: if that is the page wanted" in str(error)
+
+
+@pytest.mark.parametrize(("hook", "says"), [("is_accepted", False), ("is_challenge", True)])
+async def test_a_hook_that_refuses_every_answer_is_told(sandbox: Sandbox, hook: str, says: bool) -> None:  # noqa: FBT001
+    """Where the site decides by a hook of its own, no rule is blamed."""
+    own = {**login_site(sandbox, accepted_css=()), hook: lambda *_: says}
+    site = type("Doubtful", (GeetestSite,), own)
+    outcome = await crawl_sandbox(sandbox, searches(sandbox, "rope"), site)
+    [error] = outcome.errors
+    assert isinstance(error, SolutionRejected)
+    assert f"{hook} of site login" in str(error)
+    assert "the last answer is <200 " in str(error)
+
+
+async def test_a_form_that_leads_elsewhere_is_not_paid_for(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+    """A solution goes to the site that asked for it; a custom hook is checked, too."""
+
+    class Elsewhere(GeetestSite):
+        urls = (f"{host(sandbox)}/v3",)
+        detect_css = "#captcha-holder"
+        challenge_url = "/v3/gt/register-slide"
+
+        def submit_request(self, request: Request, response: Any, solution: Any) -> Request:
+            del response, solution
+            return request.replace(url="http://127.0.0.2:9/steal")
+
+    outcome = await crawl_sandbox(sandbox, searches(sandbox, "rope"), Elsewhere)
+    [error] = outcome.errors
+    assert isinstance(error, SubmissionError)
+    assert "127.0.0.2:9/steal" in str(error)
+    assert "Traceback" not in caplog.text
+
+
+async def test_hooks_may_be_coroutines_and_their_errors_have_an_outcome(sandbox: Sandbox) -> None:
+    """An exception of a hook is the request's error, named after the hook."""
+
+    class Odd(GeetestSite):
+        urls = (f"{host(sandbox)}/v3",)
+
+        async def is_challenge(self, response: Response) -> bool:
+            return bool(response.css("#captcha-holder"))
+
+        async def parse_challenge(self, response: Response) -> Any:
+            assert isinstance(response, TextResponse)
+            return response.json()["nothing"]
+
+    class Broken(GeetestSite):
+        urls = (f"{host(sandbox)}/v4",)
+
+        def is_challenge(self, response: Response) -> bool:
+            assert isinstance(response, TextResponse)
+            return bool(response.json()["nothing"])
+
+    def wanted(_: RecordingSpider) -> Iterable[Request]:
+        yield from searches(sandbox, "rope")
+        yield from items(sandbox, 1)
+
+    outcome = await crawl_sandbox(sandbox, wanted, Odd, Broken)
+    words = sorted(str(error) for error in outcome.errors)
+    assert "is_challenge of site Broken failed" in words[1] + words[0]
+    assert "parse_challenge" in words[0] + words[1]
+    assert outcome.stats["tasks_created"] == 0
+
+
+async def test_signals_tell_what_happened(sandbox: Sandbox) -> None:
+    """Each carries request, response, site, spider, and what it tells of."""
+    sandbox.reset(solve_seconds=0.1, wrong=1)
+    seen: list[tuple[str, dict[str, Any]]] = []
+
+    def prepare(crawler: Any) -> None:
+        for name in (
+            "challenge_detected",
+            "challenge_solved",
+            "solution_accepted",
+            "solution_rejected",
+            "solve_failed",
+        ):
+
+            def handler(name: str = name, **facts: Any) -> None:
+                seen.append((name, facts))
+
+            crawler.signals.connect(handler, getattr(signals, name), weak=False)
+
+    await crawl_sandbox(sandbox, searches(sandbox, "rope"), login_site(sandbox), prepare=prepare)
+    assert [name for name, _ in seen] == [
+        *("challenge_detected", "challenge_solved", "solution_rejected", "challenge_solved", "solution_accepted")
+    ]
+    for _, facts in seen:
+        assert {"request", "response", "site", "spider"} <= facts.keys()
+        assert facts["site"].name == "login"
+    assert seen[0][1]["version"] == 3
+    assert seen[1][1]["solution"].seccode.endswith("|jordan")
+    assert [facts["attempt"] for name, facts in seen if name.startswith("solution_")] == [1, 2]

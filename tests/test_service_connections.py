@@ -1,0 +1,185 @@
+"""Ways to the service: through a proxy, past others that wait, and what is said where it is no way."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from service_servers import Received, reply, serving
+from service_stub import KEY
+from transport_servers import Certificate, as_it_came, ok, transport_to
+from twisted.internet.defer import Deferred
+
+from scrapy_geetest._services.call_queue import CallQueue
+from scrapy_geetest._services.connections import HttpProxy
+from scrapy_geetest._services.secret import Secret
+from scrapy_geetest._services.transport import Answer, AnswerLostError, NotSentError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+BODY = {"clientKey": Secret(KEY), "taskId": 1}
+PASSWORD = "pr0xyPassw0rd"
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    return Certificate(tmp_path_factory.mktemp("tls"))
+
+
+class Tunnels:
+    """An HTTP proxy that knows CONNECT, and answers with ``answer``; what came through it is in ``heads``."""
+
+    def __init__(self, answer: bytes = b"HTTP/1.1 200 Connection established\r\n\r\n") -> None:
+        self.answer = answer
+        self.heads: list[str] = []
+        self.port = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        self.heads.append(head)
+        writer.write(self.answer)
+        if b" 200 " not in self.answer:
+            writer.close()
+            return
+        host, _, port = head.split(" ")[1].rpartition(":")
+        far_reader, far_writer = await asyncio.open_connection(host, int(port))
+
+        async def carry(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+            while data := await source.read(65_536):
+                sink.write(data)
+            sink.close()
+
+        await asyncio.gather(carry(reader, far_writer), carry(far_reader, writer), return_exceptions=True)
+
+
+@asynccontextmanager
+async def tunnelling(tunnels: Tunnels) -> AsyncIterator[HttpProxy]:
+    server = await asyncio.start_server(tunnels.serve, "127.0.0.1", 0)
+    tunnels.port = server.sockets[0].getsockname()[1]
+    try:
+        yield HttpProxy.from_url(f"http://ann:{PASSWORD}@127.0.0.1:{tunnels.port}")
+    finally:
+        server.close()
+
+
+async def test_https_goes_through_a_tunnel(certificate: Certificate) -> None:
+    """One tunnel serves many calls; the proxy gets its password, and never the key; TLS is verified to the service."""
+    tunnels = Tunnels()
+    async with (
+        serving(ok, certificate.server) as server,
+        tunnelling(tunnels) as proxy,
+        transport_to(server.url, proxy=proxy, tls_policy=certificate.policy) as t,
+    ):
+        for _ in range(3):
+            assert await t.call("getBalance", BODY, as_it_came) == Answer(200, {"errorId": 0})
+    [head] = tunnels.heads
+    assert head.startswith(f"CONNECT 127.0.0.1:{server.port} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n")
+    assert "Proxy-Authorization: Basic YW5uOnByMHh5UGFzc3cwcmQ=\r\n" in head
+    assert [received.json["clientKey"] for received in server.received] == [KEY] * 3
+    assert all("proxy-authorization" not in received.headers for received in server.received)
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", "status 407"),
+        (b"SSH-2.0-OpenSSH\r\n\r\n", "no HTTP|status"),
+        (b"", "a closed connection"),
+        (b"x" * 20_000, "an endless header"),
+    ],
+)
+async def test_a_proxy_that_refuses_has_passed_nothing_on(certificate: Certificate, answer: bytes, told: str) -> None:
+    """The call was not sent, and the error says what the proxy said, without its password."""
+    async with (
+        serving(ok, certificate.server) as server,
+        tunnelling(Tunnels(answer)) as proxy,
+        transport_to(server.url, proxy=proxy, tls_policy=certificate.policy, timeout=5.0) as t,
+    ):
+        with pytest.raises(NotSentError, match=rf"GEETEST_API_PROXY.*({told})") as failure:
+            await t.call("createTask", BODY, as_it_came)
+        assert PASSWORD not in str(failure.value)
+    assert server.received == []
+
+
+async def test_plain_http_is_asked_of_the_proxy() -> None:
+    """With the whole address, and the proxy's password."""
+    async with serving(ok) as proxy_server:
+        proxy = HttpProxy.from_url(f"http://ann:{PASSWORD}@127.0.0.1:{proxy_server.port}")
+        async with transport_to("http://127.0.0.1:9", proxy=proxy) as t:
+            for _ in range(2):
+                await t.call("createTask", BODY, as_it_came)
+    assert proxy_server.opened == 1
+    assert proxy_server.received[0].target == "http://127.0.0.1:9/createTask"
+    assert proxy_server.received[0].headers["proxy-authorization"] == "Basic YW5uOnByMHh5UGFzc3cwcmQ="
+
+
+async def test_https_at_a_plain_port_is_told_at_once() -> None:
+    """Nothing was sent, and the error says what is wrong."""
+
+    async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(100)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(plain, "127.0.0.1", 0)
+    async with transport_to(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}") as t:
+        with pytest.raises(NotSentError, match="https was spoken to a port that does not speak TLS"):
+            await t.call("createTask", BODY, as_it_came)
+    server.close()
+
+
+async def test_after_a_kept_connection_was_closed_a_create_task_opens_one() -> None:
+    """A balancer closes kept connections at the next call: one poll is lost to that, and no createTask ever."""
+    seen: dict[Any, int] = {}
+
+    def balancer(transport: Any, received: Received) -> None:
+        seen[transport] = seen.get(transport, 0) + 1
+        if seen[transport] > 1:
+            lost.append(received.target)
+            transport.loseConnection()
+        else:
+            reply(transport, {"errorId": 0})
+
+    lost: list[str] = []
+    async with serving(balancer) as server, transport_to(server.url) as t:
+        await t.call("createTask", BODY, as_it_came, urgent=True)
+        with pytest.raises(AnswerLostError):
+            await t.call("getTaskResult", BODY, as_it_came)
+        await t.call("getTaskResult", BODY, as_it_came)
+        for _ in range(5):
+            await t.call("createTask", BODY, as_it_came, urgent=True)
+    assert lost == ["/getTaskResult"]
+
+
+async def test_as_many_connections_as_calls_are_opened() -> None:
+    """Up to the most that there may be: none waits for another."""
+
+    def slowly(transport: Any, _: Received) -> None:
+        asyncio.get_running_loop().call_later(0.2, reply, transport, {"errorId": 0})
+
+    async with serving(slowly) as server, transport_to(server.url) as t:
+        await asyncio.gather(*(t.call("getTaskResult", BODY, as_it_came) for _ in range(60)))
+        assert server.opened == 60
+
+
+def test_create_task_goes_before_polls_that_wait() -> None:
+    """The order within each kind is kept, and who gives up leaves no gap."""
+    queue = CallQueue(1)
+    order: list[str] = []
+
+    async def call(name: str) -> None:
+        await queue.enter(urgent=name.startswith("create"))
+        order.append(name)
+        queue.leave()
+
+    assert Deferred.fromCoroutine(queue.enter(urgent=False)).called
+    names = ("poll 1", "poll 2", "create 1", "create 2")
+    calls = {name: Deferred.fromCoroutine(call(name)) for name in names}
+    calls["poll 2"].addErrback(lambda _: None)
+    calls["poll 2"].cancel()
+    assert order == []
+    queue.leave()
+    assert order == ["create 1", "create 2", "poll 1"]
