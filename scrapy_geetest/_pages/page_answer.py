@@ -10,7 +10,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from scrapy_geetest._pages.added_inputs import added_inputs, is_inside, selected, submitted_form
 from scrapy_geetest._pages.answers import ScriptAnswer, one_answer, script_answers
@@ -229,9 +229,3 @@ def _is_marked(form: Any) -> bool:
             if any(mark in told for mark in _MARKS):
                 return True
     return False
-
-
-def without_credentials(answer: PageAnswer) -> PageAnswer:
-    """*answer* without a user and a password in its address."""
-    parts = urlsplit(answer.url)
-    return evolve(answer, url=parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl())
