@@ -58,7 +58,7 @@ _WORDS: Mapping[bytes, bool] = {b"true": True, b"false": False, b"!0": True, b"!
 _MAX_SCAN = 65_536  # bytes of one object or one call that are looked at
 _MAX_MARKS = 2_500  # of punctuation in it
 _MAX_ENTRIES = 256
-MAX_STEPS = 25_000  # of one page: tokens whose ends are looked for one by one
+MAX_STEPS = 16_000  # of one page: tokens whose ends are looked for one by one
 
 Span: TypeAlias = tuple[int, int]
 
