@@ -62,7 +62,9 @@ def check_start(config: Config, settings: BaseSettings, middleware: type) -> Non
 
 def _check_order(settings: BaseSettings, middleware: type) -> None:
     """Look where the middleware stands in the crawl's own list."""
-    components = build_component_list(settings.get_component_priority_dict_with_base("DOWNLOADER_MIDDLEWARES"))
+    # The later name came after Scrapy 2.14.
+    read: Any = getattr(settings, "get_component_priority_dict_with_base", None) or settings.getwithbase
+    components = build_component_list(read("DOWNLOADER_MIDDLEWARES"))
     loaded = [load_object(component) for component in components]
     own = next((at for at, component in enumerate(loaded) if _is_subclass(component, middleware)), None)
     if own is None:

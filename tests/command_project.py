@@ -6,9 +6,11 @@ import os
 import subprocess
 import sys
 import textwrap
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 SITES = """
@@ -57,13 +59,18 @@ class Project:
             text, messages = running.communicate(timeout=100)
         return running.returncode, text, messages
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """The command, running."""
-        return subprocess.Popen(
+    @contextmanager
+    def start(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+        """The command, running; one that a failed test leaves running is killed."""
+        with subprocess.Popen(
             [sys.executable, "-m", "scrapy", "geetest", *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             cwd=self.root,
             env={name: value for name, value in os.environ.items() if name != "CAPMONSTER_API_KEY"},
-        )
+        ) as process:
+            try:
+                yield process
+            finally:
+                process.kill()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import inspect
 import os
+import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from command_project import Project
+from hypothesis import settings
 from reactor import ready, run
 from sandbox_visitor import AT_ONCE, Visitor
 from small_world import SmallWorld
@@ -17,6 +19,14 @@ from scrapy_geetest.sandbox import Sandbox
 
 # Scrapy's cookies would ask the internet for the list of public suffixes, though they come with one.
 os.environ["TLDEXTRACT_PUBLIC_SUFFIX_LIST_URLS"] = ""
+
+# A shell's background job ignores it, and so would the processes that tests start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# A loaded machine is no reason to fail.
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +41,12 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     arguments = {name: pyfuncitem.funcargs[name] for name in inspect.signature(pyfuncitem.obj).parameters}
     run(pyfuncitem.obj(**arguments))
     return True
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _reactor() -> None:
+    """There from the start, whichever test comes first."""
+    ready()
 
 
 @pytest.fixture(scope="session")

@@ -33,6 +33,21 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("quick")
+async def test_later_costs_no_budget(world: SmallWorld) -> None:
+    """The site says "later" twice: one task, and room for the next page's."""
+    moods = iter(["busy", "busy"])
+
+    @world.route("/register")
+    def register(_: Asked) -> Answer:
+        return data({"success": 0, "gt": GT, "challenge": "a" * 32}) if next(moods, None) else world.geetest.register()
+
+    _form_site(world)
+    urls = [f"{world.site.url}/page/{n}" for n in range(2)]
+    outcome = await world.crawl(urls, SITE, GEETEST_BUDGET="2/hour", CONCURRENT_REQUESTS=1)
+    assert (len(outcome.pages), len(world.tasks), outcome.errors) == (2, 2, [])
+
+
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("rendered", [True, False])
 async def test_the_same_challenge_is_not_bought_twice(world: SmallWorld, rendered: bool) -> None:  # noqa: FBT001  # a parameter
     """A cache answers for the register endpoint, or for the page: one page, and errors that name what may help."""

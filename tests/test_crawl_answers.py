@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from scrapy_geetest.sandbox import Sandbox
 
+pytestmark = pytest.mark.exhaustive
+
 PRICE = 600  # millionths, what the sandbox charges
 WITHHELD_AGAIN = {"form-again"}  # what shows the widget again is the one refusal that needs no rule
 

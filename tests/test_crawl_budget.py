@@ -178,15 +178,15 @@ async def test_a_fatal_answer_with_a_hundred_pages_in_flight(
 ) -> None:
     """Only what was on the wire already still reaches the service, whether the spider closes or goes on without it."""
     before = 10 if call == "createTask" else 0
-    # Every page and every challenge takes a second, so that all of them wait when the first task is created.
-    sandbox.reset(solve_seconds=0.1, latency=1.0, faults={call: ["ok"] * before + [code, "..."]})
+    # Every page and every challenge takes so long that all of them wait when the first task is created.
+    sandbox.reset(solve_seconds=0.1, latency=2.5, faults={call: ["ok"] * before + [code, "..."]})
     outcome = await _crawl(
         sandbox,
         _words(sandbox, IN_FLIGHT),
         CONCURRENT_REQUESTS=IN_FLIGHT,
         CONCURRENT_REQUESTS_PER_DOMAIN=IN_FLIGHT,
         GEETEST_CLOSE_ON_FATAL=closing,
-        GEETEST_FIRST_POLL=3.0,
+        GEETEST_FIRST_POLL=6.0,
         GEETEST_MAX_CONCURRENT_SOLVES=IN_FLIGHT,
         GEETEST_BREAKER_FAILURES=0,
     )

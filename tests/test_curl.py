@@ -68,6 +68,7 @@ def test_a_plain_one() -> None:
     assert (request.method, request.url, request.body) == ("GET", "https://www.example.com/a", b"")
 
 
+@pytest.mark.exhaustive  # Scrapy 2.14 reads fewer options
 @pytest.mark.parametrize(
     ("command", "expected"),
     [
@@ -80,6 +81,8 @@ def test_a_plain_one() -> None:
         ("curl https://a.example/ --json '{\"a\": 1}'", {"method": "POST", "body": '{"a": 1}'}),
         ("curl -XPUT -Hx:1 https://a.example/ -d a=1", {"method": "PUT", "headers": [("x", "1")]}),
         ("curl https://a.example/ --max-time 10 -x http://p:1 -o /dev/null", {"method": "GET"}),
+        ("curl -sSL https://a.example/ -vk -d -token=x", {"method": "POST", "body": "-token=x"}),
+        ("curl https://a.example/#top -G -d a=1", {"url": "https://a.example/?a=1"}),
         ("curl https://a.example/ -H 'X-Empty;'", {"headers": [("X-Empty", "")]}),
         ("curl https://a.example/ --header='x: 1'", {"headers": [("x", "1")]}),
         ("curl $'https://a.example/\\x41\\101\\U00000042'", {"url": "https://a.example/AAB"}),
@@ -99,6 +102,9 @@ def test_other_options(command: str, expected: dict[str, Any]) -> None:
         ("curl -H 'a: secret'", "is there an address"),
         ("curl https://a.example/ 'secret", "cannot be read: No closing quotation"),
         ("curl https://a.example/ --frobnicate secret", r"unknown options \(--frobnicate\)"),
+        ("curl https://a.example/ -E -secret", r"unknown options \(-E\)"),
+        ("curl https://a.example/ --oauth2-bearer -secret", r"unknown options \(--oauth2-bearer\)"),
+        ("curl https://a.example/ --frobnicate", r"unknown options \(--frobnicate\)"),
         ("curl https://a.example/ -F file=@secret", "cannot be replayed"),
         ('curl ^"https://a.example/^" ^\n -H ^"a: secret^"', "copy it as cURL"),
     ],

@@ -15,6 +15,8 @@ from scrapy_geetest.sandbox import FAULTS, Sandbox
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.exhaustive
+
 AT_ONCE = 6
 CONNECTIONS = ("lost-before", "lost-after", "reset-half", "drip", "endless", "huge", "gzip-bomb", "hang")
 

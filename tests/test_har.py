@@ -16,6 +16,8 @@ from scrapy_geetest.commands.inspect.har import Recording, load_har, looks_like_
 from scrapy_geetest.commands.inspect.recording.fields import request_fields
 from scrapy_geetest.commands.inspect.recording.report import read_visit
 
+pytestmark = pytest.mark.exhaustive
+
 
 def _har(*entries: Any, **log: Any) -> bytes:
     return json.dumps({"log": {"entries": entries, **log}}).encode()

@@ -13,6 +13,8 @@ from har_replay import Replay, as_exchange, values_of
 from scrapy_geetest.commands.inspect.har import load_har
 from scrapy_geetest.commands.inspect.recording.report import RecordedVisit, read_visit
 
+pytestmark = pytest.mark.exhaustive
+
 HARS = sorted((Path(__file__).parent / "hars").glob("*.har"))
 
 

@@ -25,6 +25,8 @@ from scrapy_geetest._submission.target import check_target
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.exhaustive
+
 URL = "https://shop.test/account/start?page=1"
 V3 = V3Solution(challenge="c" * 34, validate="v" * 32, seccode="v" * 32 + "|jordan")
 V4 = V4Solution(captcha_id="i" * 32, lot_number="l" * 32, pass_token="p" * 64, gen_time="1", captcha_output="o")

@@ -31,6 +31,8 @@ from recorded_visits import (
     visit,
 )
 
+pytestmark = pytest.mark.exhaustive
+
 
 async def test_a_gate_opened_by_a_get(tmp_path: Path) -> None:
     """The solution in a query, a cookie in the answer, the page again."""

@@ -13,9 +13,10 @@ import sys
 import textwrap
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -28,13 +29,22 @@ from scrapy_geetest.sandbox.options import parse_arguments
 from scrapy_geetest.sandbox.web import carry_out
 from scrapy_geetest.sandbox.world import World
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 PACKAGE = Path(str(scrapy_geetest.sandbox.__file__)).parent
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(PACKAGE.parents[1]), "http_proxy": "http://127.0.0.1:9"}
 
 
-def launch(*arguments: str, **kwargs: Any) -> subprocess.Popen[str]:
+@contextmanager
+def launch(*arguments: str, **kwargs: Any) -> Iterator[subprocess.Popen[str]]:
+    """Start a sandbox; one that a failed test leaves running is killed."""
     command = [sys.executable, "-m", "scrapy_geetest.sandbox", *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT, **kwargs)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT, **kwargs) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def ready(process: subprocess.Popen[str]) -> dict[str, Any]:

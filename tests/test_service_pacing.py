@@ -4,7 +4,7 @@ import random
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
@@ -90,6 +90,7 @@ def test_the_first_poll_can_be_set_by_hand(seconds: float) -> None:
     assert task.next(seconds) == 2.0
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 1000), st.floats(0, 1000))), st.floats(0.1, 60.0))
 def test_it_never_asks_faster_than_allowed(seen: list[tuple[float, float]], interval: float) -> None:
     """Whatever was seen, the floor lies before the first poll, and the interval, if it is longer, before each other one."""

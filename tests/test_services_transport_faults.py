@@ -91,6 +91,38 @@ async def test_over_tls_a_connection_is_kept_and_closed_for_good(
         await server.until_closed()
 
 
+async def test_what_is_no_tls_after_the_call_is_a_lost_answer(certificate: Certificate) -> None:
+    """A balancer's plain words on an encrypted connection: OpenSSL says of them what it says of a failed handshake."""
+
+    def plain_words(transport: Any, _: Received) -> None:
+        transport.transport.write(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")
+
+    async with (
+        serving(plain_words, certificate.server) as server,
+        transport_to(server.url, tls_policy=certificate.policy) as t,
+    ):
+        with pytest.raises(AnswerLostError):
+            await t.call("createTask", BODY, as_it_came)
+    assert len(server.received) == 1
+
+
+async def test_a_handshake_that_is_cut_off_is_not_sent() -> None:
+    """Whatever ends the connection before TLS carries the call: it may be made again."""
+
+    async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.close()
+
+    server = await asyncio.start_server(cut, "127.0.0.1", 0)
+    try:
+        async with transport_to(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}") as t:
+            with pytest.raises(NotSentError):
+                await t.call("createTask", BODY, as_it_came)
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     return Certificate(tmp_path_factory.mktemp("tls"))

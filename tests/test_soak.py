@@ -17,6 +17,8 @@ import soak
 if TYPE_CHECKING:
     from scrapy_geetest.sandbox import Sandbox
 
+pytestmark = pytest.mark.exhaustive
+
 PAGES = 60
 
 

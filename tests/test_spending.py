@@ -80,6 +80,20 @@ async def test_a_refused_task_is_not_counted() -> None:
     await _spend(budget, "b.test")
 
 
+async def test_what_was_counted_is_not_counted_again() -> None:
+    """A site says "later" many times before one task: the budgets by time count one."""
+    budget, _ = _budget(GEETEST_BUDGET="2/hour", GEETEST_MAX_SOLVES=1)
+    await _spend(budget)
+    for _ in range(10):
+        budget.give_back()
+        await budget.spend(_context(), is_counted=True)
+    budget.give_back()
+    await _spend(budget)
+    budget.give_back()
+    with pytest.raises(BudgetExhausted, match="GEETEST_BUDGET"):
+        await _spend(budget)
+
+
 def test_a_blocked_site_stays_blocked() -> None:
     """Whatever becomes of tasks that were under way then."""
     breaker, now = _breaker()
@@ -139,6 +153,39 @@ def test_when_its_time_is_over_one_purchase_finds_out() -> None:
     now[0] = 20.0
     breaker.check(_context())
     breaker.succeeded(_context())
+    breaker.check(_context())
+
+
+def test_the_purchase_that_finds_out_may_be_told_later() -> None:
+    """The site has no challenge yet: its request asks again, and no other does."""
+    breaker, now = _breaker(failures=1)
+    breaker.failed(_context())
+    now[0] = 10.0
+    probing = _context()
+    breaker.check(probing)
+    with pytest.raises(CircuitOpen):
+        breaker.check(_context())
+    breaker.check(probing)
+    breaker.failed(probing)
+    with pytest.raises(CircuitOpen):
+        breaker.check(probing)
+
+
+def test_an_answer_that_shows_no_refusal_ends_a_row() -> None:
+    """But it does not close a circuit that opened after it was bought for, unless it is the one that finds out."""
+    breaker, now = _breaker()
+    breaker.failed(_context())
+    breaker.succeeded(_context(), is_sure=False)
+    breaker.failed(_context())
+    breaker.check(_context())
+    breaker.failed(_context())
+    breaker.succeeded(_context(), is_sure=False)
+    with pytest.raises(CircuitOpen):
+        breaker.check(_context())
+    now[0] = 10.0
+    probing = _context()
+    breaker.check(probing)
+    breaker.succeeded(probing, is_sure=False)
     breaker.check(_context())
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from scrapy_geetest import signals
 from scrapy_geetest._attempt.evidence import told_by
 from scrapy_geetest._attempt.verdict import Outcome
+from scrapy_geetest._pages.withholding import ERROR_STATUS
 from scrapy_geetest._services.errors import ServiceError
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from scrapy_geetest.stats import Stats
 
 logger = logging.getLogger(__name__)
-
-_ERROR_STATUS = 400
 
 
 class Books:
@@ -79,8 +78,8 @@ class Books:
                 "GeeTest: the solution of task %s was paid for and is not used, because %s", purchase.task_id, why
             )
 
-    async def unanswered(self, context: Context, purchase: Purchase) -> None:
-        """A solution was sent, and there was no answer."""
+    async def unanswered(self, context: Context, purchase: Purchase, evidence: str = "no answer") -> None:
+        """A solution was sent, and there was no answer, or none that a verdict could be reached on: *evidence* says so."""
         if not purchase.is_settled:
             purchase.is_settled = True
             self._breaker.failed(context)
@@ -90,7 +89,7 @@ class Books:
                 context,
                 task_id=purchase.task_id,
                 attempt=purchase.attempt,
-                evidence="no answer",
+                evidence=evidence,
             )
 
     def spoilt(self, context: Context) -> None:
@@ -133,8 +132,10 @@ class Books:
         else:
             self._stats.count("unverified")
             self._say_unverified(context, purchase, verdict, told)
-            if answer.status >= _ERROR_STATUS:
+            if answer.status >= ERROR_STATUS:
                 self._breaker.failed(context)
+            elif not verdict.is_failure:
+                self._breaker.succeeded(context, is_sure=False)
             await self.tell(signals.solution_unverified, context, **facts, evidence=verdict.evidence)
 
     def _say_unverified(self, context: Context, purchase: Purchase, verdict: Verdict, told: str) -> None:

@@ -13,6 +13,7 @@ from scrapy_geetest._attempt.tries import Tries
 from scrapy_geetest._attempt.verdict import Outcome, Verdict, is_withheld, judge
 from scrapy_geetest._crawl.marks import SAFE_METHODS, gate_at_departure, note_departure, note_gate
 from scrapy_geetest._crawl.parking import Stopping
+from scrapy_geetest._pages.withholding import ERROR_STATUS
 from scrapy_geetest._submission.target import origin
 from scrapy_geetest.exceptions import ChallengeError, GeetestError, SolutionRejected
 
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from scrapy_geetest.settings import Config
     from scrapy_geetest.stats import Stats
 
-_ERROR_STATUS = 400
 _MAX_BOUNCES = 20  # each of them after another request's purchase, so that a session may end at any moment
 
 
@@ -174,7 +174,7 @@ class Gates:
             if verdict.is_failure:
                 return verdict, page
             return Verdict(Outcome.REFUSED, "the page is withheld as before"), page
-        if page.status >= _ERROR_STATUS:
+        if page.status >= ERROR_STATUS:
             return Verdict(Outcome.UNVERIFIED, f"the page behind it came with status {page.status}"), page
         return Verdict(Outcome.ACCEPTED, "the page that was withheld came"), page
 

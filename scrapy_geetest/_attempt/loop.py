@@ -94,8 +94,9 @@ class Attempts:
             with self._cookies.attempt(context.visitor, context.outer, keep_all=policy.opens_session) as own_cookies:
                 try:
                     async with self._turns.turn() as at_once:
+                        has_waited = await self._purchases.ready(context, tries) or not at_once
                         own_cookies.begin()
-                        context = await self._fresh_pages.fresh(context, in_hand=in_hand and at_once)
+                        context = await self._fresh_pages.fresh(context, in_hand=in_hand and not has_waited)
                         if context.page is not None and not await self._fresh_pages.is_withheld(context):
                             return context.page  # the content came without a purchase
                         way = way if way.context is context else await self._submissions.way(context)
@@ -123,7 +124,8 @@ class Attempts:
         while True:
             try:
                 async with self._turns.turn():
-                    if not in_hand:
+                    has_waited = await self._purchases.ready(context, tries)
+                    if has_waited or not in_hand:
                         context = await self._fresh_pages.fresh(context, in_hand=False)
                     purchase = await self._purchases.buy(context, tries)
             except NotYetError as later:
@@ -163,7 +165,7 @@ class Attempts:
             tries.refusal = f"the last answer is {answer}; {verdict.evidence}"
         finally:
             if purchase.departures:
-                await self._books.unanswered(context, purchase)
+                await self._books.unanswered(context, purchase, "the verdict was not reached")
             self._books.unused(purchase, "its request came to nothing")
         tries.check(context)
         return None

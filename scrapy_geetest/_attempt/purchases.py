@@ -12,7 +12,7 @@ from scrapy_geetest import signals
 from scrapy_geetest._attempt.challenges import NotYetError
 from scrapy_geetest._crawl.identity import proxy_of
 from scrapy_geetest._crawl.parking import Stopping
-from scrapy_geetest._services.errors import ANSWER_LOST, Reaction, ServiceError
+from scrapy_geetest._services.errors import ANSWER_LOST, CHALLENGE_TOO_OLD, Reaction, ServiceError
 from scrapy_geetest._services.task import Task
 from scrapy_geetest.exceptions import ChallengeError, ChallengeNotNeeded, SolveError
 
@@ -65,6 +65,22 @@ class Purchases:
     _config: Config
     _parking: Parking
 
+    async def ready(self, context: Context, tries: Tries) -> bool:
+        """Wait until the service takes tasks: called before a page is fetched whose challenge would grow old otherwise.
+
+        Returns:
+            Whether it took any waiting.
+
+        Raises:
+            SolveError: The service takes none.
+            Stopping: The crawl is ending.
+        """
+        try:
+            return await self._client.ready()
+        except ServiceError as error:
+            tries.failures.append(error)
+            raise _solve_error(context, tries) from error
+
     async def buy(self, context: Context, tries: Tries) -> Purchase | None:
         """Buy a solution for *context*, whose page is fresh.
 
@@ -100,14 +116,14 @@ class Purchases:
         self._parking.check()
         self._client.check(proxy)
         self._breaker.check(context)
-        await self._budget.spend(context)
+        await self._budget.spend(context, is_counted=tries.is_counted)
+        tries.is_counted = True
         challenge = await self._challenge(context)
         task = Task(
             challenge, context.page_url, type=self._config.task_type, proxy=proxy, user_agent=self._config.user_agent
         )
         started = time.monotonic()
-        tries.bought += 1
-        task_id = await self._create(context, task)
+        task_id = await self._create(context, task, tries)
         self._books.created()
         result = await self._result(task_id, challenge)
         purchase = Purchase(result.solution, task_id, tries.bought, time.monotonic())
@@ -131,10 +147,13 @@ class Purchases:
             raise
         return challenge
 
-    async def _create(self, context: Context, task: Task) -> int | str:
+    async def _create(self, context: Context, task: Task, tries: Tries) -> int | str:
+        tries.bought += 1
+        tries.is_counted = False
         try:
             return await self._client.create_task(task)
         except ValueError as error:
+            self._budget.give_back()
             raise ChallengeError(
                 f"No task can be made of the challenge for {context}: {error}", **context.parts
             ) from error
@@ -142,7 +161,12 @@ class Purchases:
             if error.sent:
                 self._books.refused(error)
             else:
-                self._challenges.give_back(task.challenge)
+                # The service got nothing: no task came of what was counted.
+                tries.bought -= 1
+                tries.is_counted = True
+                self._budget.give_back()
+                if error.code != CHALLENGE_TOO_OLD:
+                    self._challenges.give_back(task.challenge)
             raise
 
     async def _result(self, task_id: int | str, challenge: Challenge) -> Result:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 CHALLENGE_TRIES = 3  # of a site that says it will be better later; costs requests, no money
 CHALLENGE_PAUSE = 2.0  # seconds between them
+SHORTEST_PAUSE = 0.05  # seconds; a hook may say "at once" again and again
 
 
 class Tries:
@@ -25,6 +26,7 @@ class Tries:
     Attributes:
         bought: Solutions asked for so far.
         failures: What the service said of those that came to nothing.
+        is_counted: Whether the budgets by time have counted the next one: a site may say "later" many times before it.
         refusal: How the site refused the last one.
         values: What the verification of a two-step site gave for the one that was taken.
     """
@@ -35,6 +37,7 @@ class Tries:
         self._since = time.monotonic()
         self._unready = 0
         self.bought = 0
+        self.is_counted = False
         self.failures: list[ServiceError] = []
         self.refusal = ""
         self.values: Mapping[str, str] = {}
@@ -64,7 +67,7 @@ class Tries:
             ChallengeError: It has said "later" too often, or for too long.
             Stopping: The crawl is ending.
         """
-        seconds = CHALLENGE_PAUSE if error.retry_after is None else max(0.0, error.retry_after)
+        seconds = CHALLENGE_PAUSE if error.retry_after is None else max(SHORTEST_PAUSE, error.retry_after)
         self._unready += 1
         waited = time.monotonic() - self._since + seconds
         is_over = self._unready >= CHALLENGE_TRIES if error.is_bounded else waited > self._patience

@@ -14,6 +14,7 @@ from scrapy_geetest._pages.failure import reads_like_failure
 from scrapy_geetest._pages.forms import typed_controls
 from scrapy_geetest._pages.rules import widgets_of
 from scrapy_geetest._pages.tree import page_root
+from scrapy_geetest._pages.withholding import ERROR_STATUS
 from scrapy_geetest.exceptions import GeetestError
 from scrapy_geetest.site import GeetestSite
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
     from scrapy_geetest._attempt.context import Context
     from scrapy_geetest._hooks import Hook
-
-_ERROR_STATUS = 400
 
 
 class Outcome(Enum):
@@ -94,7 +93,7 @@ async def judge(context: Context, answer: Response, *, is_page_form: bool) -> Ve
         return verdict
     if await is_withheld(context, answer):
         return _withheld_again(context, answer, is_page_form=is_page_form)
-    if answer.status >= _ERROR_STATUS:
+    if answer.status >= ERROR_STATUS:
         return Verdict(Outcome.UNVERIFIED, f"the status is {answer.status}", is_failure=True)
     if failure := reads_like_failure(answer):
         return Verdict(Outcome.UNVERIFIED, f"it reads like a failure: {failure}", is_failure=True)

@@ -9,6 +9,7 @@ from scrapy.utils.httpobj import urlparse_cached
 
 from scrapy_geetest._pages.forms import form_request
 from scrapy_geetest._pages.rules import widgets_of
+from scrapy_geetest._pages.withholding import ERROR_STATUS
 
 if TYPE_CHECKING:
     from scrapy import Request
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAX_HOSTS = 1000  # of which it is remembered that they were logged
-_ERROR = 400  # HTTP's
 
 
 class UndeclaredPages:
@@ -53,7 +53,7 @@ class UndeclaredPages:
         """
         response = context.page
         assert response is not None  # noqa: S101  # the rules were applied to it
-        is_error = response.status >= _ERROR
+        is_error = response.status >= ERROR_STATUS
         if (context.site.name, is_error) in self._told or not (widgets := widgets_of(response)):
             return
         self._told.add((context.site.name, is_error))

@@ -112,13 +112,16 @@ class ServiceClient:
         if proxy in self._banned_proxies:
             raise ServiceError(PROXY_BANNED, "the service has refused this proxy before", sent=False)
 
-    async def ready(self) -> None:
+    async def ready(self) -> bool:
         """Wait until a task can be created: called before a challenge is fetched, which would grow old otherwise.
+
+        Returns:
+            Whether it took any waiting.
 
         Raises:
             ServiceError: An earlier answer has stopped all calls, or the trouble lasts too long.
         """
-        await self._admitted(CREATE)
+        return await self._admitted(CREATE)
 
     async def create_task(self, task: Task) -> int | str:
         """Have a task solved; from here on it may cost money.
@@ -266,13 +269,15 @@ class ServiceClient:
         self._availability.succeeded(method)
         return data
 
-    async def _admitted(self, method: str) -> None:
-        """Wait until a call may be made. One call at a time probes, for all that wait."""
+    async def _admitted(self, method: str) -> bool:
+        """Wait until a call may be made; says whether it took any waiting. One call at a time probes, for all that wait."""
+        has_waited = False
         while True:
             self._refuse_after_fatal()
             step = Step.GO if self._closed else self._availability.next_step(method)
             if step is Step.GO:
-                return
+                return has_waited
+            has_waited = True
             if step is Step.PROBE:
                 await self._probe()
             else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING, Any
 
+from OpenSSL.SSL import Connection as TLSConnection
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.web.client import ResponseDone
@@ -58,11 +59,19 @@ class Exchange:
         self.reused = False
         self.answered = False
         self._connection: Any = None
+        self._tls: TLSConnection | None = None
 
     def got_connection(self, connection: Any) -> Any:
         self.sent = True
         self._connection = connection
+        handle = getattr(connection.transport, "getHandle", lambda: None)()
+        self._tls = handle if isinstance(handle, TLSConnection) else None
         return connection
+
+    @property
+    def is_in_handshake(self) -> bool:
+        """Whether TLS has not begun to carry the call: it does after this side's Finished message, and not before."""
+        return self._tls is not None and self._tls.get_finished() is None
 
     def stop(self, reason: str) -> None:
         """End the call from this side, wherever it is."""

@@ -59,7 +59,7 @@ class Poller:
         secret: The client key, which no error may hold.
     """
 
-    admitted: Callable[[], Awaitable[None]]
+    admitted: Callable[[], Awaitable[bool]]
     poll: Callable[[int | str, float], Awaitable[dict[str, Any]]]
     pacing: Pacing
     sleep: Callable[[float], Awaitable[None]]

@@ -37,14 +37,7 @@ USER_AGENT = f"scrapy-geetest/{__version__} (treq/{treq.__version__})"
 _IDLE_SECONDS = 30.0  # shorter than servers keep idle connections: a call on one that they just closed would be lost
 _CONNECT_SECONDS = 10.0
 _MAX_BYTES = 65_536  # of a body, compressed as well as decompressed
-# What OpenSSL says of a handshake that fails, after which nothing of the call was sent.
-_HANDSHAKE_ERRORS = (
-    "certificate verify failed",
-    "wrong version number",
-    "http request",
-    "unknown protocol",
-    "handshake",
-)
+# What OpenSSL says of a peer whose first words are no TLS.
 _NO_TLS = ("wrong version number", "http request", "unknown protocol", "packet length too long", "record layer failure")
 
 
@@ -205,10 +198,12 @@ class Transport:
             )
             answer = Answer(response.code, _json_object(await body_of(response, exchange)))
         except Exception as error:
+            is_in_handshake = exchange.is_in_handshake
             exchange.abort()
             self._note_dropped(exchange, error)
-            kind = AnswerLostError if exchange.sent and not _surely_unsent(error) else NotSentError
-            raise kind(exchange.stopped or _describe(error)) from error
+            is_unsent = not exchange.sent or is_in_handshake or _never_connected(error)
+            kind = NotSentError if is_unsent else AnswerLostError
+            raise kind(exchange.stopped or _describe(error, is_in_handshake=is_in_handshake)) from error
         return answer
 
     def _note_dropped(self, exchange: Exchange, error: Exception) -> None:
@@ -287,23 +282,20 @@ def _json_object(content: bytes) -> dict[str, Any] | None:
     return Sealed(data) if isinstance(data, dict) else None
 
 
-def _surely_unsent(error: BaseException) -> bool:
-    """Whether an error after a connection was had proves that nothing of the call left this machine.
+def _never_connected(error: BaseException) -> bool:
+    """Whether there was no connection to write to, or one that was closed at once since its certificate is another host's.
 
-    Over TLS, the call is encrypted only after the handshake, which a certificate that this side refuses does not survive.
+    An injected client does not tell how far it got, and Twisted looks at the name when the handshake is done.
     """
-    return any(
-        isinstance(cause, (ConnectError, DNSLookupError, VerificationError))
-        or (isinstance(cause, TLSError) and any(words in str(cause) for words in (*_HANDSHAKE_ERRORS, *_NO_TLS)))
-        for cause in _causes(error)
-    )
+    return any(isinstance(cause, ConnectError | DNSLookupError | VerificationError) for cause in _causes(error))
 
 
-def _describe(error: BaseException) -> str:
+def _describe(error: BaseException, *, is_in_handshake: bool) -> str:
     if isinstance(error, AnswerTooLargeError):
         return str(error)
     causes = _causes(error)
-    if any(isinstance(cause, TLSError) and any(words in str(cause) for words in _NO_TLS) for cause in causes):
+    words = " ".join(str(cause) for cause in causes if isinstance(cause, TLSError))
+    if is_in_handshake and any(known in words for known in _NO_TLS):
         return "https was spoken to a port that does not speak TLS"
     cause = causes[min(1, len(causes) - 1)]
     return f"{type(cause).__name__}: {cause}"

@@ -14,6 +14,8 @@ from scrapy_geetest.exceptions import CircuitOpen
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from scrapy import Request
+
     from scrapy_geetest._attempt.context import Context
     from scrapy_geetest.stats import Stats
 
@@ -27,6 +29,7 @@ class _Circuit:
     failures: int = 0
     open_until: float = 0.0
     reason: str = ""
+    probe: Request | None = None  # whose purchase is let through to see, as often as the site says "later" to it
 
     @property
     def is_blocked(self) -> bool:
@@ -62,17 +65,28 @@ class Breaker:
             CircuitOpen: Nothing is bought for this site at present.
         """
         circuit = self._of(context)
+        if circuit.probe is context.request:
+            return
         left = circuit.open_until - self._clock()
         if left > 0:
             self._stats.count("budget_refused")
             again = f"the next try is in {left:.0f} s" if isfinite(left) else "there will be no other try in this crawl"
             raise CircuitOpen(f"No solution is bought for {context}: {circuit.reason}; {again}", **context.parts)
         if circuit.open_until:
+            circuit.probe = context.request
             circuit.open_until = self._clock() + self._seconds  # for the others: this one finds out how things are
 
-    def succeeded(self, context: Context) -> None:
-        """The site accepted a solution."""
-        if not self._of(context).is_blocked:
+    def succeeded(self, context: Context, *, is_sure: bool = True) -> None:
+        """The site accepted a solution.
+
+        Args:
+            context: Whose.
+            is_sure: Whether its answer shows that, rather than no refusal: this ends a row of failures, but what was bought
+                before the circuit opened does not close it.
+        """
+        circuit = self._of(context)
+        is_open = circuit.open_until > self._clock() and circuit.probe is not context.request
+        if not circuit.is_blocked and (is_sure or not is_open):
             del self._circuits[context.site.name]
 
     def failed(self, context: Context) -> None:
@@ -92,6 +106,7 @@ class Breaker:
 
     def _open(self, context: Context, circuit: _Circuit, reason: str, seconds: float) -> None:
         is_news = circuit.open_until <= self._clock()
+        circuit.probe = None
         circuit.open_until = self._clock() + seconds
         circuit.reason = f"site {context.site.name}: {reason}"
         if is_news:

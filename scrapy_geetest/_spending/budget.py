@@ -73,10 +73,14 @@ class Budget:
         self._failure: Exception | None = None
         self._failed_until = 0.0
 
-    async def spend(self, context: Context) -> None:
+    async def spend(self, context: Context, *, is_counted: bool = False) -> None:
         """Count one task.
 
-        What was counted is not given back if no task comes of it: budgets err on the side of spending less.
+        What the budgets by time counted is not given back if no task comes of it: they err on the side of spending less.
+
+        Args:
+            context: For whom.
+            is_counted: Whether the budgets by time have counted this one before, and no task came of it.
 
         Raises:
             BudgetExhausted: It would be one too many; nothing was counted.
@@ -86,7 +90,8 @@ class Budget:
             self._refuse(context, f"GEETEST_MAX_SOLVES = {self._max_solves} is used up")
         self._spent += 1  # at once: others come while the storage is asked
         try:
-            await self._ask(context)
+            if not is_counted:
+                await self._ask(context)
         except BaseException:
             self._spent -= 1
             raise

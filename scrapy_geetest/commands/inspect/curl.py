@@ -66,7 +66,13 @@ _WITH_VALUE = frozenset(
     ]
 )
 _AS_HEADER = {"-A": "User-Agent", "--user-agent": "User-Agent", "-e": "Referer", "--referer": "Referer"}
-_DATA = frozenset({"-d", "--data", "--data-raw", "--data-binary", "--data-ascii"})
+_KNOWN = {  # to Scrapy
+    **dict.fromkeys(("-X", "--request"), "--request"),
+    **dict.fromkeys(("-u", "--user"), "--user"),
+    **dict.fromkeys(("-d", "--data", "--data-raw", "--data-binary", "--data-ascii"), "--data"),
+}
+_SAFE = frozenset({"--compressed", "-s", "--silent", "-v", "--verbose", "-#", "--progress-bar"})
+_CLUSTER = re.compile(r"-[sSvkLfgiN#]{2,}")  # of flags that change nothing of the request
 _COOKIES = frozenset({"-b", "--cookie"})
 _JOINED = re.compile(r"-([XHbduAe])(.+)", re.DOTALL)
 
@@ -109,10 +115,8 @@ def request_arguments(command: str) -> dict[str, Any]:
         arguments = curl_to_request_kwargs(
             shlex.join(["curl", *(word for word in plain if word != "-G")]), ignore_unknown_options=False
         )
-    except ValueError as error:
-        unknown = ", ".join(sorted({word for word in plain if word.startswith("-") and word in str(error)}))
-        told = f"it has unknown options ({unknown})" if unknown else "is there an address in it?"
-        raise ValueError(f"the curl command cannot be read: {told}") from None
+    except ValueError:  # which may quote a value
+        raise ValueError("the curl command cannot be read: is there an address in it?") from None
     if cookies:
         arguments["cookies"] = cookies
     return _as_query(arguments) if is_query else arguments
@@ -161,7 +165,11 @@ def _usual(words: Sequence[str], cookies: dict[str, str]) -> Iterator[str]:
             continue
         if word in {"-G", "--get"}:
             yield "-G"
-        elif word.startswith("-") and waiting and word not in {"--compressed", "-s", "--silent", "-v", "--verbose"}:
+        elif word in _SAFE or _CLUSTER.fullmatch(word):
+            continue
+        elif word.startswith("-"):
+            if not waiting:
+                raise _unknown(word)
             yield from _option(word, waiting.pop(), cookies)
         else:
             yield word
@@ -181,12 +189,18 @@ def _option(word: str, value: str, cookies: dict[str, str]) -> Iterator[str]:
     elif word == "--url":
         yield value
     elif word == "--json":
-        yield from ("-d", value, "-H", "Content-Type: application/json", "-H", "Accept: application/json")
+        yield from (f"--data={value}", "-H", "Content-Type: application/json", "-H", "Accept: application/json")
     elif word == "--data-urlencode":
         name, equals, text = value.partition("=")
-        yield from ("-d", f"{name}={quote_plus(text)}" if equals and name else quote_plus(text or name))
+        yield f"--data={f'{name}={quote_plus(text)}' if equals and name else quote_plus(text or name)}"
+    elif word in _KNOWN:
+        yield f"{_KNOWN[word]}={value}"  # joined: a value may begin with a dash
     else:
-        yield from ("-d" if word in _DATA else word, value)
+        raise _unknown(word)
+
+
+def _unknown(option: str) -> ValueError:
+    return ValueError(f"the curl command cannot be read: it has unknown options ({option})")
 
 
 def _header(value: str, cookies: dict[str, str]) -> Iterator[str]:
@@ -201,6 +215,6 @@ def _header(value: str, cookies: dict[str, str]) -> Iterator[str]:
 
 def _as_query(arguments: dict[str, Any]) -> dict[str, Any]:
     """``--get``: what would be the body goes into the address."""
-    url, data = arguments["url"], arguments.pop("body", "")
+    url, data = arguments["url"].partition("#")[0], arguments.pop("body", "")
     joint = "&" if "?" in url else "?"
     return {**arguments, "method": "GET", "url": f"{url}{joint}{data}" if data else url}

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from attrs import evolve, frozen
 
@@ -77,6 +77,14 @@ class Exchange:
     def is_redirect(self) -> bool:
         """Whether the answer leads elsewhere by its status."""
         return self.status in {301, 302, 303, 307, 308}
+
+    @property
+    def leads_to(self) -> str:
+        """Where a redirect leads, as an absolute URL; empty where it leads nowhere."""
+        try:
+            return urljoin(self.url, self.location).partition("#")[0] if self.location else ""
+        except ValueError:  # "http://[": browsers stay where they are
+            return ""
 
     @property
     def is_page(self) -> bool:

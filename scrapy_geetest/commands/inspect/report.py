@@ -13,6 +13,7 @@ from scrapy_geetest._pages import loose_json
 from scrapy_geetest._pages.register import RegisterError, parse_register
 from scrapy_geetest._pages.rules import Finding, Rules
 from scrapy_geetest._pages.suspect import find_suspect
+from scrapy_geetest._pages.withholding import ERROR_STATUS
 from scrapy_geetest.challenge import Challenge, V3Challenge, V4Challenge
 from scrapy_geetest.commands.inspect.advice import REGISTER_ANSWER, advise
 from scrapy_geetest.commands.inspect.candidates import css_candidate, is_refusal, jmespath_candidate, xpath_candidate
@@ -36,7 +37,6 @@ _HOOKS = (
     *("matches", "challenge_request", "parse_challenge", "submit_request", "verify_request"),
     *("is_challenge", "is_accepted", "session_key"),
 )
-_NOT_OK = 400
 _TOKEN = re.compile(r"csrf|xsrf|token|nonce|^_", re.IGNORECASE)
 NOTHING = "nothing"
 """There is nothing to buy a solution for."""
@@ -198,8 +198,8 @@ def _remarks(
 
 
 def _gate_remark(response: Response, sending: Sending) -> Iterator[str]:
-    if response.status >= _NOT_OK or not sending.typed:
-        seen = f"status {response.status}" if response.status >= _NOT_OK else "nothing but the widget to see"
+    if response.status >= ERROR_STATUS or not sending.typed:
+        seen = f"status {response.status}" if response.status >= ERROR_STATUS else "nothing but the widget to see"
         yield (
             f"Gate? The page is withheld as a whole ({seen}). If one solution opens it for a session, other addresses "
             'included, set mode = "gate"; look at whether a browser is asked once, or for each page.'

@@ -9,12 +9,14 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
+from parsel import Selector
 from scrapy.http import HtmlResponse, JsonResponse, TextResponse
 
 from scrapy_geetest._pages import loose_json
+from scrapy_geetest._pages.failure import reads_like_failure
 from scrapy_geetest._pages.rules import Rules, widgets_of
 from scrapy_geetest.commands.inspect.candidates import css_candidate, jmespath_candidate
-from scrapy_geetest.commands.inspect.recording.fields import jmespath_of
+from scrapy_geetest.commands.inspect.paths import jmespath_of
 
 if TYPE_CHECKING:
     from scrapy_geetest.commands.inspect.har import Exchange
@@ -42,7 +44,7 @@ _BAD_WORDS = frozenset(
     ["fail", "failed", "failure", "error", "false", "no", "forbidden", "denied", "refused", "invalid"]
 )
 _NOTHING = ("", None, 0, "0", False)
-_SHORT = 20  # characters of a word like "success"; no value of a session is as short
+_SHORT = 10  # characters of a word like "success", or of a number
 _FEW_WORDS = 60  # characters of a title that a rule is made of
 
 
@@ -85,11 +87,11 @@ def read_answer(exchange: Exchange) -> Reading:
         told = [_says(key, value) for key, value in _entries(data).items()]
         if False in told:
             return Reading.REFUSED
-        return Reading.TAKEN if True in told else Reading.REFUSED if is_withheld(exchange) else Reading.UNCLEAR
-    if is_withheld(exchange):
+        if True in told:
+            return Reading.TAKEN
+    if is_withheld(exchange) or reads_like_failure(as_response(exchange)):
         return Reading.REFUSED
-    bare = exchange.text.strip().lower() if not exchange.is_page else ""
-    return Reading.REFUSED if bare in _BAD_WORDS else Reading.TAKEN
+    return Reading.UNCLEAR if isinstance(data, Mapping) else Reading.TAKEN
 
 
 def _entries(data: Mapping[str, Any]) -> dict[tuple[str, ...], Any]:
@@ -138,7 +140,8 @@ def _path(location: str) -> str:
 def _shown(key: str, value: Any) -> str:
     is_told = _says((key,), value) is not None or key.lower() in _CODE_KEYS
     is_short = isinstance(value, bool | int | str) and len(str(value)) <= _SHORT
-    return f"{key} {json.dumps(value)}".replace('"', "") if is_told and is_short else key
+    is_word = not isinstance(value, str) or value.strip().lower() in _GOOD_WORDS | _BAD_WORDS or value.isdecimal()
+    return f"{key} {json.dumps(value)}".replace('"', "") if is_told and is_short and is_word else key
 
 
 @frozen(kw_only=True)
@@ -207,7 +210,7 @@ def _candidates(taken: Exchange, private: frozenset[str]) -> Iterator[tuple[str,
 
 
 def _page_candidates(taken: Exchange, private: frozenset[str]) -> Iterator[tuple[str, str]]:
-    page = as_response(taken)
+    page = Selector(text=taken.text, type="html")  # a response would want a base address that is well-formed
     for word in ("logout", "log-out", "signout", "sign-out", "logoff"):
         if page.css(f"a[href*={word} i]"):
             yield "css", f"a[href*={word} i]"
@@ -222,7 +225,10 @@ def _shows(text: str, private: frozenset[str]) -> bool:
 
 def _equals(keys: tuple[str, ...], value: Any) -> str:
     path = jmespath_of(keys)
-    return f"{path} == '{value}'" if isinstance(value, str) and "'" not in value else f"{path} == `{json.dumps(value)}`"
+    if isinstance(value, str) and not set(value) & {"'", "\\"}:
+        return f"{path} == '{value}'"
+    literal = json.dumps(value).replace("`", "\\`")
+    return f"{path} == `{literal}`"
 
 
 def _refused(refused: list[Exchange], taken: Exchange, private: frozenset[str]) -> dict[str, str]:

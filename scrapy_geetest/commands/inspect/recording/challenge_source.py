@@ -8,8 +8,9 @@ from attrs import field, frozen
 
 from scrapy_geetest._pages.register import RegisterError, parse_register
 from scrapy_geetest.challenge import Challenge, V3Challenge
+from scrapy_geetest.commands.inspect.paths import jmespath_of
 from scrapy_geetest.commands.inspect.recording.answers import json_of
-from scrapy_geetest.commands.inspect.recording.fields import jmespath_of, leaves
+from scrapy_geetest.commands.inspect.recording.fields import leaves
 from scrapy_geetest.commands.inspect.recording.geetest_calls import GeetestCall, is_geetests
 from scrapy_geetest.commands.inspect.recording.origins import with_timestamp, without_clock
 

@@ -135,18 +135,6 @@ def leaves(data: Any) -> Iterator[tuple[tuple[str | int, ...], Any]]:
             yield keys, value
 
 
-def jmespath_of(keys: tuple[str | int, ...]) -> str:
-    """The JMESPath expression that leads to a value."""
-    path = ""
-    for key in keys:
-        if isinstance(key, int):
-            path += f"[{key}]"
-        else:
-            is_plain = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", key)
-            path += ("." if path else "") + (key if is_plain else json.dumps(key))
-    return path or "@"
-
-
 def _query(exchange: Exchange) -> Iterator[Field]:
     for name, value in parse_qsl(urlsplit(exchange.url).query, keep_blank_values=True):
         yield from _unpacked(Field("query", (name,), value))

@@ -109,14 +109,12 @@ class Known:
     """What GeeTest's calls tell of the solutions of a visit.
 
     Attributes:
-        ids: The ids that were asked with, by version: the first one is the likeliest.
         challenges: v3 challenges that were asked with.
         validates: What v3 answers called ``validate``.
         lot_numbers: Of v4.
         seccodes: Whole v4 solutions.
     """
 
-    ids: tuple[tuple[int, str], ...] = ()
     challenges: frozenset[str] = frozenset()
     validates: frozenset[str] = frozenset()
     lot_numbers: frozenset[str] = frozenset()
@@ -126,7 +124,6 @@ class Known:
     def of(cls, calls: Sequence[GeetestCall]) -> Known:
         """Gather it."""
         return cls(
-            ids=tuple(dict.fromkeys((call.version, call.id) for call in calls)),
             challenges=frozenset(call.challenge for call in calls if call.challenge),
             validates=frozenset(value for call in calls for value in _validates(call)),
             lot_numbers=frozenset(value for call in calls for value in _lot_numbers(call)),

@@ -12,8 +12,9 @@ from attrs import define, evolve, frozen
 from attrs import field as define_field
 from parsel import Selector
 
+from scrapy_geetest.commands.inspect.paths import jmespath_of
 from scrapy_geetest.commands.inspect.recording.answers import json_of
-from scrapy_geetest.commands.inspect.recording.fields import ORDINARY, jmespath_of, leaves
+from scrapy_geetest.commands.inspect.recording.fields import ORDINARY, leaves
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -35,11 +36,18 @@ _CLOCK = re.compile(r"1[0-9]{9}(?:[0-9]{3})?(?:\.\d+)?")
 _SECONDS = 10  # digits of a clock that counts seconds
 _SHORTEST_NAMESAKE = 4  # characters: no "1", no "yes"
 _CLOSE = 400 * 86_400  # seconds within which a number is taken for the clock
-_SECRET = re.compile(r"token|auth|key|secret|session|sign|csrf|xsrf|passw|sid\b|jwt|credential", re.IGNORECASE)
-_SECRET_PARAMETER = re.compile(
-    r"(?:^|[_-])(?:token|auth|secret|session|sessid|sid|jwt|passw\w*|sig|sign|signature|csrf\w*|ticket)(?:$|[_-])|token$|(?:api|access)_?key$",
+_SECRET = re.compile(
+    r"token|auth|key|secret|session|sign|csrf|xsrf|passw|passcode|pwd|sid\b|jwt|credential"
+    r"|(?:^|[_-])(?:pin|otp|totp|mfa|cvv|cvc)(?:$|[_-])",
     re.IGNORECASE,
 )
+_SECRET_PARAMETER = re.compile(
+    r"(?:^|[_-])(?:token|auth|secret|session|sessid|sid|jwt|passw\w*|pwd|sig|sign|signature|csrf\w*|ticket)(?:$|[_-])|token$|(?:api|access)_?key$",
+    re.IGNORECASE,
+)
+_CODES = frozenset({"code", "state"})  # of a log-in by another site: secret unless short
+_PATH_PARAMETER = re.compile(r";[^/]*")  # ";jsessionid=..."
+_SCHEME = re.compile(r"[A-Za-z]+[ :]*")  # "Bearer "
 _RANDOM = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[0-9A-Za-z+/=_.:-]{12,}")
 
 
@@ -119,15 +127,28 @@ def without_clock(url: str) -> str:
 
 
 def shown_url(url: str, secrets: frozenset[str] = frozenset()) -> str:
-    """*url* without the values of its query that are secret: by their names, or because they are among *secrets*."""
+    """*url* without the values of its query that are secret: by their names, or because they are among *secrets*.
+
+    What servers add to a path behind a semicolon is left out, too: it is a session, as a rule.
+    """
     address, mark, query = url.partition("?")
+    address = _PATH_PARAMETER.sub("", address)
     pairs = [pair.partition("=") for pair in query.split("&")] if mark else []
     kept = [
         f"{name}{equals}{value}"
         for name, equals, value in pairs
-        if unquote_plus(value) not in secrets and not (value and _SECRET_PARAMETER.search(name))
+        if unquote_plus(value) not in secrets and not (value and _is_secret(name, value))
     ]
     return f"{address}?{'&'.join(kept)}" if kept else address
+
+
+def _is_secret(name: str, value: str) -> bool:
+    return bool(_SECRET_PARAMETER.search(name)) or (name.lower() in _CODES and is_telling(value))
+
+
+def is_scheme(before: str) -> bool:
+    """Whether what stands before a value is a word like ``"Bearer "``, or nothing: more may be a secret of its own."""
+    return not before or bool(_SCHEME.fullmatch(before))
 
 
 def _clocked(url: str, stand_in: str | None) -> str:
@@ -189,7 +210,8 @@ class Origins:
         for values in self._answers(field, before):
             for value, origins in values.items():
                 if len(value) >= _SHORTEST_BEHIND and is_telling(value) and field.text.endswith(value):
-                    yield from (evolve(one, before=field.text[: -len(value)]) for one in origins)
+                    word = field.text[: -len(value)]
+                    yield from (evolve(one, before=word) for one in origins if is_scheme(word))
 
 
 def _may_hold(exchange: Exchange, field: Field) -> bool:

@@ -69,13 +69,20 @@ def _read(form: Selector, page_url: str) -> PageForm:
     controls = [(one.attrib["name"], _kind(one), one) for one in form.xpath(_CONTROLS) if one.attrib.get("name")]
     return PageForm(
         css=_css(form),
-        action=urljoin(page_url, form.attrib.get("action", "")),
+        action=_joined(page_url, form.attrib.get("action", "")),
         hidden=frozenset(name for name, kind, _ in controls if kind == "hidden"),
         visible={name: kind for name, kind, _ in controls if kind != "hidden" and kind not in _BUTTONS},
         preset={name: control.attrib["value"] for name, _, control in controls if control.attrib.get("value")},
         checked=frozenset(name for name, _, control in controls if "checked" in control.attrib),
         buttons=frozenset(name for name, kind, _ in controls if kind == "submit"),
     )
+
+
+def _joined(page_url: str, action: str) -> str:
+    try:
+        return urljoin(page_url, action)
+    except ValueError:  # such an address leads nowhere
+        return ""
 
 
 def _css(form: Selector) -> str:

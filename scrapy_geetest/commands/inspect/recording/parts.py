@@ -114,7 +114,9 @@ class Classifier:
             shown = is_fixed and may_be_shown(name, field.text)
             return Part(field=field, role=CONSTANT if shown else CARRIED, origin=None if shown else origin)
         differs = any(name_.get(field.name, field.text) != field.text for name_ in others)
-        return Part(field=field, role=TYPED if differs or not self._is_constant(field) else CONSTANT)
+        is_private = field.text != "" and not isinstance(field.value, bool) and not may_be_shown(name, field.text)
+        is_constant = not (differs or is_private) and self._is_constant(field)
+        return Part(field=field, role=CONSTANT if is_constant else TYPED)
 
     def _header(self, field: Field, exchange: Exchange) -> Part:
         if _CUSTOMARY.get(field.name.lower()) == field.value:

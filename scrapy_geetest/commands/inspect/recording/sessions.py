@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from attrs import field, frozen
 
+from scrapy_geetest.commands.inspect.paths import jmespath_of
 from scrapy_geetest.commands.inspect.recording.answers import Reading, is_withheld, json_of, read_answer
-from scrapy_geetest.commands.inspect.recording.fields import jmespath_of, leaves, request_fields
+from scrapy_geetest.commands.inspect.recording.fields import leaves, request_fields
 from scrapy_geetest.commands.inspect.recording.geetest_calls import is_geetests
-from scrapy_geetest.commands.inspect.recording.origins import is_telling, without_clock
+from scrapy_geetest.commands.inspect.recording.origins import is_scheme, is_telling, without_clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -205,9 +206,10 @@ def _in_request(exchange: Exchange, values: dict[str, str]) -> Iterator[Carried]
         for text, path in values.items():
             if one.text == text or (one.place == "headers" and one.text.endswith(text)):
                 before = one.text[: -len(text)]
-                yield Carried(
-                    path=path, value=one.text, place=one.place, name=one.name, exchange=exchange, before=before
-                )
+                if is_scheme(before):
+                    yield Carried(
+                        path=path, value=one.text, place=one.place, name=one.name, exchange=exchange, before=before
+                    )
     for name, value in exchange.cookies:
         if found := values.get(value) or values.get(unquote(value)):
             yield Carried(path=found, value=value, place="cookie", name=name, exchange=exchange)
@@ -252,11 +254,7 @@ def _withheld(exchanges: Sequence[Exchange], submission: Submission, later: Sequ
 def _redirected(page: Exchange, exchanges: Sequence[Exchange]) -> Exchange | None:
     """The request that was redirected to a page which withholds it."""
     for one in reversed(exchanges):
-        if (
-            one.number < page.number
-            and one.is_redirect
-            and urljoin(one.url, one.location).partition("#")[0] == page.url
-        ):
+        if one.number < page.number and one.is_redirect and one.leads_to == page.url:
             return one if urlsplit(one.url).path != urlsplit(page.url).path else None
     return None
 

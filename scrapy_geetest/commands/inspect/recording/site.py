@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin
 
 from attrs import frozen
 
@@ -108,7 +107,7 @@ class RecordedSite:
         if withheld is None:
             return {}
         page = self.page
-        if page is not None and withheld.is_redirect and urljoin(withheld.url, withheld.location) == page.url:
+        if page is not None and withheld.is_redirect and withheld.leads_to == page.url:
             withheld = page
         contents = (self.submission.final, self.session.wanted)
         rest = [one for one in contents if one.text and one is not withheld and one is not self.withheld]

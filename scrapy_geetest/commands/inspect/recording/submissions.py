@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from typing import TYPE_CHECKING, TypeAlias
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from attrs import frozen
 
@@ -101,9 +101,9 @@ def find_submissions(exchanges: Sequence[Exchange], known: Known) -> tuple[Submi
 def followed(exchange: Exchange, exchanges: Sequence[Exchange]) -> Exchange:
     """What the redirects that an answer begins led to in the end."""
     for _ in range(_MAX_REDIRECTS):
-        if not exchange.is_redirect or not exchange.location:
+        if not exchange.is_redirect or not exchange.leads_to:
             break
-        url = urljoin(exchange.url, exchange.location).partition("#")[0]
+        url = exchange.leads_to
         following = next((one for one in exchanges[exchange.number + 1 :] if _is_same(one.url, url)), None)
         if following is None:
             break
