@@ -7,7 +7,6 @@ from itertools import islice
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
-from scrapy_geetest._pages.answers import script_answers
 from scrapy_geetest._pages.calls import MAX_CALLS, Call, find_calls
 from scrapy_geetest._pages.javascript import TEXT, Budget, Code
 from scrapy_geetest._pages.markup import Markup, read_markup
@@ -77,18 +76,6 @@ def _relation(request: ScriptRequest, call: Call) -> int:
         if depth == 0 and token == b";":
             relation = 1
     return relation if relation == 1 or depth > 0 else 1
-
-
-def submit_hints(body: bytes | str, base_url: str) -> tuple[str, ...]:
-    """Where a page's scripts send the widget's answer, as far as literals tell; at most eight.
-
-    Args:
-        body: The page.
-        base_url: Where it is from; a ``<base>`` in the page is honoured.
-    """
-    markup, scripts = _read(body)
-    answers = script_answers(scripts, None)
-    return absolute((answer.url for answer in answers if answer.url), base_url, markup.base)
 
 
 def register_hints(body: bytes | str, base_url: str) -> tuple[str, ...]:

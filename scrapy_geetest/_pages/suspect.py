@@ -38,9 +38,12 @@ def find_suspect(body: bytes) -> str | None:
     the rest of the page, which then hardly speaks of a captcha.
     """
     speaks = body.rfind(_CAPTCHA) >= 0
-    if not (speaks or body.rfind(_V4_LOADER) >= 0) or not _ADDRESS.search(body):
+    if not (speaks or body.rfind(_V4_LOADER) >= 0):
         return None
-    sources = [script.src for script in read_markup(excerpt(body)).scripts if script.src]
+    body = excerpt(body)
+    if not _ADDRESS.search(body):
+        return None
+    sources = [script.src for script in read_markup(body).scripts if script.src]
     for src in sources:
         loader = linked_loader(src, is_about_geetest=True)
         if loader and (speaks or loader.version == 4) and len(sources) > 1:  # noqa: PLR2004  # the versions of GeeTest

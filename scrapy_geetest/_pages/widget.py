@@ -19,7 +19,7 @@ from scrapy_geetest._pages.calls import (
     linked_loader,
     speaks_of_geetest,
 )
-from scrapy_geetest._pages.hints import register_hints, register_request, submit_hints
+from scrapy_geetest._pages.hints import register_hints, register_request
 from scrapy_geetest._pages.javascript import Budget, Code, Span
 from scrapy_geetest._pages.markup import Markup, Script, read_markup
 from scrapy_geetest._pages.names import Names
@@ -31,7 +31,7 @@ from scrapy_geetest._pages.values import host, is_challenge, is_site_id, word
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["Signs", "Widget", "find_signs", "find_widgets", "may_carry", "register_hints", "submit_hints"]
+__all__ = ["Signs", "Widget", "find_widgets", "may_carry", "register_hints"]
 
 # A page that carries a widget holds one of these (the second: a v4 loader of another brand); hardly any other does.
 _NAME_NEEDLE, _LOADER_NEEDLE, _ALICOM_NEEDLE = b"eetest", b".com/v4/", b"initAlicom4"
@@ -133,17 +133,6 @@ def find_widgets(body: bytes | str, *, is_script: bool = False) -> tuple[Widget,
         return PageReading(Markup.of_script(body)).widgets()
     body = excerpt(body)
     return PageReading(read_markup(body)).widgets() if may_be_live(body) else ()
-
-
-def find_signs(body: bytes | str, *, is_script: bool = False) -> Signs:
-    """What of GeeTest there is in a page: why :func:`find_widgets` finds what it finds, or nothing.
-
-    Args:
-        body: The page, as :func:`find_widgets` takes it.
-        is_script: Whether it is a script.
-    """
-    body = ascii_compatible(body)
-    return PageReading.of(body, is_script=is_script).signs(body)
 
 
 def ascii_compatible(body: bytes | str) -> bytes:
