@@ -64,7 +64,7 @@ class GeetestMiddleware:
     """Downloader middleware (order 585): a page that a CAPTCHA withholds becomes a slow page."""
 
     def __init__(self, crawler: Crawler, config: Config) -> None:
-        parts = assemble(crawler, config)
+        parts = assemble(crawler, config, type(self))
         self._config = config
         self._has_gates = any(site.mode == "gate" for site in config.sites)
         self._keeps_cookies = crawler.settings.getbool("COOKIES_ENABLED")
@@ -74,8 +74,10 @@ class GeetestMiddleware:
         self._downloads = parts.downloads
         self._forms = parts.forms
         self._gates = parts.gates
+        self._intercepted = parts.intercepted
         self._outcomes = parts.outcomes
         self._parking = parts.parking
+        self._redirects = parts.redirects
         self._stats = parts.stats
         self._undeclared = parts.undeclared
         self._returned: WeakSet[Request] = WeakSet()  # to the queue, because the crawl is ending
@@ -95,12 +97,25 @@ class GeetestMiddleware:
             raise ValueError(str(error)) from None  # one plain line, without those that led to it
         middleware = cls(crawler, config)
         crawler.signals.connect(middleware.spider_opened, scrapy_signals.spider_opened)
+        crawler.signals.connect(middleware.request_scheduled, scrapy_signals.request_scheduled)
+        crawler.signals.connect(middleware.request_dropped, scrapy_signals.request_dropped)
+        crawler.signals.connect(middleware.response_downloaded, scrapy_signals.response_downloaded)
         crawler.signals.connect(middleware.response_received, scrapy_signals.response_received)
         crawler.signals.connect(middleware.spider_closed, scrapy_signals.spider_closed)
         return middleware
 
     def spider_opened(self) -> None:
         self._stats.open()
+        self._redirects.open()
+
+    def request_scheduled(self, request: Request) -> None:
+        self._redirects.scheduled(request)
+
+    def request_dropped(self, request: Request) -> None:
+        self._redirects.arrived(request)
+
+    def response_downloaded(self, request: Request, response: Response) -> None:
+        self._intercepted.downloaded(request, response)
 
     def response_received(self, request: Request) -> None:
         """The middlewares are through with a response: what was noted is gone before the callback sees it."""
@@ -109,6 +124,7 @@ class GeetestMiddleware:
 
     async def spider_closed(self) -> None:
         self._bulletin.close()
+        await self._intercepted.look(at_end=True)
         await self._client.close()
 
     async def solve(self, page: Response | Request) -> Solution:
@@ -150,6 +166,7 @@ class GeetestMiddleware:
         return await self._client.balance()
 
     async def process_request(self, request: Request) -> Request | Response | None:
+        await self._intercepted.look()
         if own_number(request):
             await self._downloads.before(request)
             return None
@@ -168,13 +185,16 @@ class GeetestMiddleware:
         return await self._outcome(context, self._solve_first(context)) if self._forms.acts_before(context) else None
 
     async def process_response(self, request: Request, response: Response) -> Request | Response:
+        self._intercepted.arrived(request)
         if own_number(request):
             await self._downloads.after(request, response)
             return response
         if is_fenced(request) or is_left_alone(request):
+            self._redirects.arrived(request)
             return response
         site = await self._site(request)
         if site is None:
+            self._redirects.arrived(request)
             self._undeclared.look(request, response)
             return response
         context = self._context(site, request, response)
@@ -183,6 +203,7 @@ class GeetestMiddleware:
     def process_exception(self, request: Request, exception: Exception) -> None:  # noqa: ARG002  # Scrapy's signature
         """Take out what was noted: an errback may send the request again."""
         if not own_number(request):
+            self._redirects.arrived(request)
             lift(request)
 
     def _is_plain(self, request: Request) -> bool:
@@ -218,7 +239,10 @@ class GeetestMiddleware:
 
     async def _look(self, context: Context, response: Response) -> Response:
         """Does it withhold its content, or is it what the spider asked for?"""
-        if not (await is_withheld(context, response) or self._forms.is_asked_for(context)):
+        if not await self._is_met(context, response):
+            if context.site.mode == "gate" and self._redirects.led_to_captcha_page(context.outer):
+                with self._parking.place(context.site.name):
+                    return self._deliver(context, await self._gates.opened_meanwhile(context))
             self._undeclared.let_through(context)
             self._gates.let_through(context.outer)
             return response
@@ -227,6 +251,11 @@ class GeetestMiddleware:
         policy: Gates | Forms = self._gates if context.site.mode == "gate" else self._forms
         with self._parking.place(context.site.name):
             return self._deliver(context, await policy.react(context))
+
+    async def _is_met(self, context: Context, response: Response) -> bool:
+        is_met = await is_withheld(context, response) or self._forms.is_asked_for(context)
+        self._redirects.judged(context.outer, is_challenge=is_met)
+        return is_met
 
     def _deliver(self, context: Context, response: Response) -> Response:
         lift(context.request)
