@@ -209,6 +209,11 @@ def _call_integrations(page: Any) -> None:
     meta = {"playwright": True, "playwright_page": object()}
     assert page.InTheBrowser().challenge_request(Request(URL, meta=meta), None).meta == {"playwright": True}
     assert page.Allowed().challenge_request(Request(URL), None).meta == {"dont_obey_robotstxt": True}
+    policy, request = page.ChallengesAreNoBans(), Request(URL)
+    bans = [policy.response_is_ban(request, HtmlResponse(URL, status=one, body=b"no")) for one in (200, 403, 503)]
+    assert bans == [False, False, True]
+    assert policy.response_is_ban(request, HtmlResponse(URL))
+    assert policy.exception_is_ban(request, TimeoutError())
 
 
 def _call_answers(page: Any) -> None:
