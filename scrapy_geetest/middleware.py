@@ -239,11 +239,14 @@ class GeetestMiddleware:
 
     async def _look(self, context: Context, response: Response) -> Response:
         """Does it withhold its content, or is it what the spider asked for?"""
-        if not await self._is_met(context, response):
+        page = await self._behind_redirect(context, response)
+        context = context.on(page)
+        if not await self._is_met(context, page):
             if context.site.mode == "gate" and self._redirects.led_to_captcha_page(context.outer):
                 with self._parking.place(context.site.name):
                     return self._deliver(context, await self._gates.opened_meanwhile(context))
             self._undeclared.let_through(context)
+            self._redirects.kept(context, page)
             self._gates.let_through(context.outer)
             return response
         await self._outcomes.detected(context)
@@ -251,6 +254,17 @@ class GeetestMiddleware:
         policy: Gates | Forms = self._gates if context.site.mode == "gate" else self._forms
         with self._parking.place(context.site.name):
             return self._deliver(context, await policy.react(context))
+
+    async def _behind_redirect(self, context: Context, response: Response) -> Response:
+        try:
+            return await self._downloads.behind_redirect(context, response)
+        except (Stopping, GeetestError):
+            raise
+        except Exception as error:
+            raise ChallengeError(
+                f"The page that {response} leads to could not be fetched for {context}: {type(error).__name__}: {error}",
+                **context.parts,
+            ) from error
 
     async def _is_met(self, context: Context, response: Response) -> bool:
         is_met = await is_withheld(context, response) or self._forms.is_asked_for(context)

@@ -9,14 +9,16 @@ from __future__ import annotations
 import time
 from itertools import count
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote_plus, urlsplit
+from urllib.parse import unquote_plus, urljoin, urlsplit
 
 from attrs import define
 from scrapy.exceptions import IgnoreRequest
 from scrapy.http.request import NO_CALLBACK
 from scrapy.utils.defer import deferred_from_coro
+from w3lib.url import safe_url_string
 
 from scrapy_geetest._crawl.marks import SAFE_METHODS, mark_own, meta_for, own_number
+from scrapy_geetest._pages.rules import REDIRECTS
 from scrapy_geetest._submission.target import origin
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from scrapy_geetest._crawl.other_middlewares import OtherMiddlewares
     from scrapy_geetest.site import GeetestSite
 
+_MAX_KEPTREDIRECTS = 3
 MAX_BYTES = 8_388_608  # of an answer to a request for a challenge: it is read, searched and thrown away
 
 
@@ -118,8 +121,33 @@ class Downloads:
             Stopping: The crawl began to end meanwhile.
             Exception: Whatever Scrapy's downloader and its middlewares raise.
         """
-        query = context.request
-        return await self._cancellable(self._own(query, context), Dispatch(context))
+        return await self.behind_redirect(context, await self._download(context.request, context))
+
+    async def behind_redirect(self, context: Context, response: Response) -> Response:
+        """The captcha page that a redirect leads to, where the spider keeps redirects (``dont_redirect``).
+
+        It is looked for where the site names the redirect's status, or its hook says that the redirect itself withholds.
+
+        Args:
+            context: For whom.
+            response: What came.
+
+        Returns:
+            *response*, if it is no such redirect, or leads to no captcha page.
+
+        Raises:
+            Stopping: The crawl began to end meanwhile.
+            Exception: Whatever Scrapy's downloader and its middlewares raise.
+        """
+        page = response
+        for _ in range(_MAX_KEPTREDIRECTS):
+            target = kept_target(page)
+            if target is None or not await self._is_declared(context, page) or await self._find_site(target) is None:
+                return response
+            page = await self._download(context.request.replace(url=target, method="GET", body=b""), context)
+            if kept_target(page) is None:
+                return page if await self._is_challenge(context, page) else response
+        return response
 
     async def submit(
         self,
@@ -215,6 +243,12 @@ class Downloads:
         if b"Referer" not in request.headers and context.page is not None:
             self._others.add_referer(request, context.page)
 
+    async def _is_declared(self, context: Context, redirect: Response) -> bool:
+        return redirect.status in context.site.rules.status or await self._is_challenge(context, redirect)
+
+    async def _download(self, query: Request, context: Context) -> Response:
+        return await self._cancellable(self._own(query, context), Dispatch(context))
+
     async def _cancellable(self, request: Request, dispatch: Dispatch) -> Response:
         return await self._wait(deferred_from_coro(self._run(request, dispatch)))
 
@@ -248,6 +282,15 @@ class Downloads:
                 f"a redirect would lead to {request.url[:200]!r}, which is of no declared site; if that is right, add "
                 "its host to the site's urls"
             )
+
+
+def kept_target(response: Response) -> str | None:
+    """Where a redirect leads that was not followed."""
+    location = response.headers.get(b"Location")
+    if response.status not in REDIRECTS or not location:
+        return None
+    target = urljoin(response.url, safe_url_string(location))
+    return target if urlsplit(target).scheme in {"http", "https"} else None
 
 
 def _carries(request: Request, solution: Collection[str]) -> bool:

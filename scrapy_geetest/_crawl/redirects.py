@@ -10,10 +10,12 @@ import logging
 import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from scrapy.downloadermiddlewares.offsite import OffsiteMiddleware
 from scrapy.utils.httpobj import urlparse_cached
 
+from scrapy_geetest._crawl.downloads import kept_target
 from scrapy_geetest._crawl.marks import filtered_as, is_left_alone, note_unfiltered, own_number
 
 if TYPE_CHECKING:
@@ -21,12 +23,15 @@ if TYPE_CHECKING:
 
     from scrapy import Request
     from scrapy.crawler import Crawler
+    from scrapy.http import Response
 
+    from scrapy_geetest._attempt.context import Context
     from scrapy_geetest.site import GeetestSite
 
 logger = logging.getLogger(__name__)
 
 _MAX_ADDRESSES = 1000  # of which it is remembered what was there
+_SHOWN = 200
 _TELLING = re.compile(
     r"captcha|geetest|challenge|verif|human|robot|anti-?(?:bot|spider|spam)|secur|check(?!out)", re.IGNORECASE
 )
@@ -38,6 +43,7 @@ class CaptchaRedirects:
     def __init__(self, crawler: Crawler, sites: Sequence[GeetestSite]) -> None:
         self._crawler = crawler
         self._sites = sites
+        self._told_kept: set[str] = set()  # names of sites
         self._told: set[tuple[str, bool]] = set()  # hosts, each with whether a redirect led there
         self._under_way: Counter[str] = Counter()  # addresses of declared sites that redirects lead to
         self._captcha_pages: dict[
@@ -97,6 +103,18 @@ class CaptchaRedirects:
         self._captcha_pages[address] = is_challenge or was_challenge
         if len(self._captcha_pages) > _MAX_ADDRESSES:
             del self._captcha_pages[next(iter(self._captcha_pages))]
+
+    def kept(self, context: Context, response: Response) -> None:
+        """*response* is no challenge page: if it is a redirect to one, as it seems, say so, once a site."""
+        target = kept_target(response)
+        if target is None or context.site.name in self._told_kept or not _TELLING.search(urlsplit(target).path):
+            return
+        self._told_kept.add(context.site.name)
+        logger.warning(
+            "GeeTest: %s of the site %s redirects to %s, which may be its captcha page, and the spider keeps the redirect "
+            "(dont_redirect, handle_httpstatus_list). To have that page solved, add %d to the site's detect_status",
+            *(response, context.site.name, target[:_SHOWN], response.status),
+        )
 
     def _gone(self, address: str) -> None:
         self._under_way[address] -= 1
