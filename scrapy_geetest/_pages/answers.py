@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from scrapy_geetest._pages.requests import ReadScript, ScriptRequest, field_names, has_answer
-from scrapy_geetest._pages.script_values import V3_KEYS, V4_KEYS, PageForm
+from scrapy_geetest._pages.script_values import UNKNOWN, V3_KEYS, V4_KEYS, PageForm, Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -42,6 +42,7 @@ class ScriptAnswer:
         form: Selector of the page's form that the script sends, ``""`` where it is the one at hand; ``None``: none is sent.
         accepted: JMESPath of a reply that means success, where the script asks for it.
         refused: The same of failure.
+        data: All that is sent.
     """
 
     url: str | None = None
@@ -51,6 +52,7 @@ class ScriptAnswer:
     form: str | None = None
     accepted: str | None = None
     refused: str | None = None
+    data: Value = UNKNOWN
 
 
 def script_answers(scripts: Iterable[ReadScript], version: int | None) -> tuple[ScriptAnswer, ...]:
@@ -88,6 +90,7 @@ def _answer(code: Code, request: ScriptRequest, version: int | None) -> ScriptAn
         form=forms[0].selector if forms and not has_answer(request.data) else None,
         accepted=accepted,
         refused=refused,
+        data=request.data,
     )
 
 

@@ -20,10 +20,12 @@ from scrapy_geetest._pages.script_values import (
     Fields,
     Json,
     Key,
+    Number,
     PageForm,
     Result,
     Text,
     Unknown,
+    Unread,
     Value,
     as_form,
     joined,
@@ -65,6 +67,7 @@ _SELECTOR = re.compile(
     rb"(?:\$|jQuery|querySelector|getElementById|forms)\s*[(\[]\s*(?:[\"'](\x01+)[\"']|this|e\.target|event\.target|form)"
 )
 _ENTRY = re.compile(rb"\s*(?:([A-Za-z_$][\w$]{0,63})|([\"']\x01{1,100}[\"']))\s*(?:(:)|$)")
+_RETURNS = re.compile(rb"(?<![\w$.])return(?![\w$])")
 _MAX_DEPTH = 14
 _MAX_STEPS = 20_000
 
@@ -164,7 +167,7 @@ class Evaluator:
         if masked[span[0] : span[0] + 1] == b"`" and masked[span[1] - 1 : span[1]] == b"`":
             return self._template(span, depth)
         if masked[slice(*span)].isdigit():
-            return Text(masked[slice(*span)].decode())
+            return Number(masked[slice(*span)].decode())
         return None
 
     def _template(self, span: Span, depth: int) -> Value:
@@ -220,9 +223,14 @@ class Evaluator:
             if named is None:
                 continue
             key = named[1].decode() if named[1] else (self.code.literal(named.span(2)) or "")
-            at = named.end() if named[3] else None
-            entries.append((key, self.value((named.start(1), named.end(1)) if at is None else (at, part[1]), depth)))
+            inner = (named.end(), part[1]) if named[3] else named.span(1)
+            entries.append((key, self._named_value(inner, depth)))
         return Fields(tuple(entries))
+
+    def _named_value(self, span: Span, depth: int) -> Value:
+        value = self.value(span, depth)
+        path = self.code.path(self._stripped(span)) if value == UNKNOWN else None
+        return Unread(path) if path else value
 
     def _call(self, span: Span, depth: int) -> Value | None:
         masked = self.code.masked
@@ -245,7 +253,25 @@ class Evaluator:
             return Json(self.value(arguments[0], depth))
         if _MERGES.fullmatch(name):
             return Fields(tuple(("", self.value(argument, depth)) for argument in arguments))
-        return self.value(arguments[0], depth) if name in _TRANSPARENT else UNKNOWN
+        if name in _TRANSPARENT:
+            return self.value(arguments[0], depth)
+        return self._returned(name.removeprefix("window."), depth)
+
+    def _returned(self, name: str, depth: int) -> Value:
+        """What the one function of that name returns at its one end."""
+        bodies = [function.body for function in self.syntax.named(name)]
+        if len(bodies) != 1 or depth > _MAX_DEPTH:
+            return UNKNOWN
+        end = self.syntax.closes.get(bodies[0], bodies[0])
+        found: list[Span] = []
+        for match in _RETURNS.finditer(self.code.masked, bodies[0], end):
+            self.steps -= 1
+            function = next(self.syntax.functions_around(match.start()), None)
+            if self.steps < 0 or len(found) > 1:
+                return UNKNOWN
+            if function and function.body == bodies[0]:
+                found.append(self.syntax.expression(match.end()))
+        return self.value(found[0], depth) if len(found) == 1 else UNKNOWN
 
     def _form_data(self, arguments: Sequence[Span], depth: int) -> Value:
         if not arguments:

@@ -136,6 +136,15 @@ def register_urls(scripts: Sequence[ReadScript]) -> Iterator[str]:
         yield from _spelled_out(script.code)
 
 
+def jsonp_parameter(scripts: Sequence[ReadScript], url: str, page_url: str, base: str) -> str:
+    """The parameter in which a page's request to *url* names the callback of a JSONP answer; empty: it is no JSONP."""
+    for script in scripts:
+        for request in script.requests:
+            if request.callback and request.url and absolute((request.url,), page_url, base) == (url,):
+                return request.callback
+    return ""
+
+
 def _spelled_out(code: Code) -> Iterator[str]:
     """Literals that name a register endpoint of GeeTest, wherever they stand, whole."""
     for match in islice(_REGISTER.finditer(code.text), _MAX_SPELLED_OUT):

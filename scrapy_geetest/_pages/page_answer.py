@@ -10,17 +10,19 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
-from attrs import frozen
+from attrs import evolve, field, frozen
 
 from scrapy_geetest._pages.added_inputs import added_inputs, is_inside, selected, submitted_form
 from scrapy_geetest._pages.answers import ScriptAnswer, one_answer, script_answers
 from scrapy_geetest._pages.forms import typed_controls
+from scrapy_geetest._pages.other_fields import OtherFields, other_fields, register_names
 from scrapy_geetest._pages.script_values import V3_KEYS, V4_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from scrapy_geetest._pages.requests import ReadScript
+    from scrapy_geetest._pages.widget import Widget
 
 UNTOLD = "neither a form nor a script of the page tells where its answer goes"
 _PLACES = re.compile(rb"\.\s*(appendTo|bindForm)\s*\(")
@@ -49,6 +51,7 @@ class PageAnswer:
         accepted: JMESPath of a reply that the script takes for success.
         refused: The same of failure.
         problem: Why it cannot be known.
+        beside: What is sent beside it by a script.
         others: Addresses that carry the answer, where there are several.
     """
 
@@ -61,11 +64,12 @@ class PageAnswer:
     accepted: str | None = None
     refused: str | None = None
     problem: str = ""
+    beside: OtherFields = field(factory=OtherFields)
     others: tuple[str, ...] = ()
 
 
 def page_answer(
-    scripts: Sequence[ReadScript], root: Any, base_url: str, page_url: str, version: int | None
+    scripts: Sequence[ReadScript], root: Any, base_url: str, page_url: str, widgets: Sequence[Widget]
 ) -> PageAnswer:
     """Find out where a page sends the answer.
 
@@ -74,14 +78,19 @@ def page_answer(
         root: Of its tree, as lxml has it; ``None`` where it is no page.
         base_url: What its addresses are relative to.
         page_url: Where it is from.
-        version: Of its widget; ``None``: several.
+        widgets: Those that it carries.
     """
+    versions = {widget.version for widget in widgets}
+    version = versions.pop() if len(versions) == 1 else None
     answers = script_answers(scripts, version)
     form = None if root is None else _own_form(scripts, root)
     carried = [answer for answer in answers if answer.form is None]
     sent_forms = [answer for answer in answers if answer.form is not None and _is_of(answer.form, root, form)]
     if carried or sent_forms:
-        return _by_script(carried or sent_forms, form, base_url, version, is_form=not carried)
+        found = _by_script(carried or sent_forms, form, base_url, version, is_form=not carried)
+        sent = one_answer(carried)
+        beside = other_fields(sent.data, register_names(widgets)) if sent and found.by else OtherFields()
+        return evolve(found, beside=beside)
     submitted = None if root is None else submitted_form(scripts, root)
     form = form if submitted is None else submitted
     if form is None or not _may_send(form):

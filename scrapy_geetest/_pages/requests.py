@@ -66,6 +66,7 @@ class ScriptRequest:
         data: What is sent.
         way: ``"form"``, ``"json"``, ``"query"``, ``"multipart"``; ``None``: unknown.
         library: ``"jquery"``, ``"fetch"``, ``"xhr"``, or ``""``.
+        callback: The parameter that names the function which a JSONP answer calls; empty: it is no JSONP.
     """
 
     position: int
@@ -75,6 +76,7 @@ class ScriptRequest:
     data: Value = UNKNOWN
     way: str | None = None
     library: str = ""
+    callback: str = ""
 
 
 @define(eq=False)
@@ -151,7 +153,17 @@ class _Call:
             found = self._by_url(arguments)
         if found is None:
             return None
-        return evolve(found, position=position, end=self.close)
+        return evolve(found, position=position, end=self.close, callback=self._callback(arguments))
+
+    def _callback(self, arguments: Sequence[Span]) -> str:
+        """Of jQuery's ``dataType: "jsonp"``."""
+        for span in arguments[:2] if self._is_jquery else ():
+            if isinstance(options := self.evaluator.value(span), Fields):
+                entries = named_entries(options.entries)
+                if entries.get("dataType") == Text("jsonp"):
+                    given = entries.get("jsonp")
+                    return given.text if isinstance(given, Text) else "callback"
+        return ""
 
     @property
     def _is_jquery(self) -> bool:

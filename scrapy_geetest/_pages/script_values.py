@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,6 +19,11 @@ class Text:
     """A literal."""
 
     text: str
+
+
+@frozen
+class Number(Text):
+    """A literal without quotes, of digits."""
 
 
 @frozen
@@ -76,6 +81,17 @@ class PageForm:
 @frozen
 class Unknown:
     """What cannot be known."""
+
+
+@frozen
+class Unread(Unknown):
+    """What a name holds that nothing in the script tells.
+
+    Attributes:
+        path: The name, with its members.
+    """
+
+    path: str = field(repr=False)  # some values are looked at as texts
 
 
 Value: TypeAlias = "Text | Clock | Joined | Result | Key | Fields | Json | PageForm | Unknown"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from attrs import define, field, frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from scrapy_geetest._pages.javascript import Code, Span
 
@@ -53,6 +53,7 @@ class Syntax:
     _starts: list[int] = field(init=False, factory=list)
     _around: list[int] = field(init=False, factory=list)
     _functions: dict[int, Function | None] = field(init=False, factory=dict)
+    _by_name: dict[str, list[Function]] | None = field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
         closes: dict[int, int] = {}
@@ -164,6 +165,14 @@ class Syntax:
         for start in self._starts:
             if found := self.function(start):
                 yield found
+
+    def named(self, name: str) -> Sequence[Function]:
+        """The functions with blocks that are called *name*."""
+        if self._by_name is None:
+            self._by_name = {}
+            for function in self.functions():
+                self._by_name.setdefault(function.name, []).append(function)
+        return self._by_name.get(name, ())
 
     def name(self, span: Span) -> str:
         """The name of a parameter, without its type and default."""

@@ -63,7 +63,7 @@ class Variables:
         """The expressions that are assigned to *path*, as far as they can be meant at *position*."""
         masked = self.code.masked
         pattern = re.compile(
-            rb"(?<![\w$.])(?:(const|let|var)\s+)?"
+            rb"(?<![\w$.])(?:(const|let|var)\s+|window\s*\.\s*)?"
             + _path_pattern(path)
             + rb"(?:\s*:\s*[\w.<>\[\]| ]{1,60})?\s*=(?![=>])"
         )

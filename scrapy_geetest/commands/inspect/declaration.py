@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import re
 from keyword import iskeyword
-from typing import TYPE_CHECKING
-from urllib.parse import urldefrag, urlsplit
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urldefrag, urlencode, urlsplit
 
-from attrs import frozen
+from attrs import field, frozen
 
+from scrapy_geetest._pages.other_fields import OtherFields
 from scrapy_geetest._url_pattern import UrlPattern
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from scrapy_geetest._pages.widget import Widget
 
@@ -31,6 +32,7 @@ class Seen:
         status: Its HTTP status.
         widgets: Those that it carries, if any.
         register_urls: Candidates for the register endpoint, the likeliest first.
+        jsonp: The parameter that names the callback, where the likeliest of these answers JSONP.
         css: A selector of the element that the widget is put into, if one is named after it.
         xpath: The same as an XPath expression, where CSS does not reach it.
         jmespath: The key by which a JSON answer says that it withholds something, if there is one.
@@ -40,6 +42,7 @@ class Seen:
         method: By which method.
         way: As what: ``"form"``, ``"json"``, ``"query"``, ``"multipart"``.
         fields: Names that the values get, each with its key in the answer.
+        beside: What a script sends beside them.
         accepted: JMESPath of a reply that means success.
         refused: The same of failure.
         is_withheld: Whether the page withholds its content.
@@ -53,6 +56,7 @@ class Seen:
     status: int = _OK
     widgets: Sequence[Widget] = ()
     register_urls: Sequence[str] = ()
+    jsonp: str = ""
     css: str | None = None
     xpath: str | None = None
     jmespath: str | None = None
@@ -62,6 +66,7 @@ class Seen:
     method: str = ""
     way: str | None = None
     fields: Sequence[tuple[str, str]] = ()
+    beside: OtherFields = field(factory=OtherFields)
     accepted: str | None = None
     refused: str | None = None
     is_withheld: bool = False
@@ -95,6 +100,9 @@ def _attributes(seen: Seen) -> Iterator[str]:
     if not seen.widgets:
         if seen.captcha_id:
             yield f"captcha_id = {literal(seen.captcha_id)}"
+        if seen.jmespath:
+            yield "# As which keys, and where, does the request take the answer? This answer does not tell: ask the page's script,"
+            yield "# or a recorded visit (a HAR file), and name them in field_names, like {'lot_number': 'captcha.lot_number'}."
         return
     widget = seen.widgets[0]
     yield from _v3(seen, widget) if widget.version == 3 else _v4(seen, widget)  # noqa: PLR2004  # the versions of GeeTest
@@ -115,13 +123,20 @@ def _answer(seen: Seen, widget: Widget) -> Iterator[str]:
         yield f"submit_as = {literal(seen.way)}"
     prefix = "geetest_" if widget.version == 3 else ""  # noqa: PLR2004  # the versions of GeeTest
     names = {key.removeprefix(prefix): name for name, key in seen.fields if key and key != name}
+    names |= {key: name for name, key in seen.beside.posted_back}
     if names:
         inner = ", ".join(f"{literal(key)}: {literal(name)}" for key, name in names.items())
         yield f"field_names = {{{inner}}}"
     for name, key in seen.fields:
         if not key:
             yield comment(f"The field {name} gets all of the answer as JSON: override submit_request.")
-    if not (seen.accepted or seen.refused or seen.shows_acceptance):
+    if is_sent_by_request and seen.beside.untold:
+        yield comment(
+            f"The script sends this, too, which is not in the page: {', '.join(seen.beside.untold)}. The site may refuse an "
+            "answer without it."
+        )
+    is_gate = seen.returns and seen.by == "form"  # there the page that was withheld is the evidence
+    if not (seen.accepted or seen.refused or seen.shows_acceptance or is_gate):
         yield "# What does the site's answer show only if it took the solution? Name it, or solutions count as unverified."
         yield '# accepted_css = "..."  # or accepted_jmespath, for JSON; likewise refused_...'
     if seen.accepted:
@@ -142,7 +157,7 @@ def _is_the_page(seen: Seen) -> bool:
 
 def _hook(seen: Seen) -> Iterator[str]:
     """``submit_request`` for a page that is withheld and whose script sends the answer."""
-    is_known = bool(seen.fields) and all(key for _, key in seen.fields)
+    is_known = bool(seen.fields) and all(key for _, key in seen.fields) and not seen.beside.untold
     if not (seen.is_withheld and seen.by == "script" and seen.sent_to and is_known) or _is_the_page(seen):
         return
     content_type = _CONTENT_TYPES.get(seen.way or "")
@@ -150,14 +165,32 @@ def _hook(seen: Seen) -> Iterator[str]:
         return
     yield ""
     yield "    def submit_request(self, request, response, solution):"
-    yield f"        url = {literal(seen.sent_to)}"
+    constants = dict(seen.beside.constants)
+    pairs = urlencode(
+        {name: json.dumps(value) if isinstance(value, bool) else value for name, value in constants.items()}
+    )
+    query = f"?{pairs}" if constants and seen.way == "query" else ""
+    yield f"        url = {literal(seen.sent_to + query)}"
     if content_type:
         yield f'        headers = {{**request.headers, "Content-Type": {literal(content_type)}}}'
-        body = ', body=b"{}"' if seen.way == "json" else ""
+        text = json.dumps(_nested(constants)) if seen.way == "json" else pairs
+        body = f", body={text.encode()!r}" if text else ""
         yield f"        sent = request.replace(url=url, method={literal(seen.method)}, headers=headers{body})"
     else:
         yield "        sent = request.replace(url=url)"
     yield "        return super().submit_request(sent, None, solution)"
+
+
+def _nested(constants: Mapping[str, str | int | bool]) -> dict[str, Any]:
+    """Names with dots as keys of objects within objects."""
+    found: dict[str, Any] = {}
+    for name, value in constants.items():
+        *path, last = name.split(".")
+        place = found
+        for key in path:
+            place = place.setdefault(key, {})
+        place[last] = value
+    return found
 
 
 def _addresses(seen: Seen) -> Iterator[str]:
@@ -203,7 +236,9 @@ def _v3(seen: Seen, widget: Widget) -> Iterator[str]:
     if widget.challenge and (widget.gt or not seen.register_urls):
         yield "# The page itself shows a fresh challenge in every view: no challenge_url."
     elif seen.register_urls:
-        yield f"challenge_url = {literal(relative(seen.register_urls[0], seen.url))}"
+        url = relative(seen.register_urls[0], seen.url)
+        callback = f"{'&' if '?' in url else '?'}{seen.jsonp}=callback" if seen.jsonp else ""
+        yield f"challenge_url = {literal(url + callback)}"
         for url in seen.register_urls[1:]:
             yield comment(f"or: challenge_url = {literal(relative(url, seen.url))}")
     else:

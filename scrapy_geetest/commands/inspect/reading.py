@@ -13,7 +13,7 @@ from scrapy.responsetypes import responsetypes
 from scrapy.utils.response import get_base_url
 
 from scrapy_geetest._pages import loose_json
-from scrapy_geetest._pages.hints import absolute, register_urls
+from scrapy_geetest._pages.hints import absolute, jsonp_parameter, register_urls
 from scrapy_geetest._pages.page_answer import PageAnswer, page_answer
 from scrapy_geetest._pages.register import RegisterError, parse_register
 from scrapy_geetest._pages.rules import widgets_of
@@ -53,6 +53,7 @@ class Reading:
         own_widgets: Those that the detection of a crawl sees.
         signs: What there is of GeeTest, whether it counts or not.
         register_urls: Candidates for the register endpoint, the likeliest first.
+        jsonp: The parameter that names the callback, where the likeliest of these answers JSONP; else empty.
         answer: Where it sends the widget's answer.
         linked: The linked scripts that were read.
         is_json: Whether it is JSON.
@@ -62,6 +63,7 @@ class Reading:
     own_widgets: tuple[Widget, ...] = ()
     signs: Signs = field(factory=Signs)
     register_urls: tuple[str, ...] = ()
+    jsonp: str = ""
     answer: PageAnswer = field(factory=PageAnswer)
     linked: tuple[str, ...] = ()
     is_json: bool = False
@@ -111,10 +113,12 @@ def read(response: Response, linked: Mapping[str, bytes] | None = None) -> Readi
         return found
     url = public(response.url)
     base = url if script else public(_base_url(response))
+    registers = absolute(register_urls(page.read_scripts), url, page.markup.base)
     return evolve(
         found,
-        register_urls=absolute(register_urls(page.read_scripts), url, page.markup.base),
-        answer=page_answer(page.read_scripts, None if script else page_root(response), base, url, found.version),
+        register_urls=registers,
+        jsonp=jsonp_parameter(page.read_scripts, registers[0], url, page.markup.base) if registers else "",
+        answer=page_answer(page.read_scripts, None if script else page_root(response), base, url, widgets),
     )
 
 

@@ -38,6 +38,10 @@ _HOOKS = (
     *("is_challenge", "is_accepted", "session_key"),
 )
 _TOKEN = re.compile(r"csrf|xsrf|token|nonce|^_", re.IGNORECASE)
+_JSON_REFUSAL = (
+    "JSON is no challenge page by the built-in detection; by the site class below it is one, and the request that got it is "
+    "sent again with the solution."
+)
 NOTHING = "nothing"
 """There is nothing to buy a solution for."""
 
@@ -186,6 +190,9 @@ def _remarks(
         yield f"There may be a widget all the same: {why}."
     if site and "submit_request" in _overridden(site):
         return
+    if not site and found.is_json and jmespath_candidate(response):
+        yield _JSON_REFUSAL
+        return
     if not site and matched and not found.is_json and not _returns(response, found.answer.form):
         yield from _gate_remark(response, sending)
     if found.widgets or matched:
@@ -314,6 +321,8 @@ def _seen(response: Response, found: Reading, sending: Sending, *, matched: bool
         method=sending.method,
         way=answer.way,
         fields=answer.fields,
+        beside=answer.beside,
+        jsonp=found.jsonp,
         accepted=answer.accepted,
         refused=answer.refused,
         is_withheld=matched,
