@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from itertools import islice
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
 
 from attrs import define, evolve, field, frozen
 
@@ -284,8 +285,9 @@ def read_url(value: Value, *, is_known: bool) -> tuple[str | None, list[tuple[st
     parts = value.parts if isinstance(value, Joined) else (value,)
     in_url = _fields_of_text(parts)
     if in_url:
-        first = parts[0]
-        return (_checked(first.text.partition("?")[0], is_known=is_known) if isinstance(first, Text) else None), in_url
+        path, _, query = parts[0].text.partition("?") if isinstance(parts[0], Text) else ("", "", "")
+        constants = [(name, Text(value)) for name, value in parse_qsl(query)]
+        return (_checked(path, is_known=is_known) if path else None), [*constants, *in_url]
     url = ""
     for place, part in enumerate(parts):
         if isinstance(part, Text):

@@ -130,7 +130,7 @@ def _answer(seen: Seen, widget: Widget) -> Iterator[str]:
     for name, key in seen.fields:
         if not key:
             yield comment(f"The field {name} gets all of the answer as JSON: override submit_request.")
-    if is_sent_by_request and seen.beside.untold:
+    if seen.by == "script" and seen.is_withheld and seen.beside.untold:
         yield comment(
             f"The script sends this, too, which is not in the page: {', '.join(seen.beside.untold)}. The site may refuse an "
             "answer without it."
