@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from scrapy_geetest._pages.calls import linked_loader
 from scrapy_geetest._pages.markup import read_markup
 from scrapy_geetest._pages.prefilter import excerpt
-from scrapy_geetest._pages.tree import page_root
+from scrapy_geetest._pages.tree import outline_roots
 
 if TYPE_CHECKING:
     from scrapy.http import TextResponse
@@ -24,9 +24,10 @@ _ADDRESS = re.compile(rb"(?:[\"'=/]|^)gt4?\.[\w.-]{0,40}js\b", re.IGNORECASE)
 
 def has_place(response: TextResponse) -> bool:
     """Whether a page has an element that is named after a captcha: a place where a linked script may put a widget."""
-    root = page_root(response)
-    return root is not None and any(
+    roots = outline_roots(response)
+    return any(
         _NAMED.search(" ".join((element.get("id") or "", element.get("class") or "")))
+        for root in roots
         for element in islice(root.iter(*_PLACES), _MAX_PLACES)
     )
 
