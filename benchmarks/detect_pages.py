@@ -125,6 +125,8 @@ HOSTILE: Mapping[str, tuple[bytes, bytes]] = {
     "inputs": (_CALL, b"<input name=a value=b>"),
     "comments": (_CALL, b"<!-- -->"),
     "handlers": (_CALL, b"<a onclick='initGeetest({})'>"),
+    "functions that return": (_CALL[:-9] + b"$.post('/a', f(x));", b"function f(){return f(x)};"),
+    "JSONP": (_CALL[:-9], b"$.ajax({url:'/a',dataType:'jsonp',success:f(x)});"),
     "functions": (b"<script>initGeetest({gt: a.b.c}, b);", b"function(a,b,c){}"),
 }
 """By kind: how a page begins, and what is then repeated."""

@@ -154,17 +154,7 @@ class _Call:
             found = self._by_url(arguments)
         if found is None:
             return None
-        return evolve(found, position=position, end=self.close, callback=self._callback(arguments))
-
-    def _callback(self, arguments: Sequence[Span]) -> str:
-        """Of jQuery's ``dataType: "jsonp"``."""
-        for span in arguments[:2] if self._is_jquery else ():
-            if isinstance(options := self.evaluator.value(span), Fields):
-                entries = named_entries(options.entries)
-                if entries.get("dataType") == Text("jsonp"):
-                    given = entries.get("jsonp")
-                    return given.text if isinstance(given, Text) else "callback"
-        return ""
+        return evolve(found, position=position, end=self.close)
 
     @property
     def _is_jquery(self) -> bool:
@@ -194,7 +184,8 @@ class _Call:
             return ScriptRequest(0, 0, url, method, headers, "headers", self._library)
         content_type = str(entries.get("contentType", "")) + str(entries.get("headers", ""))
         way = self._way(data, method, content_type, is_query="params" in entries and "data" not in entries)
-        return _completed(ScriptRequest(0, 0, url, method, data, way, self._library), in_url)
+        sent = ScriptRequest(0, 0, url, method, data, way, self._library, _callback(entries))
+        return _completed(sent, in_url)
 
     def _by_method(self, arguments: Sequence[Span]) -> ScriptRequest | None:
         url, in_url = read_url(self.evaluator.value(arguments[0]), is_known=self._is_known)
@@ -235,7 +226,7 @@ class _Call:
             return ScriptRequest(0, 0, url, method, headers, "headers", self._library)
         data = next((entries[key] for key in ("body", "data", "params") if key in entries), UNKNOWN)
         way = self._way(data, method, str(entries.get("headers", "")))
-        return _completed(ScriptRequest(0, 0, url, method, data, way, self._library), in_url)
+        return _completed(ScriptRequest(0, 0, url, method, data, way, self._library, _callback(entries)), in_url)
 
     def _xhr(self, arguments: Sequence[Span]) -> ScriptRequest | None:
         method = self.evaluator.text(arguments[0]) if len(arguments) > 1 else None
@@ -266,6 +257,13 @@ class _Call:
         if self.name == "fetch":
             return None  # an object is no body
         return "json" if isinstance(data, Fields | Result) else None
+
+
+def _callback(entries: Mapping[str, Value]) -> str:
+    """The parameter that jQuery names the callback in, with ``dataType: "jsonp"``."""
+    given = entries.get("jsonp")
+    is_jsonp = entries.get("dataType") == Text("jsonp")
+    return (given.text if isinstance(given, Text) else "callback") if is_jsonp else ""
 
 
 def _completed(request: ScriptRequest, in_url: Sequence[tuple[str, Value]]) -> ScriptRequest:

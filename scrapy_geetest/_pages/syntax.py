@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from attrs import define, field, frozen
@@ -19,6 +20,7 @@ _SPLITTER = re.compile(rb"[(\[{]|[)\]}]|,")
 _CONTINUES = re.compile(rb"\s*(?:[.?:+*/%&|^<>=,)\]}]|-(?!-)|(?:instanceof|in|as)\b)")
 _IS_CONTINUED = re.compile(rb"(?:[.?:+*/%&|^<>=,(\[{!~-]|\b(?:await|return|typeof|new|in|of|instanceof))\s*$")
 _MAX_BRACKETS = 30_000
+_MAX_NAMED = 500
 _FUNCTION = re.compile(rb"(?:function\s{0,8}\*?\s{0,8}([\w$]*)|(?<![\w$.])([\w$]{1,64}))\s{0,8}$")
 _NO_FUNCTIONS = frozenset({b"if", b"for", b"while", b"switch", b"catch", b"with", b"return", b"await"})
 _NAMED = re.compile(rb"([\w$]{1,64})\s{0,8}(?::\s{0,8}[\w.<>]{1,40}\s{0,8})?[=:]\s{0,8}(?:async\s{0,8})?$")
@@ -167,10 +169,10 @@ class Syntax:
                 yield found
 
     def named(self, name: str) -> Sequence[Function]:
-        """The functions with blocks that are called *name*."""
+        """The functions with blocks that are called *name*, among the first of the script."""
         if self._by_name is None:
             self._by_name = {}
-            for function in self.functions():
+            for function in islice(self.functions(), _MAX_NAMED):
                 self._by_name.setdefault(function.name, []).append(function)
         return self._by_name.get(name, ())
 
