@@ -356,6 +356,7 @@ def _sorted(items: list[Any]) -> list[str]:
     return sorted(json.dumps(item, sort_keys=True) for item in items)
 
 
+@pytest.mark.exhaustive
 def test_tutorial(sandbox: Sandbox, tmp_path: Path) -> None:
     """Word for word, from ``startproject`` on: withheld first, then the pages, then five pages for one solution."""
     reader = _Reader(sandbox, tmp_path)
@@ -371,6 +372,7 @@ def test_tutorial(sandbox: Sandbox, tmp_path: Path) -> None:
     assert sandbox.books()["outcomes"] == {"solved": 3}
 
 
+@pytest.mark.exhaustive
 def test_testing_with_pytest(tmp_path: Path) -> None:
     """The test module that users are shown passes."""
     [module] = [block for block in _python(DOCS / "testing.rst") if block.caption]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -13,8 +14,9 @@ import sys
 import textwrap
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from graphlib import TopologicalSorter
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -45,6 +47,14 @@ def launch(*arguments: str, **kwargs: Any) -> Iterator[subprocess.Popen[str]]:
             yield process
         finally:
             process.kill()
+
+
+def free_ports() -> Iterator[int]:
+    """Ports below those that the system hands out itself, so that nobody takes one between the look and its use."""
+    for port in random.sample(range(10_000, 32_000), 1000):
+        with suppress(OSError):
+            socket.create_server(("127.0.0.1", port)).close()
+            yield port
 
 
 def ready(process: subprocess.Popen[str]) -> dict[str, Any]:
@@ -153,12 +163,9 @@ def test_a_port_that_is_taken_is_told() -> None:
 
 def test_ports_can_be_chosen() -> None:
     """``port`` and ``service_port`` are those asked for."""
-    free = []
-    for _ in range(2):
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            free.append(server.getsockname()[1])
-    with Sandbox(port=free[0], service_port=free[1]) as sandbox:
-        assert [urlsplit(url).port for url in (sandbox.url, sandbox.service_url)] == free
+    wanted = list(islice(free_ports(), 2))
+    with Sandbox(port=wanted[0], service_port=wanted[1]) as sandbox:
+        assert [urlsplit(url).port for url in (sandbox.url, sandbox.service_url)] == wanted
 
 
 def test_flags_are_options() -> None:
@@ -336,15 +343,6 @@ async def test_a_slow_machine_is_not_taken_for_an_offline_geetest() -> None:
     world = World(Options(), "http://127.0.0.1:9", at_once, at_once, iter(range(9)))
     assert (await checks.register(world, "v3"))["success"] == 0
     assert len(tried) == 3
-
-
-def test_books_stay_quick_with_thousands_of_tasks(visitor: Visitor) -> None:
-    """3,000 tasks: the books take well below a second."""
-    for _ in range(3000):
-        visitor.call("createTask", task=visitor.task("v4-form"))
-    started = time.monotonic()
-    assert visitor.sandbox.books()["created"]["total"] == 3000
-    assert time.monotonic() - started < 2
 
 
 def test_it_imports_nothing_of_the_rest_of_the_package() -> None:
