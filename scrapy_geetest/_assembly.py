@@ -23,9 +23,11 @@ from scrapy_geetest._attempt.verdict import is_withheld
 from scrapy_geetest._crawl.admission import Admission
 from scrapy_geetest._crawl.cookies import SessionCookies
 from scrapy_geetest._crawl.downloads import Downloads
+from scrapy_geetest._crawl.intercepted import InterceptedResponses
 from scrapy_geetest._crawl.other_middlewares import OtherMiddlewares
 from scrapy_geetest._crawl.parking import Parking
 from scrapy_geetest._crawl.progress import Bulletin
+from scrapy_geetest._crawl.redirects import CaptchaRedirects
 from scrapy_geetest._crawl.slots import Slots
 from scrapy_geetest._crawl.undeclared import UndeclaredPages
 from scrapy_geetest._services.client import ServiceClient
@@ -55,15 +57,17 @@ class Parts:
     downloads: Downloads
     forms: Forms
     gates: Gates
+    intercepted: InterceptedResponses
     others: OtherMiddlewares
     outcomes: Outcomes
     parking: Parking
+    redirects: CaptchaRedirects
     sites: SiteIndex
     stats: Stats
     undeclared: UndeclaredPages
 
 
-def assemble(crawler: Crawler, config: Config) -> Parts:
+def assemble(crawler: Crawler, config: Config, middleware: type) -> Parts:
     """Make the parts; each is handed what it needs, and nothing is global.
 
     Raises:
@@ -133,9 +137,11 @@ def assemble(crawler: Crawler, config: Config) -> Parts:
         downloads=downloads,
         forms=Forms(attempts=attempts, parking=parking),
         gates=gates,
+        intercepted=InterceptedResponses(crawler, find_site=sites.find, middleware=middleware),
         others=others,
         outcomes=outcomes,
         parking=parking,
+        redirects=CaptchaRedirects(crawler, config.sites),
         sites=sites,
         stats=stats,
         undeclared=UndeclaredPages(stats),

@@ -65,7 +65,7 @@ class GeetestMiddleware:
     """Downloader middleware (order 585): a page that a CAPTCHA withholds becomes a slow page."""
 
     def __init__(self, crawler: Crawler, config: Config) -> None:
-        parts = assemble(crawler, config)
+        parts = assemble(crawler, config, type(self))
         self._config = config
         self._admission = parts.admission
         self._has_gates = any(site.mode == "gate" for site in config.sites)
@@ -76,9 +76,11 @@ class GeetestMiddleware:
         self._downloads = parts.downloads
         self._forms = parts.forms
         self._gates = parts.gates
+        self._intercepted = parts.intercepted
         self._others = parts.others
         self._outcomes = parts.outcomes
         self._parking = parts.parking
+        self._redirects = parts.redirects
         self._sites = parts.sites
         self._stats = parts.stats
         self._undeclared = parts.undeclared
@@ -100,12 +102,25 @@ class GeetestMiddleware:
         middleware = cls(crawler, config)
         crawler.signals.connect(middleware.spider_opened, scrapy_signals.spider_opened)
         crawler.signals.connect(middleware.request_reached_downloader, scrapy_signals.request_reached_downloader)
+        crawler.signals.connect(middleware.request_scheduled, scrapy_signals.request_scheduled)
+        crawler.signals.connect(middleware.request_dropped, scrapy_signals.request_dropped)
+        crawler.signals.connect(middleware.response_downloaded, scrapy_signals.response_downloaded)
         crawler.signals.connect(middleware.response_received, scrapy_signals.response_received)
         crawler.signals.connect(middleware.spider_closed, scrapy_signals.spider_closed)
         return middleware
 
     def spider_opened(self) -> None:
         self._stats.open()
+        self._redirects.open()
+
+    def request_scheduled(self, request: Request) -> None:
+        self._redirects.scheduled(request)
+
+    def request_dropped(self, request: Request) -> None:
+        self._redirects.arrived(request)
+
+    def response_downloaded(self, request: Request, response: Response) -> None:
+        self._intercepted.downloaded(request, response)
 
     def request_reached_downloader(self, request: Request) -> None:
         self._downloads.reached(request)
@@ -118,6 +133,7 @@ class GeetestMiddleware:
 
     async def spider_closed(self) -> None:
         self._bulletin.close()
+        await self._intercepted.look(at_end=True)
         await self._client.close()
 
     async def solve(self, page: Response | Request) -> Solution:
@@ -160,6 +176,7 @@ class GeetestMiddleware:
         return await self._client.balance()
 
     async def process_request(self, request: Request) -> Request | Response | None:
+        await self._intercepted.look()
         if own_number(request):
             await self._downloads.before(request)
             return None
@@ -179,13 +196,16 @@ class GeetestMiddleware:
 
     async def process_response(self, request: Request, response: Response) -> Request | Response:
         self._admission.answered(request)
+        self._intercepted.arrived(request)
         if own_number(request):
             await self._downloads.after(request, response)
             return response
         if is_fenced(request) or is_left_alone(request):
+            self._redirects.arrived(request)
             return response
         site = await self._site(request)
         if site is None:
+            self._redirects.arrived(request)
             self._undeclared.look(request, response)
             return response
         context = self._context(site, request, response)
@@ -194,6 +214,7 @@ class GeetestMiddleware:
     def process_exception(self, request: Request, exception: Exception) -> None:  # noqa: ARG002  # Scrapy's signature
         """Take out what was noted: an errback may send the request again."""
         if not own_number(request):
+            self._redirects.arrived(request)
             lift(request)
 
     def _is_plain(self, request: Request) -> bool:
@@ -230,8 +251,14 @@ class GeetestMiddleware:
 
     async def _look(self, context: Context, response: Response) -> Response:
         """Does it withhold its content, or is it what the spider asked for?"""
-        if not (await is_withheld(context, response) or self._forms.is_asked_for(context)):
+        page = await self._behind_redirect(context, response)
+        context = context.on(page)
+        if not await self._is_met(context, page):
+            if context.site.mode == "gate" and self._redirects.led_to_captcha_page(context.outer):
+                with self._parking.place(context.site.name):
+                    return self._deliver(context, await self._gates.opened_meanwhile(context))
             self._undeclared.let_through(context)
+            self._redirects.kept(context, page)
             self._gates.let_through(context.outer)
             return response
         await self._outcomes.detected(context)
@@ -248,6 +275,22 @@ class GeetestMiddleware:
         if UNVERIFIED not in answer.flags:
             self._others.store_in_cache(context.request, answer)
         return self._deliver(context, answer)
+
+    async def _behind_redirect(self, context: Context, response: Response) -> Response:
+        try:
+            return await self._downloads.behind_redirect(context, response)
+        except (Stopping, GeetestError):
+            raise
+        except Exception as error:
+            raise ChallengeError(
+                f"The page that {response} leads to could not be fetched for {context}: {type(error).__name__}: {error}",
+                **context.parts,
+            ) from error
+
+    async def _is_met(self, context: Context, response: Response) -> bool:
+        is_met = await is_withheld(context, response) or self._forms.is_asked_for(context)
+        self._redirects.judged(context.outer, is_challenge=is_met)
+        return is_met
 
     def _deliver(self, context: Context, response: Response) -> Response:
         lift(context.request)

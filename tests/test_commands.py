@@ -47,7 +47,7 @@ def test_a_file_that_only_carries_a_widget(capsys: pytest.CaptureFixture[str]) -
     assert _inspect(CARRIES, "--url", "https://club.example/join") == 1
     text = capsys.readouterr().out
     assert "it only carries the widget: a person types 'mail'" in text
-    assert "and sends POST /join: let the spider send that request with geetest=True in its meta" in text
+    assert "Send the request that needs a solution with geetest=True in its meta" in text
     assert "class ClubExample(GeetestSite):" in text
 
 

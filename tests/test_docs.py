@@ -233,6 +233,11 @@ def _call_integrations(page: Any) -> None:
             return [one async for one in fetch.process_spider_output_async(None, _one_by_one("a", "b"))]
 
         assert asyncio.run(collect()) == ["a", "b"]
+    policy, request = page.ChallengesAreNoBans(), Request(URL)
+    bans = [policy.response_is_ban(request, HtmlResponse(URL, status=one, body=b"no")) for one in (200, 403, 503)]
+    assert bans == [False, False, True]
+    assert policy.response_is_ban(request, HtmlResponse(URL))
+    assert policy.exception_is_ban(request, TimeoutError())
 
 
 async def _one_by_one(*values: Any) -> AsyncIterator[Any]:

@@ -162,6 +162,18 @@ class Gates:
                 )
             context = context.on(response)
 
+    async def opened_meanwhile(self, context: Context) -> Response:
+        """A redirect led to the captcha page, which withholds nothing by now: the page that was asked for.
+
+        Raises:
+            GeetestError: It is withheld all the same, and the gate could not be opened.
+            Stopping: The crawl is ending.
+        """
+        session = await session_of(context, context.outer)
+        return await self._with_values(
+            self._registry.make(context.site.name, session, context.site.gate_max_age), context
+        )
+
     async def conclude(self, way: Way, answer: Response) -> tuple[Verdict, Response]:
         """A gate is often answered with "thanks", or a redirect: whether the withheld page comes is the evidence."""
         context = way.context
@@ -227,7 +239,7 @@ class Gates:
             )
 
     async def _with_values(self, gate: Gate, context: Context) -> Response:
-        """A request to an open gate of two steps: it carries what the verification gave, and may be withheld all the same."""
+        """A request to an open gate: of two steps it carries what the verification gave; it may be withheld all the same."""
         response = await self._again(context, gate.values, can_wait=True)
         if not await is_withheld(context, response):
             self._stats.count("shared")

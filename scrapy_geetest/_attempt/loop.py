@@ -20,7 +20,7 @@ from scrapy_geetest._attempt.challenges import NotYetError
 from scrapy_geetest._attempt.tries import Tries
 from scrapy_geetest._attempt.verdict import Outcome, Verdict
 from scrapy_geetest._crawl.delivery import without_values
-from scrapy_geetest._crawl.downloads import SolutionTooOldError
+from scrapy_geetest._crawl.dispatch import SolutionTooOldError
 from scrapy_geetest._spending.turns import Claim
 from scrapy_geetest.challenge import solution_values
 from scrapy_geetest.exceptions import ChallengeError, ChallengeNotNeeded

@@ -11,7 +11,8 @@ from scrapy.exceptions import IgnoreRequest
 
 from scrapy_geetest._attempt.verdict import Outcome, Verdict
 from scrapy_geetest._crawl.delivery import without_values
-from scrapy_geetest._crawl.downloads import NO_PAGE, DeliveryError, SolutionTooOldError
+from scrapy_geetest._crawl.dispatch import DeliveryError, SolutionTooOldError
+from scrapy_geetest._crawl.downloads import NO_PAGE
 from scrapy_geetest._hooks import resolve
 from scrapy_geetest._submission.plan import plan_submission
 from scrapy_geetest._submission.target import check_target

@@ -9,14 +9,16 @@ from __future__ import annotations
 import time
 from itertools import count
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote_plus, urlsplit
+from urllib.parse import unquote_plus, urljoin, urlsplit
 
 from attrs import define, field
 from scrapy.exceptions import IgnoreRequest
 from scrapy.http.request import NO_CALLBACK
 from scrapy.utils.defer import deferred_from_coro
+from w3lib.url import safe_url_string
 
 from scrapy_geetest._crawl.browser_pages import close_page, keep_page
+from scrapy_geetest._crawl.dispatch import DeliveryError, Dispatch, too_old
 from scrapy_geetest._crawl.identity import Made
 from scrapy_geetest._crawl.marks import (
     FOR_ANSWER,
@@ -28,6 +30,7 @@ from scrapy_geetest._crawl.marks import (
     own_number,
     slot_for,
 )
+from scrapy_geetest._pages.rules import REDIRECTS
 from scrapy_geetest._submission.target import origin
 
 if TYPE_CHECKING:
@@ -45,49 +48,10 @@ if TYPE_CHECKING:
     from scrapy_geetest._crawl.slots import Slots
     from scrapy_geetest.site import GeetestSite
 
+_MAX_KEPTREDIRECTS = 3
 MAX_BYTES = 8_388_608  # of an answer to a request for a challenge: it is read, searched and thrown away
 NO_PAGE = {"autothrottle_dont_adjust_delay": True}
 """Meta of what answers in another time than pages do: AutoThrottle would take it for the pace that the pages need."""
-
-
-class SolutionTooOldError(IgnoreRequest):
-    """A solution that is not handed to the downloader, since it became too old (``GEETEST_SOLUTION_MAX_AGE``)."""
-
-
-@define(eq=False)
-class Dispatch:
-    """A download in place.
-
-    Attributes:
-        context: For whom.
-        purpose: What it is for.
-        deadline: Until when it may be handed to the downloader, in monotonic seconds: of a solution. ``None``: always.
-        made: What the request was made with, the visitor's headers included.
-        departures: How often it was handed to the downloader: more than once where Scrapy's Retry sent it again.
-        timer: Fires at the deadline.
-        was_too_old: Whether it left after its deadline all the same: another middleware held it up.
-        is_final: Whether the callback gets the answer, whatever it is.
-        is_urgent: Whether it goes before others: a solution or a session grows old.
-        can_wait: Whether nothing is lost when others go first.
-        solution: The values of the solution that it carries; empty: none, so that all that it carries stays here.
-    """
-
-    context: Context
-    purpose: str
-    deadline: float | None = None
-    made: Made | None = None
-    departures: int = 0
-    is_final: bool = False
-    is_urgent: bool = False
-    can_wait: bool = False
-    solution: Collection[str] = ()
-    timer: Any = None
-    was_too_old: bool = False
-
-    def stop_timer(self) -> None:
-        """It is over, or begins anew."""
-        if self.timer is not None and self.timer.active():
-            self.timer.cancel()
 
 
 @define(eq=False, kw_only=True)
@@ -157,9 +121,36 @@ class Downloads:
             Stopping: The crawl began to end meanwhile.
             Exception: Whatever Scrapy's downloader and its middlewares raise.
         """
-        query = context.request
         dispatch = Dispatch(context, FOR_PAGE, is_final=is_final, is_urgent=is_urgent, can_wait=can_wait)
-        return await self._cancellable(self._own(query, context), dispatch)
+        return await self.behind_redirect(context, await self._download(context.request, dispatch))
+
+    async def behind_redirect(self, context: Context, response: Response) -> Response:
+        """The captcha page that a redirect leads to, where the spider keeps redirects (``dont_redirect``).
+
+        It is looked for where the site names the redirect's status, or its hook says that the redirect itself withholds.
+
+        Args:
+            context: For whom.
+            response: What came.
+
+        Returns:
+            *response*, if it is no such redirect, or leads to no captcha page.
+
+        Raises:
+            Stopping: The crawl began to end meanwhile.
+            Exception: Whatever Scrapy's downloader and its middlewares raise.
+        """
+        page = response
+        for _ in range(_MAX_KEPTREDIRECTS):
+            target = kept_target(page)
+            if target is None or not await self._is_declared(context, page) or await self._find_site(target) is None:
+                return response
+            page = await self._download(
+                context.request.replace(url=target, method="GET", body=b""), Dispatch(context, FOR_PAGE)
+            )
+            if kept_target(page) is None:
+                return page if await self._is_challenge(context, page) else response
+        return response
 
     async def submit(
         self,
@@ -272,6 +263,12 @@ class Downloads:
         if b"Referer" not in request.headers and context.page is not None:
             self._others.add_referer(request, context.page)
 
+    async def _is_declared(self, context: Context, redirect: Response) -> bool:
+        return redirect.status in context.site.rules.status or await self._is_challenge(context, redirect)
+
+    async def _download(self, query: Request, dispatch: Dispatch) -> Response:
+        return await self._cancellable(self._own(query, dispatch.context), dispatch)
+
     async def _cancellable(self, request: Request, dispatch: Dispatch) -> Response:
         return await self._wait(deferred_from_coro(self._run(request, dispatch)))
 
@@ -302,7 +299,7 @@ class Downloads:
         seconds = deadline - time.monotonic()
         if seconds <= 0:
             dispatch.departures -= 1
-            raise _too_old()
+            raise too_old()
         dispatch.timer = self._reactor.callLater(seconds, self._withdraw, number, dispatch)
 
     def _hasten(self, number: int, dispatch: Dispatch) -> None:
@@ -314,7 +311,7 @@ class Downloads:
             self._slots.hasten(number, urgent)
 
     def _withdraw(self, number: int, dispatch: Dispatch) -> bool:
-        was_waiting = self._slots.withdraw(number, _too_old())
+        was_waiting = self._slots.withdraw(number, too_old())
         dispatch.departures -= was_waiting
         return was_waiting
 
@@ -336,24 +333,15 @@ class Downloads:
             )
 
 
-def _too_old() -> SolutionTooOldError:
-    return SolutionTooOldError("the solution has become too old to be sent")
+def kept_target(response: Response) -> str | None:
+    """Where a redirect leads that was not followed."""
+    location = response.headers.get(b"Location")
+    if response.status not in REDIRECTS or not location:
+        return None
+    target = urljoin(response.url, safe_url_string(location))
+    return target if urlsplit(target).scheme in {"http", "https"} else None
 
 
 def _carries(request: Request, solution: Collection[str]) -> bool:
     headers = b" ".join(value for name in request.headers for value in request.headers.getlist(name)).decode("latin-1")
     return bool(request.body) or any(value in headers or value in unquote_plus(request.url) for value in solution)
-
-
-class DeliveryError(Exception):
-    """A submission that got no answer.
-
-    Attributes:
-        error: Why.
-        departures: How often it was handed to the downloader; 0: the solution was never sent.
-    """
-
-    def __init__(self, error: Exception, departures: int) -> None:
-        super().__init__(str(error))
-        self.error = error
-        self.departures = departures

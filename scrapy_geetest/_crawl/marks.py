@@ -1,8 +1,9 @@
 """What the plugin notes in the meta of a request: plain data, so that any queue can store it, and gone before the callback.
 
-There are three notes. The plugin's own requests carry the number of their download. A request whose response was
-downloaded in place carries fences, which keep the middlewares behind from doing again what was done. And a request that
-a redirect may change carries what the redirect would lose.
+There are four notes. The plugin's own requests carry the number of their download. A request whose response was
+downloaded in place carries fences, which keep the middlewares behind from doing again what was done. A request that a
+redirect may change carries what the redirect would lose. And one that a redirect made carries the address under which it is
+counted, so that the dupefilter does not drop it beside others to the same captcha page.
 """
 
 from __future__ import annotations
@@ -63,7 +64,8 @@ def raise_fences(request: Request) -> None:
     """Keep the middlewares behind from doing again what the download in place has done."""
     before = {key: request.meta.get(key) for key in _FENCES if not request.meta.get(key)}
     request.meta.update(dict.fromkeys(before, True))
-    request.meta[META_KEY] = {"fences": before}
+    redirected_to = filtered_as(request)
+    request.meta[META_KEY] = {"fences": before, **({"redirected_to": redirected_to} if redirected_to else {})}
 
 
 def is_fenced(request: Request) -> bool:
@@ -110,8 +112,21 @@ def note_gate(request: Request, gate: Mapping[str, Any]) -> None:
     request.meta[META_KEY] = {**_note(request), "gate": gate}
 
 
+def note_unfiltered(request: Request, address: str) -> None:
+    """Note that a redirect to *address* made *request*, whose ``dont_filter`` is not its spider's."""
+    request.meta[META_KEY] = {**_note(request), "redirected_to": address}
+
+
+def filtered_as(request: Request) -> str:
+    """The address that a redirect made *request* for, as noted; empty: there is no such note."""
+    address = _note(request).get("redirected_to", "")
+    return address if isinstance(address, str) else ""
+
+
 def lift(request: Request) -> None:
     """Take out of the meta what is the plugin's."""
+    if filtered_as(request):
+        request.dont_filter = False
     note = request.meta.pop(META_KEY, None)
     fences = note.get("fences") if isinstance(note, dict) else None
     for key, value in (fences or {}).items():
@@ -140,6 +155,7 @@ def original(request: Request) -> Request:
         headers=headers,
         cookies=before.get("cookies") or request.cookies,
         meta=meta,
+        dont_filter=request.dont_filter and not filtered_as(request),
     )
 
 

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import sys
+from contextlib import suppress
 from inspect import isawaitable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,6 @@ from urllib.parse import unquote, urlsplit
 
 from attrs import define
 from scrapy import Request, Spider
-from scrapy.responsetypes import responsetypes
 from twisted.internet.defer import Deferred
 
 from scrapy_geetest._hooks import resolve
@@ -21,6 +21,12 @@ from scrapy_geetest._pages.rules import Finding
 from scrapy_geetest._sites import belongs
 from scrapy_geetest.commands.crawl_once import crawl_once, named_site
 from scrapy_geetest.commands.inspect.har import load_har
+from scrapy_geetest.commands.inspect.reading import (
+    MAX_LINKED_BYTES,
+    linked_scripts,
+    response_of_file,
+    scripts_beside,
+)
 from scrapy_geetest.commands.inspect.recording.report import RecordedVisit, read_visit
 from scrapy_geetest.commands.inspect.report import Inspection, inspect
 from scrapy_geetest.commands.inspect.request_options import add_options, is_address, make_request
@@ -46,6 +52,7 @@ EXIT_CODES = (
     "Of a HAR file: 0 the CAPTCHA was passed in it, 1 it was not."
 )
 CHALLENGE, NO_CHALLENGE, UNREADABLE = 0, 1, 2
+_OK = 200
 
 FILE_URL = "https://example.com/"
 """Where a file is taken to be from, unless ``--url`` says."""
@@ -105,6 +112,9 @@ def _parser() -> argparse.ArgumentParser:
     add_options(parser)
     parser.add_argument("--site", metavar="NAME", help="try the rules of this site of GEETEST_SITES")
     parser.add_argument("--url", help=f"where a file is from (default: {FILE_URL}, which is made up)")
+    parser.add_argument(
+        "--no-scripts", action="store_true", help="do not read the scripts of the site that the page links"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser
 
@@ -117,7 +127,7 @@ def _inspect(
     outcome: Outcome,
 ) -> None:
     if is_address(options):
-        _download(make_request(options), sites, site, settings, outcome)
+        _download(make_request(options), sites, site, settings, outcome, reads_scripts=not options.no_scripts)
         return
     path = _path(options.target)
     try:
@@ -131,9 +141,10 @@ def _inspect(
             raise ValueError("--site and --url are for pages; a HAR file has addresses of its own")
         outcome.inspection = read_visit(recording)
         return
-    response = responsetypes.from_args(filename=path.name, body=body)(options.url or FILE_URL, body=body)
+    response = response_of_file(path.name, options.url or FILE_URL, body)
+    linked = {} if options.no_scripts else scripts_beside(path, response)
     remarks = () if options.url else (_MADE_UP,)
-    outcome.inspection = asyncio.run(_examine(response, sites, site, _settled_by_asyncio, remarks))
+    outcome.inspection = asyncio.run(_examine(response, sites, site, _settled_by_asyncio, remarks, linked))
 
 
 def _path(target: str) -> Path:
@@ -153,10 +164,11 @@ async def _examine(
     site: GeetestSite | None,
     settle: Callable[[Any], Awaitable[Any]] = resolve,
     remarks: Sequence[str] = (),
+    linked: Mapping[str, bytes] | None = None,
 ) -> Inspection:
     declared = [one.name for one in sites if await belongs(response.url, one, settle)]
     verdict = await _verdict(response, site, settle) if site else None
-    return inspect(response, site, verdict=verdict, declared=declared, remarks=remarks)
+    return inspect(response, site, verdict=verdict, declared=declared, remarks=remarks, linked=linked)
 
 
 async def _verdict(response: Response, site: GeetestSite, settle: Callable[[Any], Awaitable[Any]]) -> Finding | None:
@@ -179,6 +191,7 @@ class InspectSpider(Spider):
     sites: Sequence[GeetestSite]
     site: GeetestSite | None
     outcome: Outcome
+    reads_scripts: bool
 
     async def start(self) -> AsyncIterator[Any]:
         """The one request."""
@@ -188,9 +201,22 @@ class InspectSpider(Spider):
     async def parse(self, response: Response) -> None:
         """Look at what came."""
         try:
-            self.outcome.inspection = await _examine(response, self.sites, self.site)
+            linked = await self._linked(response) if self.reads_scripts else {}
+            self.outcome.inspection = await _examine(response, self.sites, self.site, linked=linked)
         except Exception as error:  # noqa: BLE001  # it is told where the command ends
             self.outcome.failed(error)
+
+    async def _linked(self, response: Response) -> dict[str, bytes]:
+        """The linked scripts of the same site, as far as they can be fetched."""
+        found: dict[str, bytes] = {}
+        for url in linked_scripts(response):
+            request = Request(url, headers={"Referer": response.url}, meta={"download_maxsize": MAX_LINKED_BYTES})
+            with suppress(Exception):  # what cannot be fetched is not read
+                assert self.crawler.engine is not None  # noqa: S101  # it is running
+                answer = await self.crawler.engine.download_async(request)
+                if answer.status == _OK:
+                    found[url] = answer.body
+        return found
 
     def failed(self, failure: Failure) -> None:
         """Nothing came."""
@@ -198,10 +224,18 @@ class InspectSpider(Spider):
 
 
 def _download(
-    request: Request, sites: Sequence[GeetestSite], site: GeetestSite | None, settings: Settings, outcome: Outcome
+    request: Request,
+    sites: Sequence[GeetestSite],
+    site: GeetestSite | None,
+    settings: Settings,
+    outcome: Outcome,
+    *,
+    reads_scripts: bool = True,
 ) -> None:
     own = settings.copy()
     own.setdict(_OVERRIDES, priority="cmdline")
-    error = crawl_once(own, InspectSpider, request=request, sites=sites, site=site, outcome=outcome)
+    error = crawl_once(
+        own, InspectSpider, request=request, sites=sites, site=site, outcome=outcome, reads_scripts=reads_scripts
+    )
     if error is not None:
         outcome.failed(error)
