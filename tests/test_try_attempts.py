@@ -98,7 +98,7 @@ async def test_a_page_that_only_carries_a_widget(sandbox: Sandbox) -> None:
     """Which request needs a solution is said."""
     tried = await attempt(sandbox, "/v4/form", {"name": "club", "urls": host(sandbox)})
     assert tried.ending is Ending.NOT_WITHHELD
-    assert "let the spider send that request with geetest=True" in " ".join(tried.told["advice"])
+    assert "Send the request that needs a solution with geetest=True" in " ".join(tried.told["advice"])
 
 
 async def test_an_error_page_of_an_undeclared_address(sandbox: Sandbox) -> None:
@@ -208,7 +208,7 @@ async def test_no_way_to_send(sandbox: Sandbox) -> None:
     """Nothing is fetched or bought; the ways out are named."""
     tried = await attempt(sandbox, "/v4/form", {"name": "club", "urls": host(sandbox), "detect_css": "form"})
     assert (tried.ending, tried.steps) == (Ending.INCOMPLETE, ["page", "withheld", "verdict", "bought"])
-    assert "let the spider get the page with geetest=False" in " ".join(tried.told["advice"])
+    assert "get this page with geetest=False" in " ".join(tried.told["advice"])
 
 
 async def test_the_site_that_is_named(sandbox: Sandbox) -> None:

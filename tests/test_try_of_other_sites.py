@@ -11,6 +11,7 @@ from small_world import challenge_page, data, page, redirect
 
 from scrapy_geetest import ChallengeNotNeeded, GeetestSite
 from scrapy_geetest.commands.trial.endings import Ending
+from scrapy_geetest.commands.trial.question import Consent
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -157,7 +158,8 @@ async def test_a_page_from_a_cache(world: SmallWorld, tmp_path: Path) -> None:
     """It is said, and the challenge comes from a fresh one."""
     world.route("/page")(lambda asked: page("<h1>in</h1>") if asked.method == "POST" else challenge_page("/page"))
     cache: dict[str, Any] = {"HTTPCACHE_ENABLED": True, "HTTPCACHE_DIR": str(tmp_path)}
-    assert (await attempt(world, "/page", _here(world), **cache)).steps[:2] == ["page", "withheld"]
+    declined = await attempt(world, "/page", _here(world), consent=Consent(given=False, ask=None), **cache)
+    assert declined.steps[:2] == ["page", "withheld"]
     tried = await attempt(world, "/page", _here(world), **cache)
     assert tried.steps[:4] == ["page", "withheld", "page again", "challenge"]
     assert "it came from a cache" in tried.text
