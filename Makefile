@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test browser bench package clean
+.PHONY: help demo test browser plugins bench package clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -17,6 +17,9 @@ test: $(VENV)/tox ## lint, types, all tests with the newest and with the oldest 
 
 browser: $(VENV)/tox ## the tests that drive Chromium (Debian's package chromium)
 	$(BIN)/tox run -e browser
+
+plugins: $(VENV)/tox ## crawls with the packages that Scrapy users combine, as their latest releases are
+	$(BIN)/tox run -e plugins
 
 bench: $(VENV)/demo ## measure everything beside what one would do otherwise; writes benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks --check

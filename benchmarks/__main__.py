@@ -7,7 +7,20 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import clients, detect, fresh, gate, lateness, memory, overhead, stall
+from benchmarks import (
+    clients,
+    crowd,
+    detect,
+    fair,
+    fresh,
+    gate,
+    lateness,
+    memory,
+    overhead,
+    sites,
+    stall,
+    throughput,
+)
 from benchmarks.machine import facts
 from benchmarks.report import document, summary
 
@@ -18,9 +31,13 @@ if TYPE_CHECKING:
 
 BENCHMARKS: Mapping[str, Callable[[], Table]] = {
     "stall": stall.measure,
+    "crowd": crowd.measure,
+    "fair": fair.measure,
+    "throughput": throughput.measure,
     "gate": gate.measure,
     "fresh": fresh.measure,
     "overhead": overhead.measure,
+    "sites": sites.measure,
     "memory": memory.measure,
     "clients": clients.measure,
     "lateness": lateness.measure_all,

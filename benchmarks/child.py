@@ -46,10 +46,10 @@ def tell(outcomes: list[dict[str, Any]]) -> None:
     sys.stdout.flush()
 
 
-def main(plan: Mapping[str, Any]) -> None:
-    """Run the crawls that the other process wants."""
+def main(plan: Mapping[str, Any], *, event_loop: str | None = None) -> None:
+    """Run the crawls that the other process wants, on an event loop of their own or that of this import path."""
     configure_logging(plan["turns"][0])
-    install_reactor("twisted.internet.asyncioreactor.AsyncioSelectorReactor")
+    install_reactor("twisted.internet.asyncioreactor.AsyncioSelectorReactor", event_loop)
     from twisted.internet.task import react
 
     react(lambda _: deferred_from_coro(take_turns(plan)))

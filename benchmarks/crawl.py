@@ -113,10 +113,36 @@ def crawl(pages: Sequence[Pages], settings: Mapping[str, Any], **more: Any) -> O
     return take_turns(pages, [settings], **more)[0]
 
 
+def crawl_virtually(
+    pages: Sequence[Pages],
+    settings: Mapping[str, Any],
+    spider: str = "benchmarks.virtual_world.TimedSpider",
+    arguments: Mapping[str, Any] | None = None,
+    **world: float,
+) -> Outcome:
+    """Run one crawl in virtual time.
+
+    Args:
+        pages: What it fetches from sites without sockets: see :mod:`benchmarks.virtual_world`.
+        settings: Its settings.
+        spider: Import path of its spider.
+        arguments: More of the spider's, all plain data.
+        world: What these sites and the service are like.
+    """
+    own = {
+        "ADDONS": {"scrapy_geetest.Addon": 500},
+        "DOWNLOAD_HANDLERS": {"http": "benchmarks.virtual_world.Handler"},
+        "GEETEST_API_KEY": "virtual",
+        "CONCURRENT_ITEMS": 1,  # Scrapy makes as many tasks for each response, whether it has items or not
+    }
+    return take_turns(pages, [{**own, **settings}], spider, "benchmarks.virtual", world=world, **(arguments or {}))[0]
+
+
 def take_turns(
     pages: Sequence[Pages],
     turns: Sequence[Mapping[str, Any]],
     spider: str = "benchmarks.spiders.PagesSpider",
+    module: str = "benchmarks.child",
     **arguments: Any,
 ) -> list[Outcome]:
     """Run crawls of the same pages, one after the other, in one process of their own.
@@ -125,6 +151,7 @@ def take_turns(
         pages: What they fetch.
         turns: The settings of each, all plain data.
         spider: Import path of their spider.
+        module: What runs as their process.
         arguments: More of the spider's, all plain data.
 
     Raises:
@@ -135,9 +162,7 @@ def take_turns(
         "spider": spider,
         "arguments": {**arguments, "pages": [asdict(kind) for kind in pages if kind.count]},
     }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.child", json.dumps(plan)], cwd=ROOT, stdout=subprocess.PIPE
-    )
+    process = subprocess.Popen([sys.executable, "-m", module, json.dumps(plan)], cwd=ROOT, stdout=subprocess.PIPE)
     guard = Timer(LONGEST, process.kill)
     guard.start()
     with process:

@@ -91,6 +91,15 @@ ORDINARY: Mapping[str, Callable[[random.Random, int], bytes]] = {
 }
 """By kind: makes one of a size in bytes."""
 
+MENTIONS: Mapping[str, bytes] = {
+    "prose": b"<p>We use GeeTest: its page calls initGeetest({gt: ...}) of https://static.geetest.com/v4/gt4.js.</p>",
+    "comment": b"<!-- geetest: initGeetest({}); <script src='https://static.geetest.com/v4/gt4.js'></script> -->",
+    "comment in a script": b"<script>// geetest: initGeetest4({}) of static.geetest.com/v4/gt4.js\nvar a = 1;</script>",
+    "link": b"<a href='https://www.geetest.com/'>GeeTest</a>",
+}
+"""By kind: what merely names GeeTest, to be put into an ordinary page."""
+
+_CALL = b"<script>initGeetest({gt: a.gt}, b);</script>"
 HOSTILE: Mapping[str, tuple[bytes, bytes]] = {
     "nested comments": (b"", b"initGeetest<!--"),
     "unclosed scripts": (b"eetest", b"<script>"),
@@ -108,5 +117,16 @@ HOSTILE: Mapping[str, tuple[bytes, bytes]] = {
     "requests": (b"<script>initGeetest({gt:data.gt});", b'$.get("/gt/register?t="+Date,'),
     "loaders": (b"<script>eetest ", b'"https://static.geetest.com/a'),
     "spaces": (b"<script>initGeetest", b" "),
+    "unclosed quotes": (b"<script>initGeetest({gt: a.gt}, b);", b"'\"`"),
+    "escapes": (b"<script>initGeetest({gt: a.gt}, b);", b'"\\"'),
+    "divisions": (b"<script>initGeetest({gt: a.gt}, b);", b")/a/"),
+    "templates in a live script": (b"<script>initGeetest({gt: a.gt}, b);", b"`${a}`"),
+    "scripts that name it": (_CALL, b"<script>'eetest '</script>"),
+    "inputs": (_CALL, b"<input name=a value=b>"),
+    "comments": (_CALL, b"<!-- -->"),
+    "handlers": (_CALL, b"<a onclick='initGeetest({})'>"),
+    "functions that return": (_CALL[:-9] + b"$.post('/a', f(x));", b"function f(){return f(x)};"),
+    "JSONP": (_CALL[:-9], b"$.ajax({url:'/a',dataType:'jsonp',success:f(x)});"),
+    "functions": (b"<script>initGeetest({gt: a.b.c}, b);", b"function(a,b,c){}"),
 }
 """By kind: how a page begins, and what is then repeated."""

@@ -13,9 +13,10 @@ from attrs import frozen
 from scrapy import signals
 
 from benchmarks.child import tell
-from benchmarks.crawl import Addresses, crawl
+from benchmarks.crawl import Addresses, crawl, crawl_virtually
 from benchmarks.report import Ratio, Table
 from benchmarks.spiders import Pages, PagesSpider
+from benchmarks.virtual_world import Handler, World
 from scrapy_geetest.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -33,9 +34,11 @@ METHOD = """\
 One crawl parks {sizes} requests, step by step, at a GeeTest v3 form site whose solutions never come; {permits} of them hold a
 permit, the others wait for one. At each step, when nothing moves any more, its process collects garbage and reads its resident
 memory. Bytes per request: what the memory has grown by since the first step ({first} parked), divided by the requests that
-were parked since, less the mean body of their challenge pages ({body} bytes). The slope of a step is the same since the step
-before it; the last one divided by the first one is 1 if memory grows linearly. The plain await holds as many requests, for
-which it needs a `CONCURRENT_REQUESTS` above their number; it has a semaphore of {permits}."""
+were parked since; nothing is taken off for the bodies of their challenge pages ({body} bytes each). The slope of a step is the
+same since the step before it; the last one divided by the first one is 1 if memory grows linearly. The plain await holds as
+many requests, for which it needs a `CONCURRENT_REQUESTS` above their number; it has a semaphore of {permits}. Large: the same with
+pages of {large:,} bytes each, and {few:,} requests, in virtual time."""
+SITE = [{"name": "forms", "urls": ["forms.example"], "challenge_url": "/register"}]
 
 
 @frozen
@@ -46,11 +49,15 @@ class Scale:
         sizes: Numbers of parked requests; the first one is what the others are compared with.
         permits: Solutions asked for at once.
         look: Seconds between two looks at whether anything still moves; it does not if ten of them see nothing move.
+        large: Bytes of a large page.
+        few: Numbers of parked requests with large pages.
     """
 
     sizes: tuple[int, ...] = (100, 1000, 2500, 5000)
     permits: int = 32
     look: float = 0.1
+    large: int = 200_000
+    few: tuple[int, ...] = (100, 600, 1100)
 
 
 class ParkingSpider(PagesSpider):
@@ -94,6 +101,22 @@ class ParkingSpider(PagesSpider):
             seen = self.details.get("responses", 0)
 
 
+class VirtualParkingSpider(ParkingSpider):
+    """The same, in virtual time.
+
+    Attributes:
+        world: What the world is like, as plain data.
+    """
+
+    world: Mapping[str, Any]
+
+    async def start(self) -> AsyncIterator[Any]:
+        """As soon as there is a world."""
+        Handler.world = World(**self.world)
+        async for request in super().start():
+            yield request
+
+
 def resident() -> int:
     """Bytes of memory that this process holds, garbage collected (from Linux's ``/proc``)."""
     gc.collect()
@@ -117,28 +140,32 @@ def compare(sandbox: Sandbox, scale: Scale) -> Table:
     }
     plain = {**site.peer(REGISTER, scale.permits), "CONCURRENT_REQUESTS": most}
     held, body = _park(sandbox, scale, plugin)
+    large = _means(scale.few, _park_large(scale))
     plainly_held, _ = _park(sandbox, scale, plain)
     sizes = ", ".join(f"{size:,}" for size in scale.sizes[1:])
     first = scale.sizes[0]
     return Table(
         name="memory",
         title="Memory of parked requests",
-        method=METHOD.format(sizes=sizes, permits=scale.permits, first=first, body=f"{body:.0f}"),
+        method=METHOD.format(
+            sizes=sizes, permits=scale.permits, first=first, body=f"{body:.0f}", large=scale.large, few=scale.few[-1]
+        ),
         rows=(
             *(
                 (f"{size:,} parked: KB each", f"{mean:.1f}", f"{plain_mean:.1f}")
                 for size, mean, plain_mean in zip(
-                    scale.sizes[1:], _means(scale, held, body), _means(scale, plainly_held, body), strict=True
+                    scale.sizes[1:], _means(scale.sizes, held), _means(scale.sizes, plainly_held), strict=True
                 )
             ),
         ),
         ratios=(
             Ratio(
                 f"KB (1,024 bytes) each, {scale.sizes[-1]:,} parked",
-                _means(scale, held, body)[-1],
-                _means(scale, plainly_held, body)[-1],
+                _means(scale.sizes, held)[-1],
+                _means(scale.sizes, plainly_held)[-1],
                 at_most=20,
             ),
+            Ratio(f"KB each with pages of {scale.large / 1000:g} KB, {scale.few[-1]:,} parked", large[-1], at_most=20),
             Ratio(
                 "slope of the last step ÷ slope of the first step",
                 _steepening(scale, held),
@@ -160,10 +187,23 @@ def _park(sandbox: Sandbox, scale: Scale, settings: Mapping[str, Any]) -> tuple[
     return details["resident"], details["body_bytes"] / count
 
 
-def _means(scale: Scale, held: Sequence[int], body: float) -> list[float]:
-    """KB for each request parked since the first step, besides its body."""
-    first, *sizes = scale.sizes
-    return [((now - held[0]) / (size - first) - body) / 1024 for size, now in zip(sizes, held[1:], strict=True)]
+def _park_large(scale: Scale) -> list[int]:
+    """Resident bytes at each size, with large pages."""
+    settings = {"GEETEST_SITES": SITE, "GEETEST_MAX_CONCURRENT_SOLVES": scale.permits}
+    details = crawl_virtually(
+        [Pages("parked", "http://forms.example/form/{}", scale.few[-1])],
+        settings,
+        "benchmarks.memory.VirtualParkingSpider",
+        {"sizes": scale.few, "look": scale.look},
+        solve=86_400.0,
+        page_bytes=scale.large,
+    ).details
+    return list(details["resident"])
+
+
+def _means(sizes: Sequence[int], held: Sequence[int]) -> list[float]:
+    """KB for each request parked since the first step."""
+    return [((now - held[0]) / (size - sizes[0])) / 1024 for size, now in zip(sizes[1:], held[1:], strict=True)]
 
 
 def _steepening(scale: Scale, held: Sequence[int]) -> float:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import asdict, define, field, frozen
 from scrapy import Request, Spider
+from scrapy.http.request import NO_CALLBACK
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -27,11 +28,17 @@ class Pages:
         label: What they are called in the outcome.
         url: Their address; ``{}`` stands for a number.
         count: How many there are.
+        priority: Of their requests, where a spider looks at it.
+        after: Seconds after which they are asked for, where a spider looks at it.
+        is_known: Whether they are form requests that need a solution, where a spider looks at it.
     """
 
     label: str
     url: str
     count: int
+    priority: int = 0
+    after: float = 0.0
+    is_known: bool = False
 
 
 @define
@@ -72,12 +79,14 @@ class PagesSpider(Spider):
 
     Attributes:
         pages: The kinds, as plain data.
+        first: Address of a page that is fetched before, and does not count; empty: none.
         tallies: What became of them, by label.
         details: What else there is to tell.
     """
 
     name = "pages"
     pages: Sequence[Mapping[str, Any]]
+    first: str = ""
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments)
@@ -87,6 +96,8 @@ class PagesSpider(Spider):
 
     async def start(self) -> AsyncIterator[Any]:
         """The requests for all pages."""
+        if self.first and self.crawler.engine is not None:
+            await self.crawler.engine.download_async(Request(self.first, callback=NO_CALLBACK))
         self._began = self._last = time.process_time()
         for label, url in mixed([Pages(**kind) for kind in self.pages]):
             yield self.request(label, url)

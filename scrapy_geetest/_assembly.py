@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from functools import partial
 from typing import TYPE_CHECKING
 
 from attrs import frozen
@@ -14,20 +13,25 @@ from scrapy_geetest._attempt.challenges import Challenges
 from scrapy_geetest._attempt.forms import Forms
 from scrapy_geetest._attempt.fresh_pages import FreshPages
 from scrapy_geetest._attempt.gate import GateRegistry
+from scrapy_geetest._attempt.gate_visitors import GateVisitors
 from scrapy_geetest._attempt.gates import Gates
 from scrapy_geetest._attempt.loop import Attempts
 from scrapy_geetest._attempt.outcomes import Outcomes
 from scrapy_geetest._attempt.purchases import Purchases
 from scrapy_geetest._attempt.submissions import Submissions
 from scrapy_geetest._attempt.verdict import is_withheld
+from scrapy_geetest._crawl.admission import Admission
 from scrapy_geetest._crawl.cookies import SessionCookies
 from scrapy_geetest._crawl.downloads import Downloads
+from scrapy_geetest._crawl.intercepted import InterceptedResponses
 from scrapy_geetest._crawl.other_middlewares import OtherMiddlewares
 from scrapy_geetest._crawl.parking import Parking
 from scrapy_geetest._crawl.progress import Bulletin
+from scrapy_geetest._crawl.redirects import CaptchaRedirects
+from scrapy_geetest._crawl.slots import Slots
 from scrapy_geetest._crawl.undeclared import UndeclaredPages
 from scrapy_geetest._service_settings import make_services
-from scrapy_geetest._sites import find_site
+from scrapy_geetest._sites import SiteIndex
 from scrapy_geetest._spending.bought import BoughtChallenges
 from scrapy_geetest._spending.breaker import Breaker
 from scrapy_geetest._spending.budget import Budget
@@ -45,19 +49,24 @@ if TYPE_CHECKING:
 class Parts:
     """What the middleware uses."""
 
+    admission: Admission
     books: Books
     bulletin: Bulletin
     downloads: Downloads
     forms: Forms
     gates: Gates
+    intercepted: InterceptedResponses
+    others: OtherMiddlewares
     outcomes: Outcomes
     parking: Parking
+    redirects: CaptchaRedirects
     services: Services
+    sites: SiteIndex
     stats: Stats
     undeclared: UndeclaredPages
 
 
-def assemble(crawler: Crawler, config: Config) -> Parts:
+def assemble(crawler: Crawler, config: Config, middleware: type) -> Parts:
     """Make the parts; each is handed what it needs, and nothing is global.
 
     Raises:
@@ -73,22 +82,28 @@ def assemble(crawler: Crawler, config: Config) -> Parts:
         limit=config.max_parked,
         stats=stats,
         reactor=reactor,
-        on_tick=lambda parking: bulletin.progress(parking, services.trouble),
+        on_tick=lambda parking: bulletin.progress(parking, "; ".join(filter(None, (services.trouble, budget.trouble)))),
     )
     services = make_services(
         config, sleep=parking.sleep, settle=maybe_deferred_to_future, on_poll=lambda: stats.count("polls")
     )
+    budget = Budget(config, parking=parking, stats=stats)
     breaker = Breaker(failures=config.breaker_failures, seconds=config.breaker_seconds, stats=stats)
     books = Books(crawler, breaker=breaker, config=config, services=services, stats=stats)
     outcomes = Outcomes(crawler, books=books, config=config, stats=stats)
-    others, cookies = OtherMiddlewares(crawler), SessionCookies(crawler)
+    others, cookies, sites = OtherMiddlewares(crawler), SessionCookies(crawler), SiteIndex(config.sites)
+    admission = Admission(crawler, parking=parking, reactor=reactor)
+    slots = Slots(crawler, max_age=config.solution_max_age, wait=parking.wait)
     downloads = Downloads(
-        crawler,
+        crawler=crawler,
+        admission=admission,
         others=others,
         wait=parking.wait,
         is_challenge=is_withheld,
-        find_site=partial(find_site, config.sites),
+        find_site=sites.find,
         on_change=outcomes.visitor_changed,
+        slots=slots,
+        reactor=reactor,
     )
     submissions = Submissions(config, books=books, downloads=downloads, others=others)
     attempts = Attempts(
@@ -97,10 +112,11 @@ def assemble(crawler: Crawler, config: Config) -> Parts:
         cookies=cookies,
         fresh_pages=FreshPages(cookies, downloads),
         parking=parking,
-        purchases=_purchases(config, books, breaker, downloads, parking, services, stats),
+        purchases=_purchases(config, books, breaker, budget, downloads, parking, services, stats),
+        slots=slots,
         stats=stats,
         submissions=submissions,
-        turns=Turns(config.max_concurrent_solves, parking.wait),
+        turns=Turns(config.max_concurrent_solves, parking.wait, reactor),
     )
     gates = Gates(
         config=config,
@@ -113,16 +129,22 @@ def assemble(crawler: Crawler, config: Config) -> Parts:
         registry=GateRegistry(time.monotonic),
         stats=stats,
         submissions=submissions,
+        visitors=GateVisitors(),
     )
     return Parts(
+        admission=admission,
         books=books,
         bulletin=bulletin,
         downloads=downloads,
         forms=Forms(attempts=attempts, parking=parking),
         gates=gates,
+        intercepted=InterceptedResponses(crawler, find_site=sites.find, middleware=middleware),
+        others=others,
         outcomes=outcomes,
         parking=parking,
+        redirects=CaptchaRedirects(crawler, config.sites),
         services=services,
+        sites=sites,
         stats=stats,
         undeclared=UndeclaredPages(stats),
     )
@@ -132,6 +154,7 @@ def _purchases(
     config: Config,
     books: Books,
     breaker: Breaker,
+    budget: Budget,
     downloads: Downloads,
     parking: Parking,
     services: Services,
@@ -140,7 +163,7 @@ def _purchases(
     return Purchases(
         books=books,
         breaker=breaker,
-        budget=Budget(config, parking=parking, stats=stats),
+        budget=budget,
         challenges=Challenges(bought=BoughtChallenges(), config=config, downloads=downloads, stats=stats),
         config=config,
         parking=parking,

@@ -12,11 +12,14 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
 
 _T = TypeVar("_T")
+_PLAIN = (bool, str)
 Hook: TypeAlias = "_T | Awaitable[_T]"
 
 
 async def resolve(outcome: _T | Awaitable[_T]) -> _T:
     """Await what a hook returned, where it is to be awaited: a coroutine, a Deferred, or the plain value."""
+    if isinstance(outcome, _PLAIN):  # what the default hooks return for each page of a crawl
+        return outcome
     if isinstance(outcome, Deferred):
         outcome = maybe_deferred_to_future(outcome)
     return await outcome if isawaitable(outcome) else outcome

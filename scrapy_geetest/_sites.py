@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
-from typing import TYPE_CHECKING, Any
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import urlsplit
 
 from scrapy.utils.misc import load_object
 
 from scrapy_geetest._hooks import resolve
+from scrapy_geetest._url_pattern import UrlPattern, host_of
 from scrapy_geetest.site import GeetestSite, refuse_unknown
 
 if TYPE_CHECKING:
     from scrapy_geetest._pages.rules import Rules
 
 logger = logging.getLogger(__name__)
+
+MAX_HOSTS = 10_000  # of which it is remembered which sites they may belong to
+_BEFORE_HOST = len("https://")  # no host begins later
+
+_Candidate: TypeAlias = "tuple[GeetestSite, UrlPattern | None]"  # no pattern: a site that is asked
 
 
 def load_sites(declared: Any, default_rules: Rules, *, keeps_cookies: bool = True) -> tuple[GeetestSite, ...]:
@@ -32,8 +41,8 @@ def load_sites(declared: Any, default_rules: Rules, *, keeps_cookies: bool = Tru
         raise ValueError(f"GEETEST_SITES: {error}") from error
     for site in sites:
         site.use_settings(default_rules, keeps_cookies=keeps_cookies)
-    names = [site.name for site in sites]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
+    names = Counter(site.name for site in sites)
+    if twice := sorted(name for name, count in names.items() if count > 1):
         raise ValueError(f"GEETEST_SITES: several sites are called {twice[0]!r}; give each a name of its own.")
     return sites
 
@@ -62,12 +71,61 @@ def _load_site(entry: Any) -> GeetestSite:
     )
 
 
-async def find_site(sites: Sequence[GeetestSite], url: str) -> GeetestSite | None:
-    """The first of *sites* that *url* belongs to."""
-    for site in sites:
-        if await belongs(url, site):
-            return site
-    return None
+class SiteIndex:
+    """Finds the site of a URL: the first declared one that it belongs to, at a cost that does not grow with their number.
+
+    A site with a ``matches`` of its own may take any URL, so that it is asked about each.
+    """
+
+    def __init__(self, sites: Sequence[GeetestSite]) -> None:
+        self._sites = sites
+        self._by_host: dict[str, list[tuple[int, UrlPattern]]] = {}  # with the place in the order of declaration
+        self._always: list[int] = []
+        self._seen: dict[str, Sequence[_Candidate]] = {}
+        for place, site in enumerate(sites):
+            if type(site).matches is not GeetestSite.matches or "matches" in vars(site):
+                self._always.append(place)
+                continue
+            for url in site.urls:
+                pattern = UrlPattern.parse(url, site.name)
+                self._by_host.setdefault(pattern.host, []).append((place, pattern))
+
+    async def find(self, url: str) -> GeetestSite | None:
+        """The site that *url* belongs to."""
+        end = url.find("/", _BEFORE_HOST)  # the third slash: scheme, host and port stand before it
+        start = url[:end] if end > 0 else url
+        candidates = self._seen.get(start)
+        if candidates is None:
+            candidates = self._remember(start, url)
+        for site, pattern in candidates:
+            if pattern is None:
+                if await belongs(url, site):
+                    return site
+            elif not pattern.path or pattern.matches_path(urlsplit(url).path):
+                return site
+        return None
+
+    def _remember(self, start: str, url: str) -> Sequence[_Candidate]:
+        if len(self._seen) >= MAX_HOSTS:
+            self._seen.clear()
+        patterns = [entry for host in _with_parents(url) for entry in self._by_host.get(host, ())]
+        found: list[tuple[int, UrlPattern | None]] = [entry for entry in patterns if entry[1].matches_host(url)]
+        found += [(place, None) for place in self._always]
+        self._seen[start] = candidates = [
+            (self._sites[place], pattern) for place, pattern in sorted(found, key=itemgetter(0))
+        ]
+        return candidates
+
+
+def _with_parents(url: str) -> Iterator[str]:
+    """The host of *url* and the domains above it; none where it cannot be read."""
+    try:
+        host = host_of(urlsplit(url))
+    except ValueError:
+        return
+    while host:
+        yield host
+        host = host.partition(".")[2]
 
 
 async def belongs(url: str, site: GeetestSite, settle: Callable[[Any], Awaitable[Any]] = resolve) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from scrapy.downloadermiddlewares.cookies import CookiesMiddleware
@@ -13,15 +14,35 @@ from scrapy.utils.conf import build_component_list
 from scrapy.utils.misc import load_object
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from scrapy.settings import BaseSettings
 
     from scrapy_geetest.settings import Config
+
+logger = logging.getLogger(__name__)
 
 ORDER = 585
 """Bodies are decompressed (590), redirects followed (600), cookies merged (700); MetaRefresh (580) and Retry (550) have not acted."""
 
 _BEFORE = (RetryMiddleware, MetaRefreshMiddleware)
 _BEHIND = (HttpCompressionMiddleware, RedirectMiddleware, CookiesMiddleware)
+# Middlewares of other packages that must not stand behind this one, as their own documentation has it; each with the order
+# that suits it, and the reason. Their packages are not imported for it.
+_NOT_BEHIND = {
+    "rotating_proxies.middlewares.RotatingProxyMiddleware": (
+        560,
+        "it chooses the proxy too late for this plugin to tell whose session a request belongs to",
+    ),
+    "rotating_proxies.middlewares.BanDetectionMiddleware": (
+        570,
+        "it may take a challenge page with an error status for a ban, which costs several proxies before it is solved",
+    ),
+    "scrapy_impersonate.middleware.RandomBrowserMiddleware": (
+        400,
+        "it gives every request of one attempt another browser, so that the site sees several visitors",
+    ),
+}
 _ELSEWHERE = ("ADDONS", "SPIDER_MIDDLEWARES", "EXTENSIONS", "ITEM_PIPELINES")
 
 
@@ -67,6 +88,7 @@ def _check_order(settings: BaseSettings, middleware: type) -> None:
     own = next((at for at, component in enumerate(loaded) if _is_subclass(component, middleware)), None)
     if own is None:
         return  # made by hand, as tests do
+    _warn_of_those_behind(loaded[own + 1 :], middleware)
     for at, component in enumerate(loaded):
         is_wrong = (at > own and _is_subclass(component, _BEFORE)) or (at < own and _is_subclass(component, _BEHIND))
         if is_wrong:
@@ -75,6 +97,18 @@ def _check_order(settings: BaseSettings, middleware: type) -> None:
                 f"Set the order of {middleware.__name__} to {ORDER} in DOWNLOADER_MIDDLEWARES: {component.__name__} comes {side} "
                 "it there, so that it would see responses that are compressed, redirected, or already retried."
             )
+
+
+def _warn_of_those_behind(components: Sequence[Any], middleware: type) -> None:
+    """The crawl goes on with them, at a higher price."""
+    for component in components:
+        for base in getattr(component, "__mro__", ()):
+            order, reason = _NOT_BEHIND.get(f"{base.__module__}.{base.__qualname__}", (0, ""))
+            if reason:
+                logger.warning(
+                    "GeeTest: give %s an order below that of %s in DOWNLOADER_MIDDLEWARES, like %d: where it is, %s",
+                    *(component.__name__, middleware.__name__, order, reason),
+                )
 
 
 def _is_component(key: Any, middleware: type) -> bool:

@@ -5,9 +5,22 @@ No list of public suffixes is asked for: that would download one, and block the 
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+from ipaddress import IPv6Address
+from urllib.parse import SplitResult, urlsplit
 
 from attrs import frozen
+
+
+def host_of(parts: SplitResult) -> str:
+    """The host of a URL in the one spelling that is compared: lower case, IDNA, without the dot of the root.
+
+    Raises:
+        ValueError: It is malformed.
+    """
+    host = (parts.hostname or "").rstrip(".")
+    if ":" in host:
+        return IPv6Address(host).compressed
+    return host if host.isascii() else host.encode("idna").decode().rstrip(".")
 
 
 @frozen
@@ -32,8 +45,7 @@ class UrlPattern:
             raise ValueError(f"{problem} leave out the scheme: {pattern.partition('://')[2]!r}.")
         try:
             parts = urlsplit(f"//{pattern}")
-            host, port = (parts.hostname or "").rstrip("."), parts.port
-            host = host.encode("idna").decode() if not host.isascii() else host
+            host, port = host_of(parts), parts.port
         except ValueError as error:
             raise ValueError(f"{problem} {error}.") from error
         if not host or parts.query or parts.fragment or parts.username is not None:
@@ -42,16 +54,17 @@ class UrlPattern:
 
     def matches(self, url: str) -> bool:
         """Whether *url* is on the host and below the path."""
-        if not self.matches_host(url):
-            return False
-        path = urlsplit(url).path
-        return path == self.path or path.startswith(self.path + "/") or not self.path
+        return self.matches_host(url) and self.matches_path(urlsplit(url).path)
+
+    def matches_path(self, path: str) -> bool:
+        """Whether *path* is the path or below it."""
+        return not self.path or path == self.path or path.startswith(self.path + "/")
 
     def matches_host(self, url: str) -> bool:
         """Whether *url* is on the host, a subdomain counted in, and on the port where one is named."""
         try:
             parts = urlsplit(url)
-            host, port = (parts.hostname or "").rstrip("."), parts.port
+            host, port = host_of(parts), parts.port
         except ValueError:
             return False
         if self.port is not None and self.port != (port or {"http": 80, "https": 443}.get(parts.scheme)):

@@ -96,7 +96,7 @@ class SolutionRejected(GeetestError):  # noqa: N818  # the name is part of the p
 
 
 class BudgetExhausted(GeetestError):  # noqa: N818  # the name is part of the public contract
-    """``GEETEST_MAX_SOLVES``, ``GEETEST_BUDGET`` or ``GEETEST_SITE_BUDGET`` allows no more; nothing was bought."""
+    """A budget (``GEETEST_MAX_SOLVES``, …) or a handler of ``challenge_fetched`` allows no more; nothing was bought."""
 
     reason = "budget"
 

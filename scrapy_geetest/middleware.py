@@ -14,29 +14,31 @@ import logging
 from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakSet
 
+from attrs import evolve
 from scrapy import Request
 from scrapy import signals as scrapy_signals
 from scrapy.http.request import NO_CALLBACK
 
 from scrapy_geetest._assembly import assemble
 from scrapy_geetest._attempt.context import Context
+from scrapy_geetest._attempt.loop import UNVERIFIED
 from scrapy_geetest._attempt.outcomes import passed, stopped
 from scrapy_geetest._attempt.verdict import is_withheld
+from scrapy_geetest._crawl.browser_pages import close_page, hand_over_page
 from scrapy_geetest._crawl.delivery import as_answer_to
 from scrapy_geetest._crawl.identity import Visitor
 from scrapy_geetest._crawl.marks import (
     META_KEY,
-    SAFE_METHODS,
     is_fenced,
     is_left_alone,
     lift,
+    loses_nothing,
     note_departure,
     original,
     own_number,
     raise_fences,
 )
 from scrapy_geetest._crawl.parking import Stopping
-from scrapy_geetest._sites import find_site
 from scrapy_geetest._start import check_start
 from scrapy_geetest.exceptions import ChallengeError, GeetestError, StoppedError, SubmissionError
 from scrapy_geetest.settings import Config
@@ -57,15 +59,15 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
-_CREDENTIALS = ("Authorization", "Cookie")  # which a redirect to another host drops
 
 
 class GeetestMiddleware:
     """Downloader middleware (order 585): a page that a CAPTCHA withholds becomes a slow page."""
 
     def __init__(self, crawler: Crawler, config: Config) -> None:
-        parts = assemble(crawler, config)
+        parts = assemble(crawler, config, type(self))
         self._config = config
+        self._admission = parts.admission
         self._has_gates = any(site.mode == "gate" for site in config.sites)
         self._keeps_cookies = crawler.settings.getbool("COOKIES_ENABLED")
         self._bulletin = parts.bulletin
@@ -73,9 +75,13 @@ class GeetestMiddleware:
         self._downloads = parts.downloads
         self._forms = parts.forms
         self._gates = parts.gates
+        self._intercepted = parts.intercepted
+        self._others = parts.others
         self._outcomes = parts.outcomes
         self._parking = parts.parking
+        self._redirects = parts.redirects
         self._services = parts.services
+        self._sites = parts.sites
         self._stats = parts.stats
         self._undeclared = parts.undeclared
         self._returned: WeakSet[Request] = WeakSet()  # to the queue, because the crawl is ending
@@ -95,20 +101,39 @@ class GeetestMiddleware:
             raise ValueError(str(error)) from None  # one plain line, without those that led to it
         middleware = cls(crawler, config)
         crawler.signals.connect(middleware.spider_opened, scrapy_signals.spider_opened)
+        crawler.signals.connect(middleware.request_reached_downloader, scrapy_signals.request_reached_downloader)
+        crawler.signals.connect(middleware.request_scheduled, scrapy_signals.request_scheduled)
+        crawler.signals.connect(middleware.request_dropped, scrapy_signals.request_dropped)
+        crawler.signals.connect(middleware.response_downloaded, scrapy_signals.response_downloaded)
         crawler.signals.connect(middleware.response_received, scrapy_signals.response_received)
         crawler.signals.connect(middleware.spider_closed, scrapy_signals.spider_closed)
         return middleware
 
     def spider_opened(self) -> None:
         self._stats.open()
+        self._redirects.open()
+
+    def request_scheduled(self, request: Request) -> None:
+        self._redirects.scheduled(request)
+
+    def request_dropped(self, request: Request) -> None:
+        self._redirects.arrived(request)
+
+    def response_downloaded(self, request: Request, response: Response) -> None:
+        self._intercepted.downloaded(request, response)
+
+    def request_reached_downloader(self, request: Request) -> None:
+        self._downloads.reached(request)
 
     def response_received(self, request: Request) -> None:
         """The middlewares are through with a response: what was noted is gone before the callback sees it."""
         if META_KEY in request.meta and not own_number(request):
             lift(request)
+        self._admission.look()
 
     async def spider_closed(self) -> None:
         self._bulletin.close()
+        await self._intercepted.look(at_end=True)
         await self._services.close()
 
     async def solve(self, page: Response | Request) -> Solution:
@@ -124,10 +149,11 @@ class GeetestMiddleware:
             ValueError: The URL belongs to no declared site.
         """
         request = page if isinstance(page, Request) else page.request
-        site = None if request is None else await find_site(self._config.sites, request.url)
+        site = None if request is None else await self._sites.find(request.url)
         if site is None or request is None:
             raise ValueError(f"{page} belongs to no site in GEETEST_SITES")
         context = self._context(site, request, None if isinstance(page, Request) else page)
+        context = evolve(context, is_page_shared=True)
         try:
             with self._parking.place(site.name, lend=False):
                 purchase = await self._forms.only_buy(context)
@@ -158,6 +184,7 @@ class GeetestMiddleware:
         return await self._services.balance(service or self.services[0])
 
     async def process_request(self, request: Request) -> Request | Response | None:
+        await self._intercepted.look()
         if own_number(request):
             await self._downloads.before(request)
             return None
@@ -165,7 +192,7 @@ class GeetestMiddleware:
             lift(request)  # a spider or a middleware copied it
         if self._is_plain(request) or is_left_alone(request):
             return None  # nearly all requests of a crawl
-        site = await find_site(self._config.sites, request.url)
+        site = await self._sites.find(request.url)
         if site is None:
             self._undeclared.asked_for(request, solve_first=request.meta.get("geetest") is True)
             return None
@@ -176,13 +203,17 @@ class GeetestMiddleware:
         return await self._outcome(context, self._solve_first(context)) if self._forms.acts_before(context) else None
 
     async def process_response(self, request: Request, response: Response) -> Request | Response:
+        self._admission.answered(request)
+        self._intercepted.arrived(request)
         if own_number(request):
             await self._downloads.after(request, response)
             return response
         if is_fenced(request) or is_left_alone(request):
+            self._redirects.arrived(request)
             return response
         site = await self._site(request)
         if site is None:
+            self._redirects.arrived(request)
             self._undeclared.look(request, response)
             return response
         context = self._context(site, request, response)
@@ -191,24 +222,24 @@ class GeetestMiddleware:
     def process_exception(self, request: Request, exception: Exception) -> None:  # noqa: ARG002  # Scrapy's signature
         """Take out what was noted: an errback may send the request again."""
         if not own_number(request):
+            self._redirects.arrived(request)
             lift(request)
 
     def _is_plain(self, request: Request) -> bool:
         """Whether a request needs neither a look at a gate nor a note of what a redirect would lose."""
         if self._has_gates or "geetest" in request.meta:
             return False
-        headers = request.headers
-        return request.method in SAFE_METHODS and not any(name in headers for name in _CREDENTIALS)
+        return loses_nothing(request)
 
     def _context(self, site: GeetestSite, outer: Request, page: Response | None) -> Context:
         asked = original(outer)
-        visitor = Visitor.of(outer, asked, keep_meta=self._config.keep_meta, keeps_cookies=self._keeps_cookies)
+        visitor = Visitor(outer, asked, keep_meta=self._config.keep_meta, keeps_cookies=self._keeps_cookies)
         return Context(site, asked, page, visitor, outer, was_sent=page is not None)
 
     async def _site(self, request: Request) -> GeetestSite | None:
         """Whose answer it is: a site may redirect to a captcha page whose address tells nothing."""
         for url in (request.url, *reversed(request.meta.get("redirect_urls", ()))):
-            site = await find_site(self._config.sites, url)
+            site = await self._sites.find(url)
             if site is not None:
                 return site
         return None
@@ -218,6 +249,8 @@ class GeetestMiddleware:
             return None
         with self._parking.place(context.site.name):
             response = await self._gates.before(context)
+            if response is None:
+                await self._admission.admit(context.outer, can_wait=True, wait=self._parking.wait)
         return None if response is None else self._deliver(context, response)
 
     async def _solve_first(self, context: Context) -> Response:
@@ -226,18 +259,50 @@ class GeetestMiddleware:
 
     async def _look(self, context: Context, response: Response) -> Response:
         """Does it withhold its content, or is it what the spider asked for?"""
-        if not (await is_withheld(context, response) or self._forms.is_asked_for(context)):
+        page = await self._behind_redirect(context, response)
+        context = context.on(page)
+        if not await self._is_met(context, page):
+            if context.site.mode == "gate" and self._redirects.led_to_captcha_page(context.outer):
+                with self._parking.place(context.site.name):
+                    return self._deliver(context, await self._gates.opened_meanwhile(context))
             self._undeclared.let_through(context)
+            self._redirects.kept(context, page)
             self._gates.let_through(context.outer)
             return response
         await self._outcomes.detected(context)
+        if self._others.is_offline(response):
+            raise ChallengeError(
+                f"HttpCache holds only a challenge page for {context}, and HTTPCACHE_IGNORE_MISSING allows no download",
+                **context.parts,
+            )
         context.slim()
+        await close_page(context.outer)
         policy: Gates | Forms = self._gates if context.site.mode == "gate" else self._forms
         with self._parking.place(context.site.name):
-            return self._deliver(context, await policy.react(context))
+            answer = await policy.react(context)
+        if UNVERIFIED not in answer.flags:
+            self._others.store_in_cache(context.request, answer)
+        return self._deliver(context, answer)
+
+    async def _behind_redirect(self, context: Context, response: Response) -> Response:
+        try:
+            return await self._downloads.behind_redirect(context, response)
+        except (Stopping, GeetestError):
+            raise
+        except Exception as error:
+            raise ChallengeError(
+                f"The page that {response} leads to could not be fetched for {context}: {type(error).__name__}: {error}",
+                **context.parts,
+            ) from error
+
+    async def _is_met(self, context: Context, response: Response) -> bool:
+        is_met = await is_withheld(context, response) or self._forms.is_asked_for(context)
+        self._redirects.judged(context.outer, is_challenge=is_met)
+        return is_met
 
     def _deliver(self, context: Context, response: Response) -> Response:
         lift(context.request)
+        hand_over_page(context.outer, context.request)
         answer = as_answer_to(context.request, response)
         raise_fences(context.outer)
         return answer
@@ -250,17 +315,21 @@ class GeetestMiddleware:
             error: GeetestError = stopped(context)
         except GeetestError as refusal:
             error = refusal
+        await close_page(context.outer)
         is_of_the_end = self._parking.stopping and isinstance(error, StoppedError | ChallengeError | SubmissionError)
         # What was returned before, and came here again, was awaited by somebody and not put in a queue.
         if is_of_the_end and context.request.callback is not NO_CALLBACK and context.outer not in self._returned:
             return self._give_back(context)
+        if context.is_page_gone:
+            context = context.on(error.response)  # the page that was fetched after the waiting, if any
         page = await self._outcomes.gave_up(context, error)
         return self._deliver(context, page or await self._unsolved(context, error))
 
     async def _unsolved(self, context: Context, error: GeetestError) -> Response:
-        """The answer to a request that nobody has sent yet, sent as it is; *error* where there is none."""
+        """What a request gets that is sent as it is, once more if its page was let go; *error* where nothing comes."""
         try:
-            page = await self._downloads.again(context)
+            with self._parking.place(context.site.name):
+                page = await self._downloads.again(context, is_final=True)
         except Exception:  # noqa: BLE001  # whatever it was, the request was given up for another reason
             raise error from None
         return passed(page) if await is_withheld(context, page) else page

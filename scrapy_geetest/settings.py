@@ -96,7 +96,7 @@ class Config:
             api_proxy=_api_proxy(settings),
             max_attempts=read.number("GEETEST_MAX_ATTEMPTS", 3, at_least=1),
             max_concurrent_solves=read.number("GEETEST_MAX_CONCURRENT_SOLVES", 32, at_least=1),
-            max_parked=read.number("GEETEST_MAX_PARKED", 512, at_least=0),
+            max_parked=read.number("GEETEST_MAX_PARKED", 10_000, at_least=0),
             solution_max_age=read.number("GEETEST_SOLUTION_MAX_AGE", 300.0, above=0),
             on_failure=read.choice("GEETEST_ON_FAILURE", "raise", ("raise", "pass")),
             max_solves=read.number("GEETEST_MAX_SOLVES", 0, at_least=0),

@@ -7,15 +7,22 @@ what it tells of:
 signal                    also carries
 ========================  ==============================================================================
 ``challenge_detected``    ``version``: 3, 4 or ``None`` where the page does not tell
+``challenge_fetched``     ``challenge``: what is about to be bought a solution for; a handler may object
+``task_created``          ``challenge``, ``task_id``
 ``challenge_solved``      ``challenge``, ``solution``, ``task_id``, ``seconds``: from creation to known
-``solution_accepted``     ``task_id``, ``attempt``: which solution for this request it was
-``solution_rejected``     ``task_id``, ``attempt``
+``solution_accepted``     ``task_id``, ``attempt``: which solution for this request it was, ``evidence``: what shows it
+``solution_rejected``     ``task_id``, ``attempt``, ``evidence``
 ``solution_unverified``   ``task_id``, ``attempt``, ``evidence``: why it is not known
 ``solve_failed``          ``error``: the :class:`~scrapy_geetest.exceptions.GeetestError`
 ========================  ==============================================================================
+
+A handler of ``challenge_fetched`` that raises :class:`~scrapy.exceptions.IgnoreRequest` declines the purchase; one that
+raises :class:`~scrapy_geetest.exceptions.ChallengeNotReady` has the challenge fetched again.
 """
 
 challenge_detected = object()
+challenge_fetched = object()
+task_created = object()
 challenge_solved = object()
 solution_accepted = object()
 solution_rejected = object()

@@ -155,6 +155,7 @@ class GeetestSite:
             risk_type=self.risk_type,
             api_server=self.api_server,
             get_lib=self.get_lib_text(),
+            widgets=widgets_of(response),
         )
 
     def submit_request(self, request: Request, response: Response | None, solution: Solution) -> Hook[Request]:

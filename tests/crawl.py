@@ -82,6 +82,7 @@ async def crawl(
     wanted: Callable[[RecordingSpider], Iterable[Request]],
     prepare: Callable[[Any], None] | None = None,
     allowed_domains: list[str] | None = None,
+    spider: type[Spider] = RecordingSpider,
     **settings: Any,
 ) -> Crawl:
     """Run one crawl to its end.
@@ -90,11 +91,12 @@ async def crawl(
         wanted: The start requests, made from the spider; those without a callback get the recording ones.
         prepare: Called with the crawler before it starts, to connect signals.
         allowed_domains: Of the spider.
+        spider: Its class, if it is not the recording one; it is given ``crawl`` and ``wanted``.
         settings: In addition to those of all tests.
     """
     outcome = Crawl()
     runner = AsyncCrawlerRunner({**SETTINGS, **settings})
-    crawler = runner.create_crawler(RecordingSpider)
+    crawler = runner.create_crawler(spider)
     if prepare is not None:
         prepare(crawler)
     await runner.crawl(crawler, crawl=outcome, wanted=wanted, allowed_domains=allowed_domains)

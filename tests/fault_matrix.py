@@ -56,7 +56,7 @@ _STOPS = {
     "ERROR_TASK_ABSENT": "geetest_misconfigured",
     **dict.fromkeys(
         (
-            *("ERROR_DOMAIN_NOT_ALLOWED", "ERROR_RECAPTCHA_INVALID_DOMAIN"),
+            *("ERROR_DOMAIN_NOT_ALLOWED", "ERROR_RECAPTCHA_INVALID_DOMAIN", "ERROR_RECAPTCHA_INVALID_SITEKEY"),
             *("ERROR_INVALID_TASK", "ERROR_WRONG_USERAGENT", "ERROR_PROXY_MISSING", "ERROR_PROXY_NOT_AUTHORISED"),
             *("ERROR_PROXY_CREDENTIALS_INVALID_CHARACTER", "ERROR_PROXY_BANNED", "ERROR_UNHEARD_OF"),
         ),
@@ -66,7 +66,7 @@ _STOPS = {
 """Codes after which nothing more is bought for this request, and what the spider is closed with."""
 _FAILED_TASKS = (
     *("ERROR_TOKEN_EXPIRED", "ERROR_CAPTCHA_UNSOLVABLE", "ERROR_NO_SUCH_CAPCHA_ID", "WRONG_CAPTCHA_ID"),
-    *("ERROR_PROXY_CONNECT_REFUSED", "ERROR_PROXY_READ_TIMEOUT"),
+    *("ERROR_PROXY_CONNECT_REFUSED", "ERROR_PROXY_READ_TIMEOUT", "ERROR_RECAPTCHA_TIMEOUT"),
 )
 _LATER = ("ERROR_NO_SLOT_AVAILABLE", "ERROR_SERVICE_NOT_AVAILABLE", "CAPTCHA_NOT_READY", "ERROR_TOO_MUCH_REQUESTS")
 _MEANING = {  # what else says the same as a code
@@ -82,15 +82,17 @@ _PROPER = ("ok", "json-strings", "task-id-uuid")
 _UNUSABLE = ("ready-without-solution", "solution-missing-keys", "solution-wrong-types")
 _UNKNOWN_TYPE = ("ERROR_TASK_NOT_SUPPORTED", "ERROR_TASK_ABSENT")
 """The service does not know what the task is called: the other name is sent."""
-_BEFORE_IT = {f"http-{status}": f"HTTP_{status}" for status in (402, 403, 429)}
+_BEFORE_IT = {f"http-{status}": f"HTTP_{status}" for status in (401, 402, 403, 404, 429)} | {"redirect": "HTTP_307"}
 """Something before the service answers: the call has not reached it."""
 _SCRAPY_RETRIES = {
     **{f"{kind}-{status}": f"{PAGE} {status}" for kind in ("http", "json") for status in (429, 500, 502, 503)},
-    **dict.fromkeys(("lost-before", "lost-after", "reset-half", "drip", "endless", "hang"), NOT_DELIVERED),
+    "http-504": f"{PAGE} 504",
+    **dict.fromkeys(("closed", "lost-before", "lost-after", "reset-half", "drip", "endless", "hang"), NOT_DELIVERED),
 }
 """What Scrapy tries again, and what its last try leaves."""
 _TOO_LARGE = ("huge", "gzip-bomb")
 _REFUSED_PAGES = {f"{kind}-{status}": f"{PAGE} {status}" for kind in ("http", "json") for status in (402, 403)}
+_REFUSED_PAGES |= {f"http-{status}": f"{PAGE} {status}" for status in (401, 404)}
 
 
 @frozen

@@ -8,6 +8,7 @@ import secrets
 from itertools import count
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
+from weakref import WeakSet
 
 from attrs import define, field, frozen
 from crawl import Crawl, crawl
@@ -37,6 +38,7 @@ class Asked:
     headers: Mapping[str, str]
     body: bytes
     port: int
+    is_on_kept_connection: bool = False
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -60,7 +62,8 @@ class Answer:
     status: int = 200
     type: str = "text/html; charset=utf-8"
     headers: Mapping[str, str] = field(factory=dict)
-    seconds: float = 0.0
+    seconds: float = 0.0  # until it is sent
+    cut: str = ""  # instead: the connection is "reset", or "closed" without a word, or nothing is ever said ("hang")
 
 
 def page(body: str, status: int = 200, **headers: str) -> Answer:
@@ -151,12 +154,14 @@ class _Leaf(Resource):
             key.decode().lower(): value[0].decode("latin-1") for key, value in request.requestHeaders.getAllRawHeaders()
         }
         query = dict(parse_qsl(url.query, keep_blank_values=True))
-        asked = Asked(request.method.decode(), url.path, query, headers, request.content.read(), self._server.port)
+        connections, channel = self._server.connections, request.channel
+        method, body, is_kept = request.method.decode(), request.content.read(), channel in connections
+        connections.add(channel)
+        asked = Asked(method, url.path, query, headers, body, self._server.port, is_kept)
         self._server.asked.append(asked)
         answer = self._server.serve(asked)
-        if answer is None:
-            request.transport.abortConnection()
-            return NOT_DONE_YET
+        if answer is None or answer.cut:
+            return self._cut(channel.transport, "reset" if answer is None else answer.cut)
         request.setResponseCode(answer.status)
         request.setHeader("Content-Type", answer.type)
         for name, value in answer.headers.items():
@@ -167,6 +172,14 @@ class _Leaf(Resource):
         from twisted.internet import reactor
 
         deferLater(reactor, answer.seconds, self._finish, request, body)
+        return NOT_DONE_YET
+
+    @staticmethod
+    def _cut(transport: Any, how: str) -> Any:
+        if how == "reset":
+            transport.abortConnection()
+        elif how == "closed":
+            transport.loseConnection()
         return NOT_DONE_YET
 
     @staticmethod
@@ -184,19 +197,27 @@ class Server:
     interface: str = "127.0.0.1"
     asked: list[Asked] = field(factory=list)
     port: int = 0
+    connections: WeakSet[Any] = field(factory=WeakSet)
     _listening: Any = None
 
     def start(self) -> Self:
+        """Listen; after a ``stop`` on the same port."""
         from twisted.internet import reactor
 
         factory: Any = Site(_Leaf(self))  # type: ignore[no-untyped-call]  # Twisted's
         listen: Any = reactor
-        self._listening = listen.listenTCP(0, factory, interface=self.interface)
+        self._listening = listen.listenTCP(self.port, factory, interface=self.interface)
         self.port = self._listening.getHost().port
         return self
 
     def stop(self) -> None:
         self._listening.stopListening()
+
+    def drop(self) -> None:
+        """Reset all connections."""
+        for channel in list(self.connections):
+            if channel.transport is not None:
+                channel.transport.abortConnection()
 
     @property
     def host(self) -> str:
@@ -228,6 +249,7 @@ class SmallWorld:
     reports: list[int] = field(factory=list)
     calls: list[str] = field(factory=list)
     first: Callable[[str, dict[str, Any]], Answer | None] = field(default=lambda _method, _body: None)
+    before: Callable[[Asked], Answer | None] = field(default=lambda _asked: None)
     site: Server = field(init=False)
     service: Server = field(init=False)
     _routes: dict[str, Callable[[Asked], Answer | None]] = field(factory=dict)
@@ -295,8 +317,12 @@ class SmallWorld:
     def _solve(self, asked: Asked) -> Answer | None:
         method, body = asked.path.rpartition("/")[2], json.loads(asked.body or b"{}")
         self.calls.append(method)
-        if (answer := self.first(method, body)) is not None:
+        if (answer := self.before(asked) or self.first(method, body)) is not None:
             return answer
+        return self.carry_out(method, body)
+
+    def carry_out(self, method: str, body: dict[str, Any]) -> Answer:
+        """What the service does, and answers."""
         if method == "createTask":
             solution = self.geetest.solve(body["task"], wrong=self.wrong)
             self.tasks.append(Task(next(self._ids), body["task"], solution))

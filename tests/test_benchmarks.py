@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import fresh, gate, memory, overhead, stall
+from benchmarks import crowd, fair, fresh, gate, memory, overhead, sites, stall, throughput
 from benchmarks.report import Ratio, Table
 
 if TYPE_CHECKING:
@@ -36,9 +36,10 @@ def test_stall(sandbox: Sandbox) -> None:
 
 def test_gate(sandbox: Sandbox) -> None:
     """The plugin buys one task for the session, the other middleware one for each page."""
-    table = gate.compare(sandbox, gate.Scale(count=8, solve=0.1, latency=0.1, settings=SOON))
+    scale = gate.Scale(count=8, solve=0.1, latency=0.1, few=20, many=200, repeats=1, settings=SOON)
+    table = gate.compare(sandbox, scale)
     assert _cells(table, "tasks bought") == ("1", "8")
-    assert all(ratio.is_met for ratio in table.ratios)
+    assert all(ratio.is_met for ratio in table.ratios[:2])
 
 
 def test_fresh(sandbox: Sandbox) -> None:
@@ -51,15 +52,44 @@ def test_fresh(sandbox: Sandbox) -> None:
 
 
 def test_overhead(sandbox: Sandbox) -> None:
-    """Every page comes with the plugin on and with it off."""
+    """Every page comes with the plugin on and with it off; the gate is open when the measurement begins."""
     table = overhead.compare(sandbox, overhead.Scale(count=5, pairs=2))
-    assert _cells(table, "pages of each crawl") == ("10", "10")
+    for kind in ("form", "gate"):
+        assert _cells(table, f"{kind} site: pages of each crawl") == ("10", "10")
+    assert sandbox.books()["gates_opened"] == {"gate": 3}
+
+
+def test_sites(sandbox: Sandbox) -> None:
+    """Every page comes, whatever is declared."""
+    table = sites.compare(sandbox, sites.Scale(count=5, rounds=2, sites=10))
+    assert _cells(table, "pages of each crawl") == ("10", "10", "10")
 
 
 def test_memory(sandbox: Sandbox) -> None:
     """The requests of each step are parked and weighed."""
-    table = memory.compare(sandbox, memory.Scale(sizes=(4, 8, 12), permits=2, look=0.03))
+    table = memory.compare(sandbox, memory.Scale(sizes=(4, 8, 12), permits=2, look=0.03, few=(4, 8, 12)))
     assert [row[0] for row in table.rows] == ["8 parked: KB each", "12 parked: KB each"]
+
+
+def test_crowd() -> None:
+    """In virtual time every page comes once, with many places and with few."""
+    table = crowd.compare(crowd.Scale(count=12, turns=2, solve=5.0, few=3))
+    assert _cells(table, "pages of both hosts") == ("24 of 24", "24 of 24")
+    assert _cells(table, "most tasks at once") == ("2", "2")
+
+
+def test_fair() -> None:
+    """In virtual time the others do not wait for all the forms that came before them."""
+    table = fair.compare(fair.Scale(forms=24, turns=2, solve=5.0, few=3, after=2.0, slow=4))
+    assert _cells(table, "pages of b") == ("3",)
+    assert all(ratio.is_met for ratio in table.ratios if ratio.what.startswith("first page"))
+
+
+def test_throughput() -> None:
+    """In virtual time every page comes, and no turn more is used than there are."""
+    table = throughput.compare(throughput.Scale(cases=[throughput.Case(4, 0.3, 0.0)], rounds=3, solve=5.0, known=8))
+    assert _cells(table, "4 turns, 0.3 s: most tasks at once") == ("4",)
+    assert all(ratio.is_met for ratio in table.ratios if "pages that came" in ratio.what)
 
 
 def _found(value: float) -> Table:

@@ -13,7 +13,7 @@ import pytest
 from scrapy.settings import Settings
 
 from scrapy_geetest import GeetestSite
-from scrapy_geetest.commands import Command, inspect, sandbox
+from scrapy_geetest.commands import Command, inspect, sandbox, trial
 from scrapy_geetest.settings import Config
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def test_a_file_that_only_carries_a_widget(capsys: pytest.CaptureFixture[str]) -
     assert _inspect(CARRIES, "--url", "https://club.example/join") == 1
     text = capsys.readouterr().out
     assert "it only carries the widget: a person types 'mail'" in text
-    assert "and sends POST /join: let the spider send that request with geetest=True in its meta" in text
+    assert "Send the request that needs a solution with geetest=True in its meta" in text
     assert "class ClubExample(GeetestSite):" in text
 
 
@@ -228,13 +228,17 @@ def test_help(project: Project) -> None:
     assert all(name in text for name in Command.subcommands)
     assert "Exit codes: 0" in project.run("balance", "-h")[1]
     code, text, messages = project.run("unknown")
-    assert (code, "name one of: inspect, balance, sandbox" in text + messages) == (2, True)
+    assert (code, "name one of: inspect, try, balance, sandbox" in text + messages) == (2, True)
     assert Command().short_desc()
 
 
 @pytest.mark.parametrize(
     ("module", "told"),
-    [(inspect, "Exit codes: 0 it is a challenge page, 1 it is none, 2"), (sandbox, "--solve-seconds")],
+    [
+        (inspect, "Exit codes: 0 it is a challenge page, 1 it is none, 2"),
+        (sandbox, "--solve-seconds"),
+        (trial, "Exit codes: 0 the site accepted the solution"),
+    ],
 )
 def test_help_of_a_subcommand(capsys: pytest.CaptureFixture[str], module: Any, told: str) -> None:
     """Each has its own, the exit codes included."""

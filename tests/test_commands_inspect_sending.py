@@ -12,8 +12,8 @@ from scrapy.http import Response, TextResponse
 
 from scrapy_geetest import GeetestSite
 from scrapy_geetest._pages.forms import form_request
+from scrapy_geetest.commands.inspect.declaration import public
 from scrapy_geetest.commands.inspect.report import inspect
-from scrapy_geetest.commands.inspect.sending import public
 
 
 def test_a_form_that_cannot_be_sent() -> None:
@@ -21,16 +21,18 @@ def test_a_form_that_cannot_be_sent() -> None:
     form = "<form method='dialog'></form><script>initGeetest4({}, f)</script>"
     found = inspect(page(form))
     assert found.sending.way is None
-    assert "sent             not at all: the form of the challenge page cannot be submitted" in found.to_text()
+    assert "sent             not known: the widget's form has the method DIALOG" in found.to_text()
 
 
 def test_a_get_form_does_not_tell_its_values() -> None:
     """They would stand in the query."""
-    form = "<form action='/go'><input type='%s' name='token' value='s3cret'></form><script>initGeetest4({}, f)</script>"
-    for kind, way in (("hidden", "page form"), ("text", "request")):
-        found = inspect(page(form % kind))
+    form = (
+        "<form action='/go'><input type='%s' name='token' value='s3cret'><div id=box></div></form><script>%s</script>"
+    )
+    for kind in ("hidden", "text"):
+        found = inspect(page(form % (kind, "initGeetest4({}, c => c.appendTo('#box'))")))
         sending = found.sending
-        assert (sending.way, sending.method, sending.url) == (way, "GET", "https://shop.example.com/go")
+        assert (sending.way, sending.method, sending.url) == ("page form", "GET", "https://shop.example.com/go")
         assert "s3cret" not in found.to_text()
         assert declared(found.declaration).submit_as == ("query" if kind == "text" else "auto")
 
@@ -40,15 +42,17 @@ def test_a_form_that_leads_nowhere(action: str) -> None:
     """Only its script can tell which request carries the answer; the ways out are named."""
     form = f"<form action='{action}' method='post'><input name='user'></form><script>initGeetest4({{}}, f)</script>"
     found = inspect(page(form, status=403))
-    assert (found.sending.way, found.sending.url) == ("request", "")
-    assert found.remarks[0].startswith("The form of the page asks a person to fill in 'user': set submit_as (")
+    assert (found.sending.way, found.sending.url) == (None, "")
+    assert found.remarks[1].startswith(
+        "Neither a form nor a script of the page tells where its answer goes: set submit_as ("
+    )
 
 
 @pytest.mark.parametrize("response", [Response(URL, body=b"\x00\x01"), TextResponse(URL, body=b"plain")])
 def test_what_is_no_page(response: Response) -> None:
-    """An image or a text: no challenge page, and only a request of the spider's own could carry anything."""
+    """An image or a text: no challenge page, and nothing is said of sending."""
     found = inspect(response)
-    assert (found.is_challenge, found.widgets, found.sending.way) == (False, (), "request")
+    assert (found.is_challenge, found.widgets, found.sending.way) == (False, (), None)
     assert form_request(response) == "the one that its script sends"
     assert found.remarks == ()
 
@@ -67,13 +71,16 @@ def test_a_script_that_sends_the_answer_elsewhere() -> None:
     sends = "<script>function send(c) { $.post('%s', c.getValidate()) }</script>"
     response = page(HIDDEN_FORM + sends % "/gt/check?v=1")
     found = inspect(response)
-    [remark] = found.remarks
+    [gate] = found.remarks
+    assert gate.startswith("Gate? ")
+    assert found.sending.url == "https://shop.example.com/gt/check?v=1"
+    assert "def submit_request(self, request, response, solution):" in found.declaration
+    assert f"Note\n  {gate}\n" in found.to_text()
+    [remark] = inspect(page(V3_FORM + sends % "/gt/check?v=1")).remarks
     assert remark == (
-        "The page's script sends the answer to /gt/check?v=1: let the spider get the page with geetest=False in its meta "
-        "and send that request with geetest=True, or override submit_request (docs: recipes/answers)."
+        "This is no challenge page, it only carries the widget. The page's script sends the answer to /gt/check?v=1: let the "
+        "spider send that request with geetest=True in its meta, or override submit_request (docs: recipes/answers)."
     )
-    assert "    # The page's script sends the answer to /gt/check?v=1: let the spider" in found.declaration
-    assert f"Mind this\n  {remark}\n" in found.to_text()
     assert max(map(len, found.declaration.splitlines())) <= 120
     site = declared(found.declaration)
     assert site.matches(URL)
@@ -95,10 +102,9 @@ def test_scripts_whose_address_needs_no_remark_or_another() -> None:
             del response, solution
             return request
 
-    assert inspect(page(HIDDEN_FORM + sends % "/login")).remarks == ()
-    assert "and sends POST /login?next=1: let" in inspect(page(V3_FORM + sends % "/login")).remarks[0]
+    assert "sends the answer to /login: let" in inspect(page(V3_FORM + sends % "/login")).remarks[0]
     assert inspect(page(V3_FORM + sends % "/gt/check"), Own()).remarks == ()
-    found = inspect(page(HIDDEN_FORM + sends % "https://other.example/check"))
+    found = inspect(page(V3_FORM + sends % "https://other.example/check"))
     assert "to https://other.example/check (add it to urls if you know that it is the site's): let" in found.remarks[0]
     assert declared(found.declaration).urls == ("shop.example.com/login",)
     beneath = inspect(page(HIDDEN_FORM + sends % "/login/check"))
@@ -108,7 +114,7 @@ def test_scripts_whose_address_needs_no_remark_or_another() -> None:
 def test_further_remarks_are_told() -> None:
     """In the text and in the declaration."""
     found = inspect(page(HIDDEN_FORM), remarks=["The address is made up."])
-    assert "Mind this\n  The address is made up.\n" in found.to_text()
+    assert "Note\n  The address is made up.\n" in found.to_text()
     assert "    # The address is made up.\n    urls" in found.declaration
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import signal
 import sys
 from collections import Counter
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from sandbox_crawl import (
@@ -224,44 +225,112 @@ async def test_two_crawls_share_a_budget_in_redis(sandbox: Sandbox) -> None:
     assert sandbox.books()["created"]["total"] == 5
 
 
-@NEEDS_REDIS
-@pytest.mark.parametrize("how", ["ended", "stalled"])
-async def test_a_redis_that_is_lost_stops_spending_not_the_crawl(
-    sandbox: Sandbox, how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What was counted is bought; nothing is bought that could not be counted; ordinary pages go on."""
-    monkeypatch.setattr(budget, "STORAGE_TIMEOUT", 0.5)
-    server, url = shared_queue._start_redis(str(tmp_path))
+def _losing(server: Any, how: signal.Signals) -> Any:
+    """A ``prepare`` that has the Redis lost after three accepted solutions; for a second, if it is only stopped."""
+    from twisted.internet import reactor
+
     accepted: list[Any] = []
 
     def lose(task_id: Any) -> None:
         accepted.append(task_id)
         if len(accepted) == 3:
-            server.send_signal(signal.SIGSTOP if how == "stalled" else signal.SIGKILL)
+            server.send_signal(how)
+            if how is signal.SIGSTOP:
+                cast("Any", reactor).callLater(1.0, server.send_signal, signal.SIGCONT)
 
     def prepare(crawler: Any) -> None:
         crawler.signals.connect(lose, signals.solution_accepted, weak=False)
 
+    return prepare
+
+
+@NEEDS_REDIS
+async def test_a_redis_that_is_away_for_a_second_costs_a_second(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Every page comes, ordinary ones meanwhile, and what Redis counted without its answer arriving is counted once."""
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(budget, "STORAGE_TIMEOUT", 0.3)
+    server, url = shared_queue._start_redis(str(tmp_path))
+    try:
+        outcome = await _crawl(
+            sandbox,
+            _words(sandbox, 40),
+            prepare=_losing(server, signal.SIGSTOP),
+            GEETEST_BUDGET="1000/hour",
+            GEETEST_SITE_BUDGET="500/hour",
+            GEETEST_STORAGE_URI=url,
+            GEETEST_MAX_CONCURRENT_SOLVES=8,
+            GEETEST_BREAKER_FAILURES=1,
+        )
+        counted = [1000 - _left(url, "1000/hour", "all"), 500 - _left(url, "500/hour", "site", "search")]
+    finally:
+        server.kill()
+        server.communicate()
+    assert (len(outcome.pages), outcome.errors) == (40, [])
+    assert sandbox.books()["created"]["total"] == 40
+    assert counted == [40, 40]
+    assert outcome.stats["budget_refused"] == 0
+    assert "the storage of the budgets (GEETEST_STORAGE_URI) cannot be reached" in caplog.text
+    assert "the storage of the budgets (GEETEST_STORAGE_URI) answers again after" in caplog.text
+
+
+def _left(url: str, notation: str, *names: str) -> int:
+    """What Redis has left of a budget."""
+    from limits import parse
+    from limits.storage import storage_from_string
+    from limits.strategies import MovingWindowRateLimiter
+
+    storage: Any = storage_from_string(url)
+    return MovingWindowRateLimiter(storage).get_window_stats(parse(notation), budget.NAMESPACE, *names).remaining
+
+
+@NEEDS_REDIS
+async def test_a_redis_that_is_lost_for_good_stops_spending_not_the_crawl(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After three times the time for a solution: what was counted is bought, and ordinary pages go on."""
+    monkeypatch.setattr(budget, "STORAGE_TIMEOUT", 0.5)
+    server, url = shared_queue._start_redis(str(tmp_path))
     plain = [Request(f"{sandbox.url}/plain/{number}", priority=-1) for number in range(5)]
     try:
         outcome = await _crawl(
             sandbox,
             [*_words(sandbox, 40), *plain],
-            prepare=prepare,
+            prepare=_losing(server, signal.SIGKILL),
             GEETEST_BUDGET="1000/hour",
             GEETEST_STORAGE_URI=url,
             GEETEST_MAX_CONCURRENT_SOLVES=2,
+            GEETEST_SOLVE_TIMEOUT=1.0,
         )
     finally:
         server.kill()
         server.communicate()
     assert {page.url for page in outcome.pages if "/plain/" in page.url} == {request.url for request in plain}
     assert {type(error) for error in outcome.errors} == {BudgetExhausted}
-    assert all("GEETEST_STORAGE_URI" in str(error) for error in outcome.errors)
+    assert all(
+        "(GEETEST_STORAGE_URI) fails: no answer: no call was taken for" in str(error) for error in outcome.errors
+    )
     assert len(outcome.pages) + len(outcome.errors) == 45
     assert 3 <= sandbox.books()["created"]["total"] == len(outcome.pages) - 5 <= 8
-    assert outcome.all_stats["elapsed_time_seconds"] < 8  # one question in vain, and not one for every page
+    assert 3 <= outcome.all_stats["elapsed_time_seconds"] < 12  # nobody waits for long once it is final
     assert outcome.reason == "finished"
+
+
+@NEEDS_REDIS
+@pytest.mark.parametrize("wrong", [":not-its-password@", "/99"])
+async def test_a_redis_that_refuses_is_an_error_at_start(sandbox: Sandbox, wrong: str) -> None:
+    """A wrong password, or a database that it does not have: said at once, and nothing of the address is told."""
+    from redis import Redis
+
+    with shared_queue.redis_server() as url:
+        if "@" in wrong:
+            Redis.from_url(url).config_set("requirepass", "its-password")
+        uri = url.replace("//", f"//{wrong}") if "@" in wrong else url.replace("/0", wrong)
+        with pytest.raises(ValueError, match="GEETEST_STORAGE_URI cannot be reached") as caught:
+            await _crawl(sandbox, _words(sandbox, 1), GEETEST_BUDGET="5/hour", GEETEST_STORAGE_URI=uri)
+    assert wrong.strip(":@/") not in str(caught.value)
+    assert sandbox.books()["pages"] == {}
 
 
 async def test_a_redis_that_is_not_there_is_an_error_at_start(sandbox: Sandbox) -> None:

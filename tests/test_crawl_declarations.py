@@ -6,17 +6,27 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from crawl import all_stats
+from reactor import turns
 from sandbox_crawl import (
     api_site,
     crawl_sandbox,
     host,
     items,
     login_site,
+    search_site,
     searches,
 )
+from scrapy.exceptions import IgnoreRequest
 from scrapy.http import TextResponse
 
-from scrapy_geetest import GeetestSite, SolutionRejected, SubmissionError, signals
+from scrapy_geetest import (
+    BudgetExhausted,
+    ChallengeNotReady,
+    GeetestSite,
+    SolutionRejected,
+    SubmissionError,
+    signals,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -150,6 +160,8 @@ async def test_signals_tell_what_happened(sandbox: Sandbox) -> None:
     def prepare(crawler: Any) -> None:
         for name in (
             "challenge_detected",
+            "challenge_fetched",
+            "task_created",
             "challenge_solved",
             "solution_accepted",
             "solution_rejected",
@@ -163,11 +175,76 @@ async def test_signals_tell_what_happened(sandbox: Sandbox) -> None:
 
     await crawl_sandbox(sandbox, searches(sandbox, "rope"), login_site(sandbox), prepare=prepare)
     assert [name for name, _ in seen] == [
-        *("challenge_detected", "challenge_solved", "solution_rejected", "challenge_solved", "solution_accepted")
+        "challenge_detected",
+        *("challenge_fetched", "task_created", "challenge_solved", "solution_rejected"),
+        *("challenge_fetched", "task_created", "challenge_solved", "solution_accepted"),
     ]
     for _, facts in seen:
         assert {"request", "response", "site", "spider"} <= facts.keys()
         assert facts["site"].name == "login"
     assert seen[0][1]["version"] == 3
-    assert seen[1][1]["solution"].seccode.endswith("|jordan")
+    assert seen[1][1]["challenge"] == seen[2][1]["challenge"] == seen[3][1]["challenge"] != seen[5][1]["challenge"]
+    assert seen[2][1]["task_id"] == seen[3][1]["task_id"] == seen[4][1]["task_id"]
+    assert seen[3][1]["solution"].seccode.endswith("|jordan")
+    assert seen[4][1]["evidence"] == "it is a challenge page again, by detect_css '#captcha-holder'"
+    assert seen[8][1]["evidence"] == "accepted_css '.query, .user'"
     assert [facts["attempt"] for name, facts in seen if name.startswith("solution_")] == [1, 2]
+
+
+@pytest.mark.parametrize("kind", ["coroutine", "function"])
+async def test_a_handler_declines_a_purchase(sandbox: Sandbox, kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing is bought, and the limit of tasks is not used up; the next one may be."""
+    declined: list[str] = []
+
+    def decide(challenge: Any) -> None:
+        if not declined:
+            declined.append(challenge.challenge)
+            raise IgnoreRequest("not at night")
+
+    async def decide_later(challenge: Any) -> None:
+        await turns()
+        decide(challenge)
+
+    def prepare(crawler: Any) -> None:
+        handler = decide_later if kind == "coroutine" else decide
+        crawler.signals.connect(handler, signals.challenge_fetched, weak=False)
+
+    outcome = await crawl_sandbox(
+        *(sandbox, searches(sandbox, "rope", "tar"), search_site(sandbox)),
+        prepare=prepare,
+        GEETEST_MAX_SOLVES=1,
+        GEETEST_MAX_CONCURRENT_SOLVES=1,
+    )
+    [error] = outcome.errors
+    assert isinstance(error, BudgetExhausted)
+    assert str(error).startswith("Nothing was bought for <GET ")
+    assert str(error).endswith(" (site search): not at night")
+    assert (outcome.stats["tasks_created"], outcome.stats["accepted"], outcome.stats["gave_up/budget"]) == (1, 1, 1)
+    assert "Error caught on signal handler" not in caplog.text
+
+
+async def test_a_handler_that_is_never_ready(sandbox: Sandbox) -> None:
+    """The challenge is fetched again, three times in all; nothing is bought."""
+
+    def decide() -> None:
+        raise ChallengeNotReady("it took too long", retry_after=0)
+
+    def prepare(crawler: Any) -> None:
+        crawler.signals.connect(decide, signals.challenge_fetched, weak=False)
+
+    outcome = await crawl_sandbox(sandbox, searches(sandbox, "rope"), search_site(sandbox), prepare=prepare)
+    assert str(outcome.errors[0]).endswith("a handler of challenge_fetched wants another one: it took too long")
+    assert (outcome.stats["challenges_fetched"], outcome.stats["tasks_created"]) == (3, 0)
+
+
+async def test_a_handler_that_fails_changes_nothing(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+    """Scrapy logs it, and the solution is bought."""
+
+    def decide() -> None:
+        raise KeyError("a slip")
+
+    def prepare(crawler: Any) -> None:
+        crawler.signals.connect(decide, signals.challenge_fetched, weak=False)
+
+    outcome = await crawl_sandbox(sandbox, searches(sandbox, "rope"), search_site(sandbox), prepare=prepare)
+    assert (outcome.stats["accepted"], "Error caught on signal handler" in caplog.text) == (1, True)

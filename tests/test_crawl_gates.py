@@ -108,7 +108,7 @@ async def test_solve_first_at_an_open_gate_buys_nothing(sandbox: Sandbox) -> Non
 
 async def test_a_gate_that_closes_again_is_opened_again(sandbox: Sandbox) -> None:
     """The site's session ends: the next page that is withheld buys the next solution, and none is lost."""
-    sandbox.reset(solve_seconds=0.1, gate_seconds=0.6)
+    sandbox.reset(solve_seconds=0.1, gate_seconds=1.0)
 
     def wanted(_: RecordingSpider) -> Iterable[Request]:
         yield from gate_pages(sandbox, range(12), meta={"download_slot": "slow"})
@@ -250,7 +250,7 @@ async def test_a_gate_whose_session_never_holds_gets_a_pause(sandbox: Sandbox) -
 
 async def test_one_attempt_is_enough_for_a_session_that_ends(sandbox: Sandbox) -> None:
     """What others bought, and what let pages through, does not count against a page that comes later."""
-    sandbox.reset(solve_seconds=0.1, gate_seconds=0.6)
+    sandbox.reset(solve_seconds=0.1, gate_seconds=1.0)
     outcome = await crawl_sandbox(
         sandbox,
         gate_pages(sandbox, range(10), meta={"download_slot": "slow"}),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sandbox_crawl import (
     crawl_sandbox,
     gate_site,
+    host,
     requests,
     search_site,
     searches,
@@ -14,10 +15,14 @@ from sandbox_crawl import (
 from scrapy import Request
 
 from scrapy_geetest import SolutionRejected, SolveError, SubmissionError
+from scrapy_geetest._pages import register, rules
+from scrapy_geetest._pages.widget import find_widgets
 
 if TYPE_CHECKING:
+    import pytest
     from scrapy.http import Response
 
+    from scrapy_geetest._pages.widget import Widget
     from scrapy_geetest.sandbox import Sandbox
 
 
@@ -161,3 +166,19 @@ async def test_a_register_endpoint_that_hangs_holds_its_permit_for_so_long_only(
     )
     assert len(outcome.pages) == 1
     assert outcome.all_stats["elapsed_time_seconds"] < 20
+
+
+async def test_a_page_is_searched_for_widgets_once(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Detection, challenge, version and verdict share what was found, whoever asks first."""
+    read: list[bytes] = []
+
+    def counting(body: bytes | str) -> tuple[Widget, ...]:
+        read.append(body if isinstance(body, bytes) else body.encode())
+        return find_widgets(body)
+
+    for module in (register, rules):
+        monkeypatch.setattr(module, "find_widgets", counting)
+    site = {"urls": [f"{host(sandbox)}/inline"], "accepted_re": "tide tables"}
+    outcome = await crawl_sandbox(sandbox, requests(sandbox, "/inline/article/1"), site)
+    assert (len(outcome.pages), outcome.stats["accepted"]) == (1, 1)
+    assert len(read) == len(set(read)) > 0

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import textwrap
 from contextlib import contextmanager
+from importlib.util import find_spec
 from inspect import CO_NEWLOCALS
 from pathlib import Path
 from types import CodeType, SimpleNamespace
@@ -44,7 +45,7 @@ from scrapy_geetest.commands import inspect
 from scrapy_geetest.settings import SETTINGS, Config
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
     from types import FrameType
 
     from scrapy_geetest.sandbox import Sandbox
@@ -54,6 +55,7 @@ DOCS = ROOT / "docs"
 PAGES = [*sorted(DOCS.rglob("*.rst")), ROOT / "README.md"]
 OWN_PROCESS = {"tutorial.rst"}  # its blocks are the files of a project
 CRAWLED = {"operations.rst"}  # its functions are those of a spider, and called in a crawl below
+OTHER_PACKAGES = ("rotating_proxies", "scrapy_deltafetch", "scrapy_impersonate", "scrapy_poet")
 OTHERS_SETTINGS = ("SPIDERMON_", "GEETEST_MONITOR_")
 _IMPORT_PATH = re.compile(r"[a-z_]\w*(?:\.\w+)*\.[A-Z]\w+")
 _BLOCK = re.compile(r"^(?P<indent> *)(?:\.\. code-block:: |```)(?P<language>\w+)$")
@@ -89,7 +91,16 @@ def _blocks(page: Path) -> Iterator[Block]:
 
 
 def _python(page: Path) -> list[Block]:
-    return [block for block in _blocks(page) if block.language == "python"]
+    """The Python blocks that can be run: those about packages of the group ``plugins`` only where these are installed."""
+    return [block for block in _blocks(page) if block.language == "python" and all(map(_is_there, _others(block)))]
+
+
+def _others(block: Block) -> Iterator[str]:
+    return (package for package in OTHER_PACKAGES if package in block.text)
+
+
+def _is_there(package: str) -> bool:
+    return find_spec(package) is not None
 
 
 def _assigned(text: str) -> set[str]:
@@ -158,7 +169,7 @@ def _check_settings(block: Block, namespace: dict[str, Any]) -> None:
     if any(name.startswith("GEETEST_") for name in settings):
         Config.from_settings(Settings(settings), environ={})
     for path in settings.get("ADDONS", {}):
-        assert load_object(path) is scrapy_geetest.Addon
+        assert path.startswith(OTHER_PACKAGES) or load_object(path) is scrapy_geetest.Addon
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.name not in OWN_PROCESS], ids=lambda page: page.stem)
@@ -209,6 +220,29 @@ def _call_integrations(page: Any) -> None:
     meta = {"playwright": True, "playwright_page": object()}
     assert page.InTheBrowser().challenge_request(Request(URL, meta=meta), None).meta == {"playwright": True}
     assert page.Allowed().challenge_request(Request(URL), None).meta == {"dont_obey_robotstxt": True}
+    if hasattr(page, "JarOfProxy"):
+        page.JarOfProxy().process_request(
+            request := Request("https://shop.example.com", meta={"proxy": "http://p.test"})
+        )
+        assert request.meta["cookiejar"] == "http://p.test"
+    if hasattr(page, "AsyncDeltaFetch"):
+        fetch = page.AsyncDeltaFetch("nowhere")
+        fetch.process_spider_output = lambda *given: given[1]
+
+        async def collect() -> list[Any]:
+            return [one async for one in fetch.process_spider_output_async(None, _one_by_one("a", "b"))]
+
+        assert asyncio.run(collect()) == ["a", "b"]
+    policy, request = page.ChallengesAreNoBans(), Request(URL)
+    bans = [policy.response_is_ban(request, HtmlResponse(URL, status=one, body=b"no")) for one in (200, 403, 503)]
+    assert bans == [False, False, True]
+    assert policy.response_is_ban(request, HtmlResponse(URL))
+    assert policy.exception_is_ban(request, TimeoutError())
+
+
+async def _one_by_one(*values: Any) -> AsyncIterator[Any]:
+    for value in values:
+        yield value
 
 
 def _call_answers(page: Any) -> None:
@@ -364,7 +398,7 @@ def test_tutorial(sandbox: Sandbox, tmp_path: Path) -> None:
         "scrapy crawl search -O search.json",
         "scrapy crawl reading -O reading.json",
     ]
-    assert sandbox.books()["outcomes"] == {"solved": 3}
+    assert sandbox.books()["outcomes"] == {"solved": 4}  # one of them by the try command
 
 
 @pytest.mark.exhaustive

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.exhaustive
 
 AT_ONCE = 6
-CONNECTIONS = ("lost-before", "lost-after", "reset-half", "drip", "endless", "huge", "gzip-bomb", "hang")
+CONNECTIONS = ("lost-before", "lost-after", "reset-half", "drip", "endless", "huge", "gzip-bomb", "hang", "closed")
 
 
 def _kind(fault: str) -> str:

@@ -220,6 +220,7 @@ def test_everything_that_a_v3_call_tells() -> None:
         new_captcha=True,
         offline=False,
         evidence="a call of initGeetest in a script",
+        is_called=True,
     )
 
 
@@ -233,6 +234,7 @@ def test_everything_that_a_v4_call_tells() -> None:
         risk_type="slide",
         product="bind",
         evidence="a call of initGeetest4 in a script",
+        is_called=True,
     )
 
 

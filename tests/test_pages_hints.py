@@ -33,7 +33,7 @@ from scrapy_geetest._pages.widget import register_hints
             "/x/y?rand={timestamp}",
         ),
         ("function a() { $.post('/other/z') } fetch('\\/x\\/y').then(d => initGeetest({gt: d.gt}))", "/x/y"),
-        ("$.get('/x?mobile=' + mobile, function (d) { initGeetest({gt: d.gt}) })", "/x?mobile="),
+        ("$.get('/x?mobile=' + mobile, function (d) { initGeetest({gt: d.gt}) })", None),
         ("$.get(url, function (d) { initGeetest({gt: d.gt}) })", None),
         ("$.get(base + '/x', function (d) { initGeetest({gt: d.gt}) })", None),
         ("$.get('a b', function (d) { initGeetest({gt: d.gt}) })", None),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -229,3 +230,27 @@ def test_a_response_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(read) == 1
     assert widgets_of(response.replace(status=403)) == widgets_of(response)
     assert len(read) == 2
+
+
+@pytest.mark.parametrize(
+    "unit", [b"<a href=x>a</a>", b"<input name=a>", b"<form><input type=hidden name=a></form>", b"<div><p>a</p></div>"]
+)
+def test_a_long_page_is_judged_in_little_time(unit: bytes) -> None:
+    """Four million bytes beside a widget: a fifth of a second, on a loaded machine somewhat more."""
+    body = b"<script>initGeetest4({captchaId: a}, f)</script>" + unit * (4_000_000 // len(unit))
+    response = HtmlResponse("https://site.test/", body=body, encoding="utf-8")
+    begin = time.process_time()
+    Rules().match(response)
+    assert time.process_time() - begin < 1.0
+
+
+@pytest.mark.parametrize("place", ["beginning", "end"])
+def test_a_long_page_with_content_somewhere(place: str) -> None:
+    """A long script before or behind it hides nothing."""
+    script = "<script>initGeetest4({captchaId: a}, f)</script><script>" + "var a = 1;\n" * 60_000 + "</script>"
+    content = "<p>" + "Bread is on the shelf. " * 20 + "</p>"
+    withheld = "<div id=captcha></div>"
+    for text, is_challenge in ((content, False), ("<input name=user>", False), (withheld, True)):
+        body = f"<body>{text}{script}" if place == "beginning" else f"<body>{script}{text}"
+        response = HtmlResponse("https://site.test/", body=body.encode(), encoding="utf-8")
+        assert bool(Rules().match(response)) is is_challenge

@@ -132,7 +132,7 @@ def _site(**attributes: Any) -> GeetestSite:
 
 
 def _context(site: GeetestSite, request: Request, page: Response | None) -> Context:
-    return Context(site, request, page, Visitor.of(request, request), request, was_sent=page is not None)
+    return Context(site, request, page, Visitor(request, request), request, was_sent=page is not None)
 
 
 @settings(deadline=None)

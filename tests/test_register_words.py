@@ -86,7 +86,9 @@ def test_v4_is_told(answer: Any) -> None:
 )
 def test_a_declared_version_is_never_forced_upon_an_answer(answer: Any, version: int, words: str) -> None:
     """A v3 ``gt`` never becomes a v4 task, not even where the declaration knows a ``captcha_id``."""
-    for fixed in ({}, {"captcha_id": "f" * 32} if version == 4 else {"gt": "f" * 32}):
+    known: dict[str, Any] = {"captcha_id": "f" * 32} if version == 4 else {"gt": "f" * 32}
+    fixed: dict[str, Any]
+    for fixed in ({}, known):
         with pytest.raises(RegisterError, match=words):
             parse_register(json.dumps(answer), version=version, **fixed)
 

@@ -14,7 +14,7 @@ import pytest
 from sandbox_visitor import Visitor
 
 from scrapy_geetest.sandbox import CALLS, FAULTS, faults
-from scrapy_geetest.sandbox.faults import ERROR_CODES, STATUS_OF_CODE, STATUSES, Schedule
+from scrapy_geetest.sandbox.faults import ERROR_CODES, HTML_STATUSES, STATUS_OF_CODE, STATUSES, Schedule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -202,6 +202,18 @@ def silence(fault: str, head: bytes, body: bytes, ended: str, call: str) -> None
     assert fault, call
 
 
+def redirect(fault: str, head: bytes, body: bytes, ended: str, call: str) -> None:
+    assert (status_of(head), ended) == (307, "closed")
+    assert b"location: /maintenance" in head.lower()
+    assert body.startswith(b"<!DOCTYPE html>")
+    assert fault, call
+
+
+def closed(fault: str, head: bytes, body: bytes, ended: str, call: str) -> None:
+    assert (head, body, ended) == (b"", b"", "closed")
+    assert fault, call
+
+
 def special(fault: str, head: bytes, body: bytes, ended: str, call: str) -> None:
     answer = json.loads(body)
     if fault == "echo-key":
@@ -227,6 +239,9 @@ EXPECTED = {
     "html|empty|json-list|json-number|json-null": body_only,
     "truncated": truncated,
     "json-strings|json-wrong-types": types,
+    f"http-({'|'.join(map(str, HTML_STATUSES))})": status_only,
+    "redirect": redirect,
+    "closed": closed,
     "hang": silence,
     "echo-key|task-id-uuid|task-id-object|ready-without-solution|solution-missing-keys|solution-wrong-types": special,
 }

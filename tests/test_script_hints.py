@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from inspected_pages import URL
+from scrapy_geetest._pages.answers import script_answers
+from scrapy_geetest._pages.widget import PageReading, find_widgets
 
-from scrapy_geetest._pages.widget import find_signs, find_widgets, submit_hints
+
+def _sent_to(page: str) -> list[str | None]:
+    return [answer.url for answer in script_answers(PageReading.of(page).read_scripts, None)]
 
 
 def test_signs_of_bytes_in_utf16() -> None:
     """A byte order mark tells, as for the widgets."""
-    signs = find_signs("<script>initGeetest4({}, f)</script>".encode("utf-16"))
+    body = "<script>initGeetest4({}, f)</script>"
+    signs = PageReading.of(body.encode("utf-16")).signs(body.encode())
     assert (signs.calls, signs.named) == (("initGeetest4",), 1)
 
 
@@ -23,17 +27,14 @@ def test_where_scripts_send_the_result() -> None:
     later = (
         'fetch("/b/check", {body: JSON.stringify({lot_number: r.lot_number})}); $.post("/c/count", {}) // pass_token'
     )
-    found = submit_hints(f"<base href='/x/'><script>{script}{padding}{later}</script>", URL)
-    assert found == ("https://shop.example.com/a/login", "https://shop.example.com/b/check")
+    assert _sent_to(f"<script>{script}{padding}{later}</script>") == ["/a/login", "/b/check"]
 
 
-def test_a_request_whose_end_is_too_far_away() -> None:
-    """Its arguments are looked at as far as they are read."""
+def test_a_request_that_is_long_or_has_no_end() -> None:
+    """Its arguments are read whole; without an end there are none."""
     script = "$.post('/a/login', {a: [" + "1," * 3000 + "], r: pass_token});"
-    assert submit_hints(f"<script>{script}</script>", URL) == ()
-    assert submit_hints("<script>$.post('/a/login', {r: pass_token</script>", URL) == (
-        "https://shop.example.com/a/login",
-    )
+    assert _sent_to(f"<script>{script}</script>") == ["/a/login"]
+    assert _sent_to("<script>$.post('/a/login', {r: pass_token</script>") == []
 
 
 def test_a_request_that_is_an_argument() -> None:

@@ -15,6 +15,7 @@ from service_stub import BALANCE, KEY, READY, error
 from twisted.internet.defer import Deferred, DeferredSemaphore, gatherResults
 from twisted.internet.task import Clock, deferLater
 
+from scrapy_geetest._services.availability import CREATE, Availability, Step
 from scrapy_geetest._services.client import ServiceClient
 from scrapy_geetest._services.errors import Reaction, ServiceError
 from scrapy_geetest._services.pacing import Pacing
@@ -206,6 +207,39 @@ def test_it_goes_on_after_an_outage_that_was_final() -> None:
     pages.clock.advance(60.0)
     pages.fetch(20)
     assert pages.solved == 20
+
+
+@pytest.mark.parametrize("told", [(500, None), NOT_SENT, (200, error("ERROR_NO_SLOT_AVAILABLE"))], ids=str)
+def test_a_trouble_of_long_ago_fails_nobody(told: Any) -> None:
+    """Nobody has tried since, so that nothing is known of how long it lasted: calls that come later try again."""
+    pages = Pages(solve_timeout=20.0)
+    pages.service.state = lambda method: told if method == "createTask" and pages.clock.seconds() < 90.0 else None
+    pages.fetch(1)
+    assert pages.solved == 0
+    pages.clock.advance(2000.0)
+    assert pages.client.trouble == ""
+    pages.fetch(40)
+    assert (pages.solved, pages.errors[1:]) == (40, [])
+
+
+def test_nobody_is_refused_while_a_create_task_finds_out() -> None:
+    """The trouble has lasted for too long, and the call that is under way may end it."""
+    clock = Clock()
+    availability = Availability(60.0, clock.seconds, lambda low, high: (low + high) / 2)
+    busy = ServiceError("ERROR_NO_SLOT_AVAILABLE")
+    while clock.seconds() < 61.0:
+        if availability.next_step(CREATE) is Step.GO:
+            began = availability.begin(CREATE)
+            availability.end(CREATE)
+            availability.failed(CREATE, busy, began)
+        clock.advance(1.0)
+    while availability._next_try > clock.seconds():
+        with pytest.raises(ServiceError, match="no call was taken for 6"):
+            availability.next_step(CREATE)
+        clock.advance(1.0)
+    assert availability.next_step(CREATE) is Step.GO
+    availability.begin(CREATE)
+    assert isinstance(availability.next_step(CREATE), float)
 
 
 def test_a_service_without_a_free_slot_gets_few_calls() -> None:

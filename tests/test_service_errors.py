@@ -132,7 +132,8 @@ def test_what_is_known_of_the_bill() -> None:
     """Nothing is said to be free that may have been charged."""
     assert ServiceError("ERROR_TOKEN_EXPIRED").bill == "billed"
     assert ServiceError("ANSWER_LOST", may_be_charged=True).bill == "may have been charged"
-    assert ServiceError("ERROR_CAPTCHA_UNSOLVABLE").bill == "not billed, as documented"
+    assert ServiceError("ERROR_CAPTCHA_UNSOLVABLE", task_id=1).bill == "may have been charged"
+    assert ServiceError("ERROR_CAPTCHA_UNSOLVABLE").bill == "no task was created"
     assert ServiceError("NOT_SENT", sent=False).bill == "nothing was sent"
 
 

@@ -32,7 +32,7 @@ def test_defaults() -> None:
         None,
     )
     assert (config.max_connections, config.api_proxy) == (100, None)
-    assert (config.max_attempts, config.max_concurrent_solves, config.max_parked) == (3, 32, 512)
+    assert (config.max_attempts, config.max_concurrent_solves, config.max_parked) == (3, 32, 10_000)
     assert (config.solution_max_age, config.keep_meta) == (300, ())
     assert (config.max_solves, config.budget, config.site_budget) == (0, (), ())
     assert (config.storage_uri, config.breaker_failures, config.breaker_seconds) == ("memory://", 5, 600)

@@ -14,7 +14,7 @@ from scrapy_geetest import GeetestSite, V3Challenge, V3Solution, V4Challenge, V4
 from scrapy_geetest._hooks import Hook, resolve
 from scrapy_geetest._pages.register import RegisterError
 from scrapy_geetest._pages.rules import Rules
-from scrapy_geetest._sites import find_site, load_sites
+from scrapy_geetest._sites import SiteIndex, load_sites
 from scrapy_geetest.sandbox.captchas import CAPTCHAS
 
 if TYPE_CHECKING:
@@ -209,8 +209,8 @@ async def _challenge(outcome: Hook[Challenge]) -> Challenge:
 async def test_the_first_match_wins_and_hooks_may_be_coroutines() -> None:
     """``matches`` and ``is_challenge`` are awaited where they are to be awaited."""
     slow, shop = SlowShop(), GeetestSite(urls="slow.test", name="late")
-    assert await find_site([slow, shop], "https://slow.test/") is slow
-    assert await find_site([shop], "https://else.test/") is None
+    assert await SiteIndex([slow, shop]).find("https://slow.test/") is slow
+    assert await SiteIndex([shop]).find("https://else.test/") is None
     page = TextResponse("https://slow.test", body=b"a captcha", encoding="utf-8")
     assert await _resolved(slow.is_challenge(page)) is True
 

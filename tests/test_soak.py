@@ -27,9 +27,10 @@ PAGES = 60
 )
 def test_all_of_the_money_adds_up(running_sandbox: Sandbox) -> None:
     """Never more tasks than allowed, an outcome for every request, and books and statistics agree to the last task."""
-    with soak.redis_server() as url:
-        outcome = soak.soak(running_sandbox, url, PAGES)
+    with soak.redis_server() as redis:
+        outcome = soak.soak(running_sandbox, redis, PAGES, every=2.0, outage_seconds=0.7)
     assert outcome.problems() == []
     assert outcome.outcomes["page"] > PAGES / 3
     assert outcome.outcomes["BudgetExhausted"] > 0
     assert outcome.sum("tasks_failed") > 0
+    assert outcome.outages.calls.total() > 0

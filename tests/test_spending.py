@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from attrs import define, field
 from crawl import collected
 from scrapy import Request
 from scrapy.settings import Settings
@@ -17,13 +18,14 @@ from scrapy_geetest._attempt.context import Context
 from scrapy_geetest._crawl.identity import Visitor
 from scrapy_geetest._spending.breaker import Breaker
 from scrapy_geetest._spending.budget import Budget
+from scrapy_geetest._spending.storage import Storage, StorageFailedError
 from scrapy_geetest.settings import Config
 from scrapy_geetest.stats import Stats
 
 
 def _context(site: str = "a.test") -> Context:
     request = Request(f"https://{site}/")
-    visitor = Visitor.of(request, request)
+    visitor = Visitor(request, request)
     return Context(GeetestSite(urls=[site], name=site), request, None, visitor, request, was_sent=False)
 
 
@@ -64,11 +66,117 @@ async def test_max_solves_is_for_the_crawl() -> None:
 async def test_max_solves_holds_while_a_storage_is_asked() -> None:
     """A storage on another machine takes its time, in which others ask, too."""
     budget, stats = _budget(GEETEST_MAX_SOLVES=2, GEETEST_BUDGET="3/hour")
-    budget._in_memory = False
-    budget._parking = SimpleNamespace(wait=maybe_deferred_to_future)  # type: ignore[assignment]
+    parking: Any = SimpleNamespace(wait=maybe_deferred_to_future)
+    budget._storage = Storage(check=lambda: True, limit=9.0, parking=parking)
     outcomes = await asyncio.gather(*(_spend(budget) for _ in range(5)), return_exceptions=True)
     assert [type(outcome) for outcome in outcomes].count(BudgetExhausted) == 3
     assert stats["geetest/budget_refused"] == 3
+
+
+class _Away:
+    """A limiter in a storage that fails, after or before it counts, as long as there is something to say of it."""
+
+    def __init__(self, *failures: str, room: int = 100) -> None:
+        self.failures = list(failures)
+        self.room = room
+        self.counted = 0
+
+    def test(self, *_: Any) -> bool:
+        if self.failures[:1] == ["test"]:
+            self.failures.pop(0)
+            raise OSError
+        return self.counted < self.room
+
+    def hit(self, *_: Any) -> bool:
+        if self.failures[:1] == ["hit"]:
+            self.failures.pop(0)
+            raise OSError
+        self.counted += 1
+        if self.failures[:1] == ["hit, counted"]:
+            self.failures.pop(0)
+            raise OSError
+        return self.counted <= self.room
+
+
+@define
+class _Waiting:
+    """A parking in virtual time."""
+
+    now: float = 0.0
+    naps: list[float] = field(factory=list)
+
+    async def sleep(self, seconds: float) -> None:
+        self.naps.append(seconds)
+        self.now += seconds
+
+    async def wait(self, asking: Any) -> Any:
+        return await maybe_deferred_to_future(asking)
+
+
+def _stored(limiter: _Away, **options: Any) -> tuple[Budget, _Waiting]:
+    budget, _ = _budget(GEETEST_BUDGET="9/hour")
+    parking: Any = _Waiting()
+    limiter_: Any = limiter
+    budget._limiter = limiter_
+    budget._storage = Storage(
+        **{"check": lambda: True, "limit": 60.0, **options}, parking=parking, clock=lambda: parking.now
+    )
+    return budget, parking
+
+
+@pytest.mark.parametrize(
+    ("failures", "counted"),
+    [([], 1), (["test"], 1), (["test", "test", "test"], 1), (["hit, counted"], 1), (["hit"], 0)],
+)
+async def test_what_a_storage_may_have_counted_is_not_counted_twice(failures: list[str], counted: int) -> None:
+    """Its answer was lost: it is not known whether it counted."""
+    limiter = _Away(*failures)
+    budget, _ = _stored(limiter)
+    assert await budget.spend(_context()) is bool(failures)
+    assert limiter.counted == counted
+    assert budget._spent == 1
+
+
+async def test_what_may_have_been_the_last_of_a_budget_is_refused() -> None:
+    """Too little rather than too much."""
+    budget, _ = _stored(_Away("hit, counted", room=1))
+    with pytest.raises(BudgetExhausted, match="GEETEST_BUDGET"):
+        await budget.spend(_context())
+    assert budget._spent == 0
+
+
+async def test_a_storage_that_is_away_is_looked_at_now_and_then() -> None:
+    """Not more often than the service, and not for longer."""
+    looks: list[float] = []
+
+    def check() -> bool:
+        looks.append(parking.now)
+        return False
+
+    budget, parking = _stored(_Away("test"), check=check)
+    with pytest.raises(BudgetExhausted, match=r"fails: OSError|fails: no answer: no call was taken for 6\d s"):
+        await budget.spend(_context())
+    assert 8 <= len(looks) <= 25
+    assert "the storage of the budgets (GEETEST_STORAGE_URI) cannot be reached since 6" in budget.trouble
+    with pytest.raises(BudgetExhausted):
+        await budget.ready(_context())
+    parking.now += 100.0
+    assert budget.trouble == ""
+
+
+async def test_a_storage_that_can_be_read_and_not_written_is_given_up() -> None:
+    """A replica answers the looks, and takes nothing."""
+    asked: list[float] = []
+
+    def question() -> None:
+        asked.append(parking.now)
+        raise OSError
+
+    parking: Any = _Waiting()
+    storage = Storage(check=lambda: True, limit=60.0, parking=parking, clock=lambda: parking.now)
+    with pytest.raises(StorageFailedError, match="OSError: no call was taken for 6"):
+        await storage.ask(question)
+    assert len(asked) <= 25
 
 
 async def test_a_refused_task_is_not_counted() -> None:

@@ -17,6 +17,8 @@ from scrapy.exceptions import NotConfigured
 from scrapy.settings import Settings
 
 from scrapy_geetest import Addon, GeetestMiddleware
+from scrapy_geetest._start import check_start
+from scrapy_geetest.settings import Config
 
 if TYPE_CHECKING:
     from scrapy_geetest.sandbox import Sandbox
@@ -113,3 +115,42 @@ async def test_a_submission_that_broke_down_is_retried_with_the_same_solution(sa
     outcome = await crawl_sandbox(sandbox, searches(sandbox, "rope"), search_site(sandbox), RETRY_TIMES=3)
     assert outcome.texts(".query::text") == ["rope"]
     assert (outcome.stats["tasks_created"], outcome.stats["accepted"], outcome.all_stats["retry/count"]) == (1, 1, 2)
+
+
+class _Elsewhere:
+    """A middleware whose name is that of another package's."""
+
+
+@pytest.mark.parametrize(
+    ("path", "order", "words"),
+    [
+        (
+            "rotating_proxies.middlewares.BanDetectionMiddleware",
+            620,
+            "like 570: where it is, it may take a challenge page",
+        ),
+        ("rotating_proxies.middlewares.BanDetectionMiddleware", 570, ""),
+        (
+            "rotating_proxies.middlewares.RotatingProxyMiddleware",
+            610,
+            "like 560: where it is, it chooses the proxy too late",
+        ),
+        (
+            "scrapy_impersonate.middleware.RandomBrowserMiddleware",
+            1000,
+            "like 400: where it is, it gives every request",
+        ),
+        ("shop.middlewares.BanDetectionMiddleware", 620, ""),
+    ],
+)
+def test_middlewares_that_must_not_stand_behind_are_warned_about(
+    caplog: pytest.LogCaptureFixture, path: str, order: int, words: str
+) -> None:
+    """Those of packages that are often combined, where their own documentation puts them, and classes derived from them."""
+    module, _, name = path.rpartition(".")
+    base = type(name, (_Elsewhere,), {"__module__": module, "__qualname__": name})
+    derived = type("Derived", (base,), {})
+    crawler = _crawler(**SITE, DOWNLOADER_MIDDLEWARES={GeetestMiddleware: 585, derived: order})
+    check_start(Config.from_settings(crawler.settings), crawler.settings, GeetestMiddleware)
+    assert [words in line for line in caplog.messages] == ([True] if words else [])
+    assert all("give Derived an order below that of GeetestMiddleware" in line for line in caplog.messages)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from scrapy.exceptions import IgnoreRequest
+
 from scrapy_geetest import signals
 from scrapy_geetest._attempt.evidence import told_by
 from scrapy_geetest._attempt.verdict import Outcome
 from scrapy_geetest._pages.withholding import ERROR_STATUS
 from scrapy_geetest._services.errors import ServiceError
+from scrapy_geetest.exceptions import ChallengeNotReady
 
 if TYPE_CHECKING:
     from scrapy.crawler import Crawler
@@ -21,10 +24,13 @@ if TYPE_CHECKING:
     from scrapy_geetest._services.choice import Services, TakenTask
     from scrapy_geetest._services.polling import Result
     from scrapy_geetest._spending.breaker import Breaker
+    from scrapy_geetest.challenge import Challenge
     from scrapy_geetest.settings import Config
     from scrapy_geetest.stats import Stats
 
 logger = logging.getLogger(__name__)
+
+_OBJECTIONS = (IgnoreRequest, ChallengeNotReady)  # of handlers to a purchase
 
 
 class Books:
@@ -41,6 +47,21 @@ class Books:
     async def tell(self, signal: object, context: Context, **facts: Any) -> None:
         """Send *signal*, and wait for handlers that are coroutines; one that fails is logged by Scrapy."""
         await self._crawler.signals.send_catch_log_async(signal, **context.parts, spider=self._crawler.spider, **facts)
+
+    async def object_to(self, context: Context, challenge: Challenge) -> Exception | None:
+        """Tell of a challenge that is about to be bought.
+
+        Returns:
+            What a handler objects with: ``IgnoreRequest``, or ``ChallengeNotReady``; ``None``: nobody objects.
+        """
+        outcomes = await self._crawler.signals.send_catch_log_async(
+            signals.challenge_fetched,
+            **context.parts,
+            spider=self._crawler.spider,
+            challenge=challenge,
+            dont_log=_OBJECTIONS,
+        )
+        return next((outcome for _, outcome in outcomes if isinstance(outcome, _OBJECTIONS)), None)
 
     def created(self, task: TakenTask, *, is_second_choice: bool) -> None:
         """A service took a task; *is_second_choice*: since a preferred one could not."""
@@ -115,7 +136,12 @@ class Books:
         """
         purchase.is_settled = True
         told = told_by(answer, context.page)
-        facts = {"task_id": purchase.task.id, "service": purchase.task.service, "attempt": purchase.attempt}
+        facts = {
+            "task_id": purchase.task.id,
+            "service": purchase.task.service,
+            "attempt": purchase.attempt,
+            "evidence": verdict.evidence,
+        }
         if verdict.outcome is Outcome.ACCEPTED:
             self._stats.count("accepted")
             self._breaker.succeeded(context)
@@ -126,9 +152,10 @@ class Books:
         elif verdict.outcome is Outcome.REFUSED:
             self._stats.count("rejected")
             self._breaker.failed(context)
+            age = "; it was too old when it was sent (GEETEST_SOLUTION_MAX_AGE)" if purchase.was_too_old else ""
             logger.warning(
-                "GeeTest: the site refused the solution of task %s for %s: %s; %s",
-                *(purchase.task, context, told, verdict.evidence),
+                "GeeTest: the site refused the solution of task %s for %s: %s; %s%s",
+                *(purchase.task, context, told, verdict.evidence, age),
             )
             await self.tell(signals.solution_rejected, context, **facts)
             await self._report(purchase, verdict)
@@ -139,7 +166,7 @@ class Books:
                 self._breaker.failed(context)
             elif not verdict.is_failure:
                 self._breaker.succeeded(context, is_sure=False)
-            await self.tell(signals.solution_unverified, context, **facts, evidence=verdict.evidence)
+            await self.tell(signals.solution_unverified, context, **facts)
 
     def _say_unverified(self, context: Context, purchase: Purchase, verdict: Verdict, told: str) -> None:
         is_first = context.site.name not in self._hinted
@@ -153,8 +180,9 @@ class Books:
         )
 
     async def _report(self, purchase: Purchase, verdict: Verdict) -> None:
-        # One that went out twice was used up by the first time.
-        if not (self._reports and verdict.is_site_rule and purchase.departures <= 1):
+        # One that went out twice was used up by the first time; that one was too old is not the service's fault.
+        is_its_fault = purchase.departures <= 1 and not purchase.was_too_old
+        if not (self._reports and verdict.is_site_rule and is_its_fault):
             return
         try:
             await self._services.report_incorrect(purchase.task)

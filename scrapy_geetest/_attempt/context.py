@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from attrs import evolve, frozen
+
+from scrapy_geetest._crawl.emptied import empty, is_emptied
+from scrapy_geetest._crawl.marks import SAFE_METHODS
 
 if TYPE_CHECKING:
     from scrapy import Request
@@ -25,6 +29,7 @@ class Context:
         visitor: Who it is to the site.
         outer: The request that the middleware was called with: the spider's own, unless a redirect came between.
         was_sent: Whether *outer* has been to the site.
+        is_page_shared: Whether the page is in the hands of a spider, which asks for a solution of its challenge.
     """
 
     site: GeetestSite
@@ -33,11 +38,22 @@ class Context:
     visitor: Visitor
     outer: Request
     was_sent: bool
+    is_page_shared: bool = False
 
     @property
     def parts(self) -> dict[str, Any]:
-        """Site, request and page as keyword arguments, for errors and signals."""
-        return {"site": self.site, "request": self.request, "response": self.page}
+        """Site, request and page as keyword arguments, for errors and signals; no page where its body was let go."""
+        return {"site": self.site, "request": self.request, "response": self.whole_page}
+
+    @property
+    def whole_page(self) -> Response | None:
+        """The page, unless its body was let go."""
+        return None if self.is_page_gone else self.page
+
+    @property
+    def is_page_gone(self) -> bool:
+        """Whether there was a page whose body was let go."""
+        return self.page is not None and is_emptied(self.page)
 
     @property
     def asks_to_solve(self) -> bool:
@@ -48,6 +64,11 @@ class Context:
     def page_url(self) -> str:
         """Where the widget is initialised."""
         return self.site.page_url(self.request, self.page)
+
+    @property
+    def download_slot(self) -> str:
+        """The download slot in which Scrapy fetches the page."""
+        return str(self.outer.meta.get("download_slot") or urlsplit(self.outer.url).hostname or "")
 
     @property
     def page_address(self) -> str:
@@ -66,6 +87,14 @@ class Context:
         for cache in ("_cached_ubody", "_cached_selector"):
             if getattr(self.page, cache, None) is not None:
                 setattr(self.page, cache, None)
+
+    def let_page_go(self) -> None:
+        """Drop the page's body as well, since it will be fetched again when the waiting is over.
+
+        The page of a request that must not be sent twice is kept, and so is one that a spider has.
+        """
+        if self.page is not None and self.request.method in SAFE_METHODS and not self.is_page_shared:
+            empty(self.page)
 
     def __str__(self) -> str:
         return f"{self.request} (site {self.site.name})"

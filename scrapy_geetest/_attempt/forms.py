@@ -92,6 +92,8 @@ class Forms:
             return
         key = context.site.name, await session_of(context, context.outer)
         lock = self._locks.setdefault(key, DeferredLock())
+        if lock.locked:
+            context.let_page_go()
         await self._parking.wait(lock.acquire())
         try:
             yield

@@ -26,6 +26,8 @@ class Gate:
         cookies: Those of the session that opened it: a late answer may put those of another one into the jar.
     """
 
+    __slots__ = ("_clock", "_max_age", "_opened_at", "_waiters", "cookies", "failure", "failures", "openings", "values")
+
     def __init__(self, max_age: float | None, clock: Callable[[], float]) -> None:
         self._max_age = max_age
         self._clock = clock
@@ -97,14 +99,22 @@ class GateRegistry:
         key = site, session
         gate = self._gates.get(key)
         if gate is None:
+            self._forget()
             gate = self._gates[key] = Gate(max_age, self._clock)
-            self._forget(key)
         self._gates.move_to_end(key)
         return gate
 
-    def _forget(self, kept: tuple[str, str]) -> None:
-        """Drop the session that was unused for longest; never one that somebody waits for, nor the one just made."""
-        if len(self._gates) > MAX_GATES:
-            idle = (key for key, gate in self._gates.items() if not gate.is_opening and key != kept)
-            if (oldest := next(idle, None)) is not None:
+    def _forget(self) -> None:
+        """Make room for one more: drop the session that was unused for longest, never one that is being opened.
+
+        Two are looked at for each that is made, so that many that are being opened cost no search each time. What they kept
+        from being dropped goes later.
+        """
+        for _ in range(2):
+            if len(self._gates) < MAX_GATES:
+                return
+            oldest = next(iter(self._gates))
+            if self._gates[oldest].is_opening:
+                self._gates.move_to_end(oldest)
+            else:
                 del self._gates[oldest]

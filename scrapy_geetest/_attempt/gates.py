@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from scrapy_geetest._attempt.context import Context
     from scrapy_geetest._attempt.gate import Gate, GateRegistry
+    from scrapy_geetest._attempt.gate_visitors import GateVisitors
     from scrapy_geetest._attempt.loop import Attempts
     from scrapy_geetest._attempt.submissions import Submissions, Way
     from scrapy_geetest._crawl.cookies import SessionCookies
@@ -44,7 +45,6 @@ class _Departure:
 
     openings: int = 0
     failures: int = 0
-    waited: bool = False
 
     @classmethod
     def of(cls, request: Request, run: str) -> _Departure:
@@ -52,7 +52,7 @@ class _Departure:
         note = gate_at_departure(request)
         if note.get("run") != run:
             return cls()
-        return cls(note["openings"], note["failures"], note["waited"])
+        return cls(note["openings"], note["failures"])
 
 
 @define(eq=False, kw_only=True)
@@ -71,6 +71,7 @@ class Gates:
     _registry: GateRegistry
     _stats: Stats
     _submissions: Submissions
+    _visitors: GateVisitors
     _run: str = field(init=False, factory=partial(token_hex, 4))  # tells this process from others that share a queue
 
     async def leave(self, context: Context) -> bool:
@@ -116,7 +117,8 @@ class Gates:
 
     def let_through(self, request: Request) -> None:
         """A page was not withheld."""
-        if _Departure.of(request, self._run).waited:
+        note = gate_at_departure(request)
+        if note.get("waited") and note["run"] == self._run:
             self._stats.count("shared")
 
     async def react(self, context: Context) -> Response:
@@ -146,7 +148,7 @@ class Gates:
             departure = _Departure(gate.openings, gate.failures)
             if is_shared and context.page is not None:
                 self._cookies.restore(context.outer, context.page, gate.cookies)
-            response = await self._again(context, gate.values)
+            response = await self._again(context, gate.values, can_wait=is_shared)
             if not await is_withheld(context, response):
                 if is_shared:
                     self._stats.count("shared")
@@ -160,6 +162,18 @@ class Gates:
                 )
             context = context.on(response)
 
+    async def opened_meanwhile(self, context: Context) -> Response:
+        """A redirect led to the captcha page, which withholds nothing by now: the page that was asked for.
+
+        Raises:
+            GeetestError: It is withheld all the same, and the gate could not be opened.
+            Stopping: The crawl is ending.
+        """
+        session = await session_of(context, context.outer)
+        return await self._with_values(
+            self._registry.make(context.site.name, session, context.site.gate_max_age), context
+        )
+
     async def conclude(self, way: Way, answer: Response) -> tuple[Verdict, Response]:
         """A gate is often answered with "thanks", or a redirect: whether the withheld page comes is the evidence."""
         context = way.context
@@ -167,7 +181,7 @@ class Gates:
         if verdict.outcome is Outcome.REFUSED:
             return verdict, answer
         is_page = context.site.is_two_step or _is_the_page(context, answer)
-        page = answer if is_page else await self._again(context)
+        page = answer if is_page else await self._again(context, is_urgent=True)
         if verdict.is_site_rule:
             return verdict, page
         if await is_withheld(context, page):
@@ -198,6 +212,7 @@ class Gates:
             The page behind it.
         """
         gate.begin()
+        self._visitors.opens(context, gate.openings)
         try:
             door = await self._door(context)
             response = await self._pass(door, tries)
@@ -224,18 +239,26 @@ class Gates:
             )
 
     async def _with_values(self, gate: Gate, context: Context) -> Response:
-        """A request to an open gate of two steps: it carries what the verification gave, and may be withheld all the same."""
-        response = await self._again(context, gate.values)
+        """A request to an open gate: of two steps it carries what the verification gave; it may be withheld all the same."""
+        response = await self._again(context, gate.values, can_wait=True)
         if not await is_withheld(context, response):
             self._stats.count("shared")
             return response
         return await self.react(evolve(context, page=response, was_sent=True))
 
-    async def _again(self, context: Context, values: Mapping[str, str] | None = None) -> Response:
+    async def _again(
+        self,
+        context: Context,
+        values: Mapping[str, str] | None = None,
+        *,
+        is_urgent: bool = False,
+        can_wait: bool = False,
+    ) -> Response:
         try:
             if values:
-                return await self._submissions.with_values(await self._submissions.way(context), values)
-            return await self._downloads.again(context)
+                way = await self._submissions.way(context)
+                return await self._submissions.with_values(way, values, can_wait=can_wait)
+            return await self._downloads.again(context, is_urgent=is_urgent, can_wait=can_wait)
         except (Stopping, GeetestError):
             raise
         except Exception as error:
@@ -245,6 +268,7 @@ class Gates:
             ) from error
 
     async def _wait(self, gate: Gate, context: Context) -> None:
+        context.let_page_go()
         try:
             await self._parking.wait(gate.wait())
         except GeetestError as error:
@@ -257,7 +281,7 @@ class Gates:
             raise Stopping from error
         if isinstance(error, GeetestError):
             raise error.for_request(
-                context.request, context.page, f"{context}: its gate was not opened: {error}"
+                context.request, context.whole_page, f"{context}: its gate was not opened: {error}"
             ) from error
         raise GeetestError(f"The gate could not be opened for {context}: {error!r}", **context.parts)
 

@@ -20,7 +20,8 @@ from scrapy_geetest._attempt.challenges import NotYetError
 from scrapy_geetest._attempt.tries import Tries
 from scrapy_geetest._attempt.verdict import Outcome, Verdict
 from scrapy_geetest._crawl.delivery import without_values
-from scrapy_geetest._crawl.downloads import SolutionTooOldError
+from scrapy_geetest._crawl.dispatch import SolutionTooOldError
+from scrapy_geetest._spending.turns import Claim
 from scrapy_geetest.challenge import solution_values
 from scrapy_geetest.exceptions import ChallengeError, ChallengeNotNeeded
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from scrapy_geetest._attempt.submissions import Submissions, Way
     from scrapy_geetest._crawl.cookies import SessionCookies
     from scrapy_geetest._crawl.parking import Parking
+    from scrapy_geetest._crawl.slots import Slots
     from scrapy_geetest._spending.turns import Turns
     from scrapy_geetest.settings import Config
     from scrapy_geetest.stats import Stats
@@ -67,6 +69,7 @@ class Attempts:
     _fresh_pages: FreshPages
     _parking: Parking
     _purchases: Purchases
+    _slots: Slots
     _stats: Stats
     _submissions: Submissions
     _turns: Turns
@@ -87,22 +90,33 @@ class Attempts:
             Stopping: The crawl is ending.
         """
         tries = tries or Tries(self._config)
-        in_hand = True
+        async with self._slots.room(context, opens_gate=policy.opens_session) as has_waited:
+            in_hand = not (has_waited or context.is_page_gone)
+            return await self._until_answered(context, policy, tries, in_hand=in_hand)
+
+    async def _until_answered(self, context: Context, policy: Policy, tries: Tries, *, in_hand: bool) -> Response:
         while True:
-            way = await self._submissions.way(context)  # before anything waits: nothing is bought without it
+            # Before anything waits, if there is a page to look at: nothing is bought without it.
+            way = None if context.is_page_gone else await self._submissions.way(context)
             later: NotYetError | None = None
             with self._cookies.attempt(context.visitor, context.outer, keep_all=policy.opens_session) as own_cookies:
                 try:
-                    async with self._turns.turn() as at_once, self._purchases.place(context, tries) as place:
-                        has_waited = place.has_waited or not at_once
+                    turn = self._turns.ask(_claim(context, tries, opens_gate=policy.opens_session))
+                    if not turn.at_once:
+                        way = None  # it holds what it read of the page
+                        context.let_page_go()
+                    async with turn, self._purchases.place(context, tries) as place:
+                        has_waited = place.has_waited or not turn.at_once
                         own_cookies.begin()
                         context = await self._fresh_pages.fresh(context, in_hand=in_hand and not has_waited)
                         if context.page is not None and not await self._fresh_pages.is_withheld(context):
                             return context.page  # the content came without a purchase
-                        way = way if way.context is context else await self._submissions.way(context)
-                        purchase = await self._purchases.buy(context, tries, place)
+                        if way is None or way.context is not context:
+                            way = await self._submissions.way(context)
+                        purchase = await self._purchases.buy(context, tries, turn, place)
                     answer = None if purchase is None else await self._use(way, purchase, policy, tries)
                 except ChallengeNotNeeded as none:
+                    assert way is not None  # noqa: S101  # the site is asked when there is one
                     answer = await self._send_unsolved(way, none)
                 except NotYetError as error:
                     answer, later = None, error
@@ -123,10 +137,13 @@ class Attempts:
         in_hand = True
         while True:
             try:
-                async with self._turns.turn(), self._purchases.place(context, tries) as place:
+                async with (
+                    self._turns.ask(_claim(context, tries)) as turn,
+                    self._purchases.place(context, tries) as place,
+                ):
                     if place.has_waited or not in_hand:
                         context = await self._fresh_pages.fresh(context, in_hand=False)
-                    purchase = await self._purchases.buy(context, tries, place)
+                    purchase = await self._purchases.buy(context, tries, turn, place)
             except NotYetError as later:
                 await self._pause(context, later, tries)
             except ChallengeNotNeeded as none:
@@ -183,3 +200,8 @@ class Attempts:
                 **way.context.parts,
             )
         return answer
+
+
+def _claim(context: Context, tries: Tries, *, opens_gate: bool = False) -> Claim:
+    priority = context.request.priority
+    return Claim(context.site.name, context.download_slot, tries.since, priority=priority, opens_gate=opens_gate)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_CHANGES = {"proxy": "the proxy (proxies rotate)", "impersonate": "the browser (impersonate)"}
+
 UNSOLVED = "geetest-unsolved"
 
 
@@ -53,7 +55,7 @@ class Outcomes:
         """The errback of a request that is given up or, as the settings say, the page as it is.
 
         Returns:
-            The flagged challenge page; ``None``: nothing was downloaded, so that there is none yet.
+            The flagged challenge page; ``None``: there is none, since nothing was downloaded or its body was let go.
 
         Raises:
             GeetestError: *error*, unless ``GEETEST_ON_FAILURE`` is ``"pass"``.
@@ -61,7 +63,9 @@ class Outcomes:
         await self.tell(context, error)
         if self._config.on_failure == "raise":
             raise error
-        return None if context.page is None else passed(context.page)
+        # The browser page of the challenge page is closed, and the callback wants one.
+        page = None if context.request.meta.get("playwright_include_page") else context.whole_page
+        return None if page is None else passed(page)
 
     async def tell(self, context: Context, error: GeetestError) -> None:
         """Count, log and signal a failure, once; close the spider where no further call could succeed."""
@@ -82,7 +86,7 @@ class Outcomes:
                 "GeeTest: a middleware changes %s between two requests of one attempt for %s, so that the site sees two "
                 "visitors and may refuse what is paid for. Let it keep requests whose meta has _geetest as they are, or "
                 "place it before order 585",
-                "the proxy (proxies rotate)" if name == "proxy" else f"the header {name}",
+                _CHANGES.get(name, f"the header {name}"),
                 context,
             )
 

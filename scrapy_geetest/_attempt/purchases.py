@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from attrs import define
+from scrapy.utils.defer import deferred_from_coro
 
 from scrapy_geetest import signals
 from scrapy_geetest._attempt.challenges import NotYetError
@@ -15,7 +16,13 @@ from scrapy_geetest._crawl.identity import proxy_of
 from scrapy_geetest._crawl.parking import Stopping
 from scrapy_geetest._services.errors import ANSWER_LOST, CHALLENGE_TOO_OLD, Reaction, ServiceError
 from scrapy_geetest._services.task import Task
-from scrapy_geetest.exceptions import ChallengeError, ChallengeNotNeeded, SolveError
+from scrapy_geetest.exceptions import (
+    BudgetExhausted,
+    ChallengeError,
+    ChallengeNotNeeded,
+    ChallengeNotReady,
+    SolveError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -30,6 +37,7 @@ if TYPE_CHECKING:
     from scrapy_geetest._services.task import Proxy
     from scrapy_geetest._spending.breaker import Breaker
     from scrapy_geetest._spending.budget import Budget
+    from scrapy_geetest._spending.turns import Turn
     from scrapy_geetest.challenge import Challenge, Solution
     from scrapy_geetest.settings import Config
 
@@ -46,6 +54,7 @@ class Purchase:
         attempt: Which solution for its request it is.
         made_at: When it came, in monotonic seconds.
         departures: How often it was handed to the downloader.
+        was_too_old: Whether it was older than allowed when it was sent.
         is_settled: Whether a verdict on it is in the books.
     """
 
@@ -54,6 +63,7 @@ class Purchase:
     attempt: int
     made_at: float
     departures: int = 0
+    was_too_old: bool = False
     is_settled: bool = False
 
 
@@ -71,9 +81,12 @@ class Purchases:
 
     @asynccontextmanager
     async def place(self, context: Context, tries: Tries) -> AsyncIterator[Place]:
-        """Keep a place at a service that takes tasks: before a page is fetched whose challenge would grow old otherwise.
+        """Keep a place at a service that takes tasks, and wait until the budgets can be asked.
+
+        A challenge that is fetched before would grow old.
 
         Raises:
+            BudgetExhausted: The storage of the budgets was away for too long.
             SolveError: No service takes any.
             Stopping: The crawl is ending.
         """
@@ -83,18 +96,20 @@ class Purchases:
             except ServiceError as error:
                 tries.failures.append(error)
                 raise self._solve_error(context, tries) from error
+            place.has_waited |= not tries.is_counted and await self._budget.ready(context)
             yield place
 
-    async def buy(self, context: Context, tries: Tries, place: Place) -> Purchase | None:
-        """Buy a solution for *context*, whose page is fresh.
+    async def buy(self, context: Context, tries: Tries, turn: Turn, place: Place) -> Purchase | None:
+        """Buy a solution for *context*, whose page is fresh and whose *turn* it is.
 
         Args:
             context: Whose.
             tries: What was tried for it before.
+            turn: Of this request.
             place: Where its task goes, unless another service is better by then.
 
         Returns:
-            ``None``: the service gave none, and another fresh challenge may be tried.
+            ``None``: the service gave none, or the page has grown old meanwhile; another fresh challenge may be tried.
 
         Raises:
             BudgetExhausted: Nothing more may be spent.
@@ -108,7 +123,7 @@ class Purchases:
         """
         tries.check(context)
         try:
-            return await self._buy(context, tries, place)
+            return await self._buy(context, tries, turn, place)
         except ChallengeError:
             self._breaker.failed(context)
             raise
@@ -126,19 +141,22 @@ class Purchases:
             )
             return None
 
-    async def _buy(self, context: Context, tries: Tries, place: Place) -> Purchase:
+    async def _buy(self, context: Context, tries: Tries, turn: Turn, place: Place) -> Purchase | None:
         proxy = self._proxy(context)
         self._parking.check()
         self._services.check(place, proxy)
         self._breaker.check(context)
-        await self._budget.spend(context, is_counted=tries.is_counted)
+        has_waited = await self._budget.spend(context, is_counted=tries.is_counted)
         tries.is_counted = True
-        challenge = await self._challenge(context)
+        if has_waited:
+            self._budget.give_back()
+            return None
+        challenge = await self._challenge(context, turn)
         task = Task(challenge, context.page_url, proxy=proxy, user_agent=self._config.user_agent)
         started = time.monotonic()
         taken = await self._create(context, task, tries, place)
         self._books.created(taken, is_second_choice=place.is_second_choice)
-        result = await self._result(place, taken, challenge)
+        result = await self._result(context, place, taken, challenge)
         purchase = Purchase(result.solution, taken, tries.bought, time.monotonic())
         self._books.solved(purchase, result)
         await self._books.tell(
@@ -152,14 +170,28 @@ class Purchases:
         )
         return purchase
 
-    async def _challenge(self, context: Context) -> Challenge:
+    async def _challenge(self, context: Context, turn: Turn) -> Challenge:
         try:
             challenge = await self._challenges.fresh(context)
+            await self._offer(context, challenge)
+            await turn.reach_service()
             self._parking.check()
-        except (ChallengeNotNeeded, NotYetError, ChallengeError, Stopping):
+        except (BudgetExhausted, ChallengeNotNeeded, NotYetError, ChallengeError, Stopping):
             self._budget.give_back()
             raise
         return challenge
+
+    async def _offer(self, context: Context, challenge: Challenge) -> None:
+        """Tell whoever wants to know what is about to be bought, and hear objections."""
+        objection = await self._parking.wait(deferred_from_coro(self._books.object_to(context, challenge)))
+        if objection is None:
+            return
+        self._challenges.give_back(challenge)
+        if isinstance(objection, ChallengeNotReady):
+            raise NotYetError(
+                f"a handler of challenge_fetched wants another one: {objection}", retry_after=objection.retry_after
+            )
+        raise BudgetExhausted(f"Nothing was bought for {context}: {objection}", **context.parts)
 
     async def _create(self, context: Context, task: Task, tries: Tries, place: Place) -> TakenTask:
         tries.bought += 1
@@ -183,8 +215,10 @@ class Purchases:
                 self._budget.give_back()
             raise
 
-    async def _result(self, place: Place, taken: TakenTask, challenge: Challenge) -> Result:
+    async def _result(self, context: Context, place: Place, taken: TakenTask, challenge: Challenge) -> Result:
+        facts = {"task_id": taken.id, "service": taken.service}
         try:
+            await self._books.tell(signals.task_created, context, challenge=challenge, **facts)
             return await self._services.result(place, taken, challenge)
         except ServiceError as error:
             if error.sent:

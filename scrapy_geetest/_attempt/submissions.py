@@ -11,7 +11,8 @@ from scrapy.exceptions import IgnoreRequest
 
 from scrapy_geetest._attempt.verdict import Outcome, Verdict
 from scrapy_geetest._crawl.delivery import without_values
-from scrapy_geetest._crawl.downloads import DeliveryError, SolutionTooOldError
+from scrapy_geetest._crawl.dispatch import DeliveryError, SolutionTooOldError
+from scrapy_geetest._crawl.downloads import NO_PAGE
 from scrapy_geetest._hooks import resolve
 from scrapy_geetest._submission.plan import plan_submission
 from scrapy_geetest._submission.target import check_target
@@ -115,8 +116,13 @@ class Submissions:
             return Sent(answer, Verdict(Outcome.REFUSED, f"the verification gave no {missing}", is_site_rule=True))
         return Sent(await self.with_values(way, values), values=values)
 
-    async def with_values(self, way: Way, values: Mapping[str, str]) -> Response:
+    async def with_values(self, way: Way, values: Mapping[str, str], *, can_wait: bool = False) -> Response:
         """Send the request with what a verification gave.
+
+        Args:
+            way: Of the request.
+            values: By the names that the request has for them.
+            can_wait: Whether nothing is lost when others go first.
 
         Raises:
             SubmissionError: There was no answer.
@@ -129,6 +135,7 @@ class Submissions:
                 deadline=None,
                 solution=values.values(),
                 cookies=cookies_of(values),
+                can_wait=can_wait,
             )
         except DeliveryError as failure:
             raise SubmissionError(
@@ -138,7 +145,7 @@ class Submissions:
 
     async def _deliver(self, context: Context, request: Request, purchase: Purchase) -> Response:
         try:
-            answer, purchase.departures = await self._downloads.submit(
+            answer, dispatch = await self._downloads.submit(
                 request,
                 context,
                 deadline=purchase.made_at + self._max_age,
@@ -156,6 +163,7 @@ class Submissions:
                 f"The solution of task {purchase.task} {sent} for {context}, and no answer came: {words}",
                 **context.parts,
             ) from failure.error
+        purchase.departures, purchase.was_too_old = dispatch.departures, dispatch.was_too_old
         return answer
 
     async def _check(self, context: Context, url: str) -> None:
@@ -185,7 +193,8 @@ class Submissions:
         return await self._by_hook(way, purchase, site.submit_request)
 
     async def _verification(self, way: Way, purchase: Purchase) -> Request:
-        return await self._by_hook(way, purchase, way.context.site.verify_request)
+        request = await self._by_hook(way, purchase, way.context.site.verify_request)
+        return request.replace(meta={**NO_PAGE, **request.meta})
 
     async def _by_hook(self, way: Way, purchase: Purchase, hook: Callable[..., Any]) -> Request:
         context = way.context

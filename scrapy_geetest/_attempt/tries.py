@@ -28,13 +28,16 @@ class Tries:
         failures: What the service said of those that came to nothing.
         is_counted: Whether the budgets by time have counted the next one: a site may say "later" many times before it.
         refusal: How the site refused the last one.
+        since: When the first one began, in monotonic seconds.
         values: What the verification of a two-step site gave for the one that was taken.
     """
+
+    __slots__ = ("_limit", "_patience", "_unready", "bought", "failures", "is_counted", "refusal", "since", "values")
 
     def __init__(self, config: Config) -> None:
         self._limit = config.max_attempts
         self._patience = config.solve_timeout
-        self._since = time.monotonic()
+        self.since = time.monotonic()
         self._unready = 0
         self.bought = 0
         self.is_counted = False
@@ -74,9 +77,10 @@ class Tries:
         """
         seconds = CHALLENGE_PAUSE if error.retry_after is None else max(SHORTEST_PAUSE, error.retry_after)
         self._unready += 1
-        waited = time.monotonic() - self._since + seconds
+        waited = time.monotonic() - self.since + seconds
         is_over = self._unready >= CHALLENGE_TRIES if error.is_bounded else waited > self._patience
         if is_over:
             limit = "" if error.is_bounded else f" (waited for up to GEETEST_SOLVE_TIMEOUT = {self._patience:g} s)"
             raise ChallengeError(f"No fresh challenge for {context}: {error.why}{limit}", **context.parts) from error
+        context.let_page_go()
         await sleep(seconds)

@@ -80,7 +80,9 @@ class SessionCookies:
 
 
 class AttemptCookies:
-    """The cookies of one attempt: a context manager that gives back what it took."""
+    """The cookies of one attempt: a context manager that gives back what it took. Thousands may wait to begin."""
+
+    __slots__ = ("_jars", "_keep_all", "_key", "_main", "_meta", "_seed", "_visitor")
 
     def __init__(
         self,

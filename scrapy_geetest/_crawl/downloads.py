@@ -9,14 +9,28 @@ from __future__ import annotations
 import time
 from itertools import count
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote_plus, urlsplit
+from urllib.parse import unquote_plus, urljoin, urlsplit
 
-from attrs import define
+from attrs import define, field
 from scrapy.exceptions import IgnoreRequest
 from scrapy.http.request import NO_CALLBACK
 from scrapy.utils.defer import deferred_from_coro
+from w3lib.url import safe_url_string
 
-from scrapy_geetest._crawl.marks import SAFE_METHODS, mark_own, meta_for, own_number
+from scrapy_geetest._crawl.browser_pages import close_page, keep_page
+from scrapy_geetest._crawl.dispatch import DeliveryError, Dispatch, too_old
+from scrapy_geetest._crawl.identity import Made
+from scrapy_geetest._crawl.marks import (
+    FOR_ANSWER,
+    FOR_CHALLENGE,
+    FOR_PAGE,
+    SAFE_METHODS,
+    mark_own,
+    meta_for,
+    own_number,
+    slot_for,
+)
+from scrapy_geetest._pages.rules import REDIRECTS
 from scrapy_geetest._submission.target import origin
 
 if TYPE_CHECKING:
@@ -26,73 +40,54 @@ if TYPE_CHECKING:
     from scrapy.core.engine import ExecutionEngine
     from scrapy.crawler import Crawler
     from scrapy.http import Response
-    from scrapy.http.headers import Headers
     from twisted.internet.defer import Deferred
 
     from scrapy_geetest._attempt.context import Context
+    from scrapy_geetest._crawl.admission import Admission
     from scrapy_geetest._crawl.other_middlewares import OtherMiddlewares
+    from scrapy_geetest._crawl.slots import Slots
     from scrapy_geetest.site import GeetestSite
 
+_MAX_KEPTREDIRECTS = 3
 MAX_BYTES = 8_388_608  # of an answer to a request for a challenge: it is read, searched and thrown away
+NO_PAGE = {"autothrottle_dont_adjust_delay": True}
+"""Meta of what answers in another time than pages do: AutoThrottle would take it for the pace that the pages need."""
 
 
-class SolutionTooOldError(IgnoreRequest):
-    """A solution that is not handed to the downloader, since it became too old (``GEETEST_SOLUTION_MAX_AGE``)."""
-
-
-@define(eq=False)
-class Dispatch:
-    """A download in place.
-
-    Attributes:
-        context: For whom.
-        deadline: Until when it may be handed to the downloader, in monotonic seconds: of a solution. ``None``: always.
-        own_headers: What the request set when it was made, the visitor's headers included.
-        departures: How often it was handed to the downloader: more than once where Scrapy's Retry sent it again.
-        is_page: Whether a challenge page may be the answer.
-        solution: The values of the solution that it carries; empty: none, so that all that it carries stays here.
-    """
-
-    context: Context
-    deadline: float | None = None
-    own_headers: Headers | None = None
-    departures: int = 0
-    is_page: bool = True
-    solution: Collection[str] = ()
-
-
+@define(eq=False, kw_only=True)
 class Downloads:
     """Downloads on behalf of a request that is held up, as the same visitor.
 
     Args:
         crawler: The crawl.
+        admission: Says when there is a place for a download.
         others: Its other middlewares.
         wait: Awaits a Deferred unless the crawl begins to end.
         is_challenge: Whether a response of a site withholds its content; such a one is not for Scrapy's Retry.
         find_site: The declared site that a URL belongs to.
         on_change: Called with a context and the names of what another middleware changed of its visitor.
+        slots: Where requests wait before they leave.
+        reactor: The Twisted reactor.
     """
 
-    def __init__(
-        self,
-        crawler: Crawler,
-        *,
-        others: OtherMiddlewares,
-        wait: Callable[[Deferred[Response]], Awaitable[Response]],
-        is_challenge: Callable[[Context, Response], Awaitable[bool]],
-        find_site: Callable[[str], Awaitable[GeetestSite | None]],
-        on_change: Callable[[Context, Sequence[str]], None],
-    ) -> None:
-        self._crawler = crawler
-        self._others = others
-        self._wait = wait
-        self._is_challenge = is_challenge
-        self._find_site = find_site
-        self._on_change = on_change
-        self._numbers = count(1)
-        self._under_way: dict[int, Dispatch] = {}
-        self._timeout = crawler.settings.getfloat("DOWNLOAD_TIMEOUT")
-        self._max_bytes = min(crawler.settings.getint("DOWNLOAD_MAXSIZE") or MAX_BYTES, MAX_BYTES)
+    _crawler: Crawler
+    _admission: Admission
+    _others: OtherMiddlewares
+    _wait: Callable[[Deferred[Response]], Awaitable[Response]]
+    _is_challenge: Callable[[Context, Response], Awaitable[bool]]
+    _find_site: Callable[[str], Awaitable[GeetestSite | None]]
+    _on_change: Callable[[Context, Sequence[str]], None]
+    _slots: Slots
+    _reactor: Any
+    _numbers: count[int] = field(init=False, factory=lambda: count(1))
+    _under_way: dict[int, Dispatch] = field(init=False, factory=dict)
+    _timeout: float = field(init=False)
+    _max_bytes: int = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        settings = self._crawler.settings
+        self._timeout = settings.getfloat("DOWNLOAD_TIMEOUT")
+        self._max_bytes = min(settings.getint("DOWNLOAD_MAXSIZE") or MAX_BYTES, MAX_BYTES)
 
     async def for_challenge(self, query: Request, context: Context, *, timeout: float) -> Response:
         """Download what a hook asked for. Answers longer than ``MAX_BYTES`` or ``DOWNLOAD_MAXSIZE`` are cut off.
@@ -106,20 +101,56 @@ class Downloads:
             Stopping: The crawl began to end meanwhile.
             Exception: Whatever Scrapy's downloader and its middlewares raise.
         """
-        limits = {"download_maxsize": self._max_bytes, "download_timeout": min(timeout, self._timeout)}
+        limits = {"download_maxsize": self._max_bytes, "download_timeout": min(timeout, self._timeout), **NO_PAGE}
         request = self._as_visitor(query, context, {**limits, **context.visitor.meta, **query.meta})
         self._add_origin(request, context, always=False)
-        return await self._cancellable(request, Dispatch(context, is_page=False))
+        return await self._cancellable(request, Dispatch(context, FOR_CHALLENGE))
 
-    async def again(self, context: Context) -> Response:
+    async def again(
+        self, context: Context, *, is_final: bool = False, is_urgent: bool = False, can_wait: bool = False
+    ) -> Response:
         """Download the request as its spider made it.
+
+        Args:
+            context: For whom.
+            is_final: Whether the callback gets the answer, a challenge page as well.
+            is_urgent: Whether it goes before others: its session was paid for just now.
+            can_wait: Whether nothing is lost when others go first.
 
         Raises:
             Stopping: The crawl began to end meanwhile.
             Exception: Whatever Scrapy's downloader and its middlewares raise.
         """
-        query = context.request
-        return await self._cancellable(self._own(query, context), Dispatch(context))
+        dispatch = Dispatch(context, FOR_PAGE, is_final=is_final, is_urgent=is_urgent, can_wait=can_wait)
+        return await self.behind_redirect(context, await self._download(context.request, dispatch))
+
+    async def behind_redirect(self, context: Context, response: Response) -> Response:
+        """The captcha page that a redirect leads to, where the spider keeps redirects (``dont_redirect``).
+
+        It is looked for where the site names the redirect's status, or its hook says that the redirect itself withholds.
+
+        Args:
+            context: For whom.
+            response: What came.
+
+        Returns:
+            *response*, if it is no such redirect, or leads to no captcha page.
+
+        Raises:
+            Stopping: The crawl began to end meanwhile.
+            Exception: Whatever Scrapy's downloader and its middlewares raise.
+        """
+        page = response
+        for _ in range(_MAX_KEPTREDIRECTS):
+            target = kept_target(page)
+            if target is None or not await self._is_declared(context, page) or await self._find_site(target) is None:
+                return response
+            page = await self._download(
+                context.request.replace(url=target, method="GET", body=b""), Dispatch(context, FOR_PAGE)
+            )
+            if kept_target(page) is None:
+                return page if await self._is_challenge(context, page) else response
+        return response
 
     async def submit(
         self,
@@ -129,7 +160,8 @@ class Downloads:
         deadline: float | None,
         solution: Collection[str],
         cookies: Mapping[str, str] | None = None,
-    ) -> tuple[Response, int]:
+        can_wait: bool = False,
+    ) -> tuple[Response, Dispatch]:
         """Send a request with a solution in it. The end of the crawl does not cancel it: it is paid for.
 
         Args:
@@ -138,9 +170,10 @@ class Downloads:
             deadline: Until when it may be handed to the downloader, in monotonic seconds.
             solution: The values of the solution.
             cookies: Further ones, for the jar of the session.
+            can_wait: Whether nothing is lost when others go first.
 
         Returns:
-            The answer, and how often the solution went out (more than once: Scrapy's Retry).
+            The answer, and how the solution went out.
 
         Raises:
             DeliveryError: There was no answer.
@@ -151,9 +184,11 @@ class Downloads:
         if context.page is not None and context.page.url != query.url:
             self._others.add_referer(request, context.page)
         self._add_origin(request, context, always=request.method not in SAFE_METHODS)
-        dispatch = Dispatch(context, deadline=deadline, solution=solution)
+        dispatch = Dispatch(
+            context, FOR_ANSWER, deadline=deadline, solution=solution, is_urgent=not can_wait, can_wait=can_wait
+        )
         try:
-            return await self._run(request, dispatch), dispatch.departures
+            return await self._run(request, dispatch), dispatch
         except Exception as error:
             raise DeliveryError(error, dispatch.departures) from error
 
@@ -169,20 +204,33 @@ class Downloads:
         visitor = dispatch.context.visitor
         await self._check_redirect(request, dispatch)
         visitor.strip_credentials(request)
-        visitor.pin(request, dispatch.own_headers or request.headers)
-        if (
-            dispatch.deadline is not None
-            and time.monotonic() > dispatch.deadline
-            and not request.meta.get("redirect_urls")
-        ):
-            raise SolutionTooOldError("the solution has become too old to be sent")
+        if dispatch.made is not None:
+            visitor.pin(request, dispatch.made)
         dispatch.departures += 1
+        dispatch.stop_timer()
+        if request.meta.get("redirect_urls"):
+            dispatch.deadline = None  # the site has the solution
+        if dispatch.deadline is not None:
+            self._set_timer(own_number(request), dispatch, dispatch.deadline)
+
+    def reached(self, request: Request) -> None:
+        """Called when a request of the crawl is about to join the queue of its download slot."""
+        number = own_number(request)
+        dispatch = self._under_way.get(number) if number else None
+        if dispatch is not None and dispatch.is_urgent:
+            self._reactor.callLater(0, self._hasten, number, dispatch)
 
     async def after(self, request: Request, response: Response) -> None:
         """Called with the answer: a challenge page is an answer, whatever its status, and no error to be retried."""
         dispatch = self._under_way.get(own_number(request))
-        if dispatch is not None and dispatch.is_page and await self._is_challenge(dispatch.context, response):
+        if (
+            dispatch is not None
+            and dispatch.purpose != FOR_CHALLENGE
+            and await self._is_challenge(dispatch.context, response)
+        ):
             request.meta["dont_retry"] = True
+            if not dispatch.is_final:
+                await close_page(request)
 
     @property
     def _engine(self) -> ExecutionEngine:
@@ -203,7 +251,7 @@ class Downloads:
             errback=None,
             cookies=query.cookies or (context.request.cookies if is_first else None),
             headers=context.visitor.headers_for(query.url, query.headers),
-            meta={**meta, "allow_offsite": True, "dont_cache": True},
+            meta={**slot_for(context.request, query.url), **meta, "allow_offsite": True, "dont_cache": True},
         )
 
     def _add_origin(self, request: Request, context: Context, *, always: bool) -> None:
@@ -215,22 +263,57 @@ class Downloads:
         if b"Referer" not in request.headers and context.page is not None:
             self._others.add_referer(request, context.page)
 
+    async def _is_declared(self, context: Context, redirect: Response) -> bool:
+        return redirect.status in context.site.rules.status or await self._is_challenge(context, redirect)
+
+    async def _download(self, query: Request, dispatch: Dispatch) -> Response:
+        return await self._cancellable(self._own(query, dispatch.context), dispatch)
+
     async def _cancellable(self, request: Request, dispatch: Dispatch) -> Response:
         return await self._wait(deferred_from_coro(self._run(request, dispatch)))
 
     async def _run(self, request: Request, dispatch: Dispatch) -> Response:
+        outer = dispatch.context.outer
+        if dispatch.context.was_sent:  # else it may be a page that the spider wants to be used
+            await close_page(outer)
         number = next(self._numbers)
-        dispatch.own_headers = request.headers.copy()
+        made = dispatch.made = Made.of(request)
         self._under_way[number] = dispatch
         try:
-            response = await self._engine.download_async(mark_own(request, number))
+            await self._admission.admit(request, is_urgent=dispatch.is_urgent, can_wait=dispatch.can_wait)
+            response = await self._engine.download_async(mark_own(request, number, dispatch.purpose))
+        except BaseException:
+            await close_page(request)
+            raise
         finally:
             del self._under_way[number]
+            dispatch.stop_timer()
+        await keep_page(response.request or request, outer)
         if response.request is not None:
-            changed = dispatch.context.visitor.changes(response.request, dispatch.own_headers)
+            changed = dispatch.context.visitor.changes(response.request, made)
             if changed:
                 self._on_change(dispatch.context, changed)
         return response
+
+    def _set_timer(self, number: int, dispatch: Dispatch, deadline: float) -> None:
+        seconds = deadline - time.monotonic()
+        if seconds <= 0:
+            dispatch.departures -= 1
+            raise too_old()
+        dispatch.timer = self._reactor.callLater(seconds, self._withdraw, number, dispatch)
+
+    def _hasten(self, number: int, dispatch: Dispatch) -> None:
+        """What is paid for grows old: it goes before what is not urgent."""
+        if dispatch.deadline is not None and time.monotonic() > dispatch.deadline:
+            dispatch.was_too_old = not self._withdraw(number, dispatch)
+        else:
+            urgent = {other for other, one in self._under_way.items() if one.is_urgent}
+            self._slots.hasten(number, urgent)
+
+    def _withdraw(self, number: int, dispatch: Dispatch) -> bool:
+        was_waiting = self._slots.withdraw(number, too_old())
+        dispatch.departures -= was_waiting
+        return was_waiting
 
     async def _check_redirect(self, request: Request, dispatch: Dispatch) -> None:
         """No redirect takes the plugin, or a solution, to an undeclared host.
@@ -250,20 +333,15 @@ class Downloads:
             )
 
 
+def kept_target(response: Response) -> str | None:
+    """Where a redirect leads that was not followed."""
+    location = response.headers.get(b"Location")
+    if response.status not in REDIRECTS or not location:
+        return None
+    target = urljoin(response.url, safe_url_string(location))
+    return target if urlsplit(target).scheme in {"http", "https"} else None
+
+
 def _carries(request: Request, solution: Collection[str]) -> bool:
     headers = b" ".join(value for name in request.headers for value in request.headers.getlist(name)).decode("latin-1")
     return bool(request.body) or any(value in headers or value in unquote_plus(request.url) for value in solution)
-
-
-class DeliveryError(Exception):
-    """A submission that got no answer.
-
-    Attributes:
-        error: Why.
-        departures: How often it was handed to the downloader; 0: the solution was never sent.
-    """
-
-    def __init__(self, error: Exception, departures: int) -> None:
-        super().__init__(str(error))
-        self.error = error
-        self.departures = departures

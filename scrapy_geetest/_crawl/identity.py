@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from base64 import b64decode
 from binascii import Error as Base64Error
+from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
-from attrs import define
+from attrs import frozen
 from scrapy.http.headers import Headers
 
 from scrapy_geetest._services.task import Proxy
@@ -41,6 +42,8 @@ _FOR_ANYBODY = frozenset(
     }
 )
 _PINNED = (b"User-Agent", b"Accept-Language")
+_PINNED_META = ("cookiejar", "proxy", "bindaddress", "impersonate", "impersonate_args")
+_ADOPTED_META = {"proxy": ("proxy", "_auth_proxy", "_scheme_proxy"), "impersonate": ("impersonate",)}
 
 
 def may_go_to_anybody(header: bytes) -> bool:
@@ -48,39 +51,59 @@ def may_go_to_anybody(header: bytes) -> bool:
     return header in _FOR_ANYBODY or header.startswith(b"Sec-")
 
 
-@define(eq=False)
-class Visitor:
-    """Who the requests of one attempt are.
+@frozen(eq=False)
+class Made:
+    """What a request was made with, before any middleware: its headers, and of its meta what makes up a visitor."""
 
-    Attributes:
-        origin: Of the request as its spider made it; its credentials go nowhere else.
-        headers: Its own, those of a single request left out.
-        meta: What of its meta makes up the visitor.
-    """
-
-    origin: Origin
     headers: Headers
     meta: dict[str, Any]
 
     @classmethod
-    def of(cls, sent: Request, asked: Request, *, keep_meta: Sequence[str] = (), keeps_cookies: bool = True) -> Visitor:
-        """Read the visitor off a request.
+    def of(cls, request: Request) -> Made:
+        """Remember it."""
+        return cls(request.headers.copy(), {key: request.meta[key] for key in _PINNED_META if key in request.meta})
 
-        Args:
-            sent: As the middlewares made it so far.
-            asked: As its spider made it.
-            keep_meta: Further meta keys (``GEETEST_KEEP_META``).
-            keeps_cookies: Whether Scrapy keeps a cookie jar, so that the ``Cookie`` header is made anew each time.
-        """
+
+class Visitor:
+    """Who the requests of one attempt are. It is read off when it is first asked for: most pages are not withheld.
+
+    Args:
+        sent: The request as the middlewares made it so far.
+        asked: The request as its spider made it.
+        keep_meta: Further meta keys (``GEETEST_KEEP_META``).
+        keeps_cookies: Whether Scrapy keeps a cookie jar, so that the ``Cookie`` header is made anew each time.
+    """
+
+    def __init__(
+        self, sent: Request, asked: Request, *, keep_meta: Sequence[str] = (), keeps_cookies: bool = True
+    ) -> None:
+        self._sent = sent
+        self._asked = asked
+        self._keep_meta = keep_meta
+        self._keeps_cookies = keeps_cookies
+
+    @cached_property
+    def origin(self) -> Origin:
+        """Of the request as its spider made it; its credentials go nowhere else."""
+        return origin(self._asked.url)
+
+    @cached_property
+    def headers(self) -> Headers:
+        """Its own, those of a single request left out."""
+        sent, asked = self._sent, self._asked
         headers = Headers({name: sent.headers.getlist(name) for name in sent.headers if name not in _OF_ONE_REQUEST})
         for name in asked.headers:  # a redirect takes credentials off
             if name not in _OF_ONE_REQUEST:
                 headers.setlist(name, asked.headers.getlist(name))
-        is_own_cookie = not keeps_cookies or sent.meta.get("dont_merge_cookies")
+        is_own_cookie = not self._keeps_cookies or sent.meta.get("dont_merge_cookies")
         if is_own_cookie and b"Cookie" in asked.headers:
             headers.setlist(b"Cookie", asked.headers.getlist(b"Cookie"))
-        meta = {key: sent.meta[key] for key in (*KEPT_META, *keep_meta) if key in sent.meta}
-        return cls(origin(asked.url), headers, meta)
+        return headers
+
+    @cached_property
+    def meta(self) -> dict[str, Any]:
+        """What of its meta makes up the visitor."""
+        return {key: self._sent.meta[key] for key in (*KEPT_META, *self._keep_meta) if key in self._sent.meta}
 
     def headers_for(self, url: str, own: Headers) -> Headers:
         """The headers of a request to *url* that has its *own*, which count for more; credentials for the own origin only."""
@@ -95,13 +118,14 @@ class Visitor:
                     del headers[name]
         return headers
 
-    def pin(self, request: Request, own: Headers) -> None:
-        """Put back what a middleware before us has changed of *request*, which set *own* headers when it was made."""
+    @staticmethod
+    def pin(request: Request, made: Made) -> None:
+        """Put back what a middleware before us has changed of *request*, which was *made* so."""
         for name in _PINNED:
-            if name in own:
-                request.headers.setlist(name, own.getlist(name))
-        if "proxy" in self.meta:
-            request.meta["proxy"] = self.meta["proxy"]
+            if name in made.headers:
+                request.headers.setlist(name, made.headers.getlist(name))
+        request.meta.update(made.meta)
+        if "proxy" in made.meta:
             request.meta.pop("_rotating_proxy", None)
 
     def strip_credentials(self, request: Request) -> None:
@@ -111,13 +135,21 @@ class Visitor:
                 if name in self.headers:
                     del request.headers[name]
 
-    def changes(self, sent: Request, own: Headers) -> list[str]:
-        """What the middlewares behind us have changed of a request that was made with *own* headers, by name."""
+    def changes(self, sent: Request, made: Made) -> list[str]:
+        """What the middlewares behind us have changed of a request that was *made* so, by name.
+
+        What they chose first becomes the visitor's own.
+        """
+        own = made.headers
         changed = [name.decode() for name in _PINNED if name in own and sent.headers.getlist(name) != own.getlist(name)]
-        if "proxy" not in self.meta:
-            self.meta |= {key: sent.meta[key] for key in ("proxy", "_auth_proxy", "_scheme_proxy") if key in sent.meta}
-        elif sent.meta.get("proxy") != self.meta["proxy"]:
-            changed.append("proxy")
+        for name in _PINNED:
+            if name not in self.headers and name in sent.headers:
+                self.headers.setlist(name, sent.headers.getlist(name))
+        for key, adopted in _ADOPTED_META.items():
+            if key not in self.meta:
+                self.meta |= {name: sent.meta[name] for name in adopted if name in sent.meta}
+            elif key in made.meta and sent.meta.get(key) != made.meta[key]:
+                changed.append(key)
         return changed
 
 

@@ -1,8 +1,9 @@
 """What the plugin notes in the meta of a request: plain data, so that any queue can store it, and gone before the callback.
 
-There are three notes. The plugin's own requests carry the number of their download. A request whose response was
-downloaded in place carries fences, which keep the middlewares behind from doing again what was done. And a request that
-a redirect may change carries what the redirect would lose.
+There are four notes. The plugin's own requests carry the number of their download. A request whose response was
+downloaded in place carries fences, which keep the middlewares behind from doing again what was done. A request that a
+redirect may change carries what the redirect would lose. And one that a redirect made carries the address under which it is
+counted, so that the dupefilter does not drop it beside others to the same captcha page.
 """
 
 from __future__ import annotations
@@ -18,14 +19,19 @@ if TYPE_CHECKING:
     from scrapy import Request
 
 META_KEY = "_geetest"
+FOR_CHALLENGE, FOR_PAGE, FOR_ANSWER = "challenge", "page", "answer"
+"""What a request of the plugin's own is for: a challenge, the page as its spider asked for it, or to send an answer."""
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 
 # RedirectMiddleware takes these headers off a request that it turns into a GET, or sends to another origin, and adds
 # these keys to its meta.
-_REDIRECT_DROPS = (
-    *("Referer", "Authorization", "Cookie"),
-    *("Content-Type", "Content-Length", "Content-Encoding", "Content-Language", "Content-Location"),
+_REDIRECT_DROPS = frozenset(
+    {
+        *(b"Referer", b"Authorization", b"Cookie"),
+        *(b"Content-Type", b"Content-Length", b"Content-Encoding", b"Content-Language", b"Content-Location"),
+    }
 )
+_CREDENTIALS = frozenset({b"Authorization", b"Cookie"})  # which a redirect to another host drops
 _REDIRECT_META = ("redirect_times", "redirect_ttl", "redirect_urls", "redirect_reasons")
 # CookiesMiddleware would file the cookies of another host under this one, HttpCache would store the page under the spider's
 # request, and Retry would have the page bought again.
@@ -37,9 +43,9 @@ def _note(request: Request) -> dict[str, Any]:
     return note if isinstance(note, dict) else {}
 
 
-def mark_own(request: Request, number: int) -> Request:
-    """Mark a request of the plugin's own with the *number* of its download."""
-    request.meta[META_KEY] = {"download": number}
+def mark_own(request: Request, number: int, purpose: str) -> Request:
+    """Mark a request of the plugin's own with the *number* of its download, and with what it is for."""
+    request.meta[META_KEY] = {"download": number, "for": purpose}
     return request
 
 
@@ -49,11 +55,17 @@ def own_number(request: Request) -> int:
     return number if isinstance(number, int) else 0
 
 
+def own_purpose(request: Request) -> str:
+    """What a request of the plugin's own is for, redirects and retries included; empty: it is none of the plugin's."""
+    return str(_note(request).get("for", "")) if own_number(request) else ""
+
+
 def raise_fences(request: Request) -> None:
     """Keep the middlewares behind from doing again what the download in place has done."""
     before = {key: request.meta.get(key) for key in _FENCES if not request.meta.get(key)}
     request.meta.update(dict.fromkeys(before, True))
-    request.meta[META_KEY] = {"fences": before}
+    redirected_to = filtered_as(request)
+    request.meta[META_KEY] = {"fences": before, **({"redirected_to": redirected_to} if redirected_to else {})}
 
 
 def is_fenced(request: Request) -> bool:
@@ -71,9 +83,8 @@ def note_departure(request: Request, gate: Mapping[str, Any] | None = None) -> N
     if "redirect_urls" in request.meta:
         return
     lost: dict[str, Any] = {
-        name: [value.decode("latin-1") for value in request.headers.getlist(name)]
-        for name in _REDIRECT_DROPS
-        if name in request.headers
+        name.decode(): [value.decode("latin-1") for value in request.headers.getlist(name)]
+        for name in _REDIRECT_DROPS.intersection(request.headers)
     }
     before: dict[str, Any] = {"headers": lost} if lost else {}
     if request.method not in SAFE_METHODS:
@@ -83,6 +94,11 @@ def note_departure(request: Request, gate: Mapping[str, Any] | None = None) -> N
     note = {**({"before": before} if before else {}), **({"gate": gate} if gate else {})}
     if note:
         request.meta[META_KEY] = note
+
+
+def loses_nothing(request: Request) -> bool:
+    """Whether a redirect would take nothing from *request* that matters later."""
+    return request.method in SAFE_METHODS and _CREDENTIALS.isdisjoint(request.headers)
 
 
 def gate_at_departure(request: Request) -> Mapping[str, Any]:
@@ -96,8 +112,21 @@ def note_gate(request: Request, gate: Mapping[str, Any]) -> None:
     request.meta[META_KEY] = {**_note(request), "gate": gate}
 
 
+def note_unfiltered(request: Request, address: str) -> None:
+    """Note that a redirect to *address* made *request*, whose ``dont_filter`` is not its spider's."""
+    request.meta[META_KEY] = {**_note(request), "redirected_to": address}
+
+
+def filtered_as(request: Request) -> str:
+    """The address that a redirect made *request* for, as noted; empty: there is no such note."""
+    address = _note(request).get("redirected_to", "")
+    return address if isinstance(address, str) else ""
+
+
 def lift(request: Request) -> None:
     """Take out of the meta what is the plugin's."""
+    if filtered_as(request):
+        request.dont_filter = False
     note = request.meta.pop(META_KEY, None)
     fences = note.get("fences") if isinstance(note, dict) else None
     for key, value in (fences or {}).items():
@@ -126,6 +155,7 @@ def original(request: Request) -> Request:
         headers=headers,
         cookies=before.get("cookies") or request.cookies,
         meta=meta,
+        dont_filter=request.dont_filter and not filtered_as(request),
     )
 
 
@@ -135,6 +165,12 @@ def meta_for(request: Request, url: str) -> dict[str, Any]:
     meta = {key: value for key, value in request.meta.items() if key not in dropped}
     _forget_slot(meta, request.url, url)
     return meta
+
+
+def slot_for(request: Request, url: str) -> dict[str, str]:
+    """The download slot that was chosen for *request*, as meta of a request to *url*; none if it only follows from the host."""
+    host, slot = urlsplit(request.url).hostname, request.meta.get("download_slot")
+    return {"download_slot": slot} if slot and host == urlsplit(url).hostname != slot else {}
 
 
 def is_left_alone(request: Request) -> bool:

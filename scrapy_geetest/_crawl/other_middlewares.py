@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.request import proxy_bypass
 
+from scrapy.downloadermiddlewares.httpcache import HttpCacheMiddleware
 from scrapy.downloadermiddlewares.httpproxy import HttpProxyMiddleware
 from scrapy.downloadermiddlewares.robotstxt import RobotsTxtMiddleware
 from scrapy.spidermiddlewares.referer import RefererMiddleware
@@ -14,6 +17,8 @@ if TYPE_CHECKING:
     from scrapy import Request
     from scrapy.crawler import Crawler
     from scrapy.http import Response
+
+logger = logging.getLogger(__name__)
 
 
 class OtherMiddlewares:
@@ -38,9 +43,25 @@ class OtherMiddlewares:
         if referer is not None and page is not None:
             referer.get_processed_request(query, page)
 
+    def store_in_cache(self, request: Request, page: Response) -> None:
+        """Have HttpCache, if it is on, store *page* for *request*, in the place of the challenge page that it has stored.
+
+        HttpCache stands next to the downloader, so that it stores a page before this plugin sees that it is withheld.
+        """
+        cache = self._crawler.get_downloader_middleware(HttpCacheMiddleware)
+        if cache is not None and not request.meta.get("dont_cache") and cache.policy.should_cache_request(request):
+            try:
+                cache.process_response(request, page)
+            except Exception as error:  # noqa: BLE001  # whatever a storage raises, the page is paid for
+                logger.warning("GeeTest: HttpCache could not store %s: %s: %s", page, type(error).__name__, error)
+
+    def is_offline(self, page: Response) -> bool:
+        """Whether *page* comes from HttpCache, and the crawl is to download nothing that is not there."""
+        return "cached" in page.flags and self._crawler.settings.getbool("HTTPCACHE_IGNORE_MISSING")
+
     def with_proxy(self, request: Request) -> Request:
         """*request*, or a copy with the proxy of the environment, which HttpProxyMiddleware sets after this plugin."""
-        proxies = self._crawler.get_downloader_middleware(HttpProxyMiddleware)
+        proxies = self._proxies
         if proxies is None or not proxies.proxies or "proxy" in request.meta:
             return request
         parts = urlparse_cached(request)
@@ -49,3 +70,7 @@ class OtherMiddlewares:
         copy = request.copy()
         proxies.process_request(copy)
         return copy
+
+    @cached_property
+    def _proxies(self) -> HttpProxyMiddleware | None:
+        return self._crawler.get_downloader_middleware(HttpProxyMiddleware)

@@ -12,6 +12,8 @@ from scrapy.utils.defer import maybe_deferred_to_future
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import LoopingCall, deferLater
 
+from scrapy_geetest._crawl.marks import own_number
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -37,11 +39,16 @@ class Parking:
     A request that waits in a middleware counts in ``Downloader.active``, which Scrapy compares with
     ``CONCURRENT_REQUESTS``. For each parked request one place is lent to the downloader for as long as it waits.
 
+    There are *limit* loans. A request that begins to wait when all are taken holds its own place, and gets the first
+    loan that another one gives back: the loans go to those who still wait, so that the crawl goes on as soon as a
+    solution comes, whoever it was for. What the plugin downloads for a parked request needs no free place, since Scrapy
+    compares only before it takes a request from the scheduler. It counts as active, though, and would hold up the pages
+    of other hosts while it is in the queue of a slow host's download slot; the places of such downloads are lent, too.
+
     Args:
         crawler: The crawl.
         on_tick: Called every second as long as a request waits.
-        limit: How many places are lent at most; a request that waits beyond that holds its own place, which slows
-            the crawl down (back-pressure).
+        limit: How many places of waiting requests are lent at most (back-pressure).
         stats: Where the highest number of parked requests is kept.
         reactor: The Twisted reactor, or a clock in tests.
     """
@@ -56,6 +63,9 @@ class Parking:
         self._on_tick = on_tick
         self._parked: dict[Place, tuple[str, float]] = {}  # -> site, since when
         self._lent = 0
+        self._without_loan: dict[Place, None] = {}  # hold their own places, in the order in which they came
+        self._lent_for_queues = 0
+        self._held = 0  # of the downloader's requests, those that are parked
         self._overflow_logged = False
         self._waits: set[Deferred[Any]] = set()
         self._watch = LoopingCall(self._tick)
@@ -65,6 +75,16 @@ class Parking:
     def parked(self) -> Counter[str]:
         """How many requests wait at this moment, by site."""
         return Counter(site for site, _ in self._parked.values())
+
+    @property
+    def places(self) -> int:
+        """``CONCURRENT_REQUESTS``, as it is at this moment; 0: no limit."""
+        return self._engine.downloader.total_concurrency - self._lent - self._lent_for_queues
+
+    @property
+    def under_way(self) -> int:
+        """How many requests are in the downloader, those not counted that are parked or whose places are lent."""
+        return len(self._engine.downloader.active) - self._held - self._lent_for_queues
 
     @property
     def longest(self) -> float:
@@ -88,20 +108,30 @@ class Parking:
 
     def enter(self, place: Place) -> None:
         """A request begins to wait."""
-        place.lent = place.lend and self._lend()
+        self._held += place.lend
+        if place.lend:
+            place.lent = self._lend(place)
         self._parked[place] = place.site, self._reactor.seconds()
         self._stats.maximum("parked_max", len(self._parked))
         if not self._watch.running:
             self._watch.start(TICK, now=False)
 
     def leave(self, place: Place) -> None:
-        """It waits no more, however that came: what was lent is taken back."""
+        """It waits no more, however that came: its loan goes to a request that has none, or is taken back."""
         del self._parked[place]
-        if place.lent:
+        self._held -= place.lend
+        self._without_loan.pop(place, None)
+        if place.lent and self._without_loan:
+            heir = next(iter(self._without_loan))
+            del self._without_loan[heir]
+            heir.lent = True
+        elif place.lent:
             self._lent -= 1
-            self._engine.downloader.total_concurrency -= 1
+            self._widen(-1)
+        place.lent = False
         if not self._parked:
             self._watch.stop()
+            self._lend_for_queues(0)
 
     async def sleep(self, seconds: float) -> None:
         """Wait *seconds*.
@@ -144,19 +174,28 @@ class Parking:
         assert engine is not None  # noqa: S101  # requests wait, so the engine runs
         return engine
 
-    def _lend(self) -> bool:
-        downloader = self._engine.downloader
-        if downloader.total_concurrency <= 0:  # 0 is "no limit"; adding 1 would make it a limit of 1
+    def _lend(self, place: Place) -> bool:
+        if self._engine.downloader.total_concurrency <= 0:  # 0 is "no limit"; adding 1 would make it a limit of 1
             return False
         if self._lent >= self._limit:
+            self._without_loan[place] = None
             self._log_overflow()
             return False
         self._lent += 1
-        downloader.total_concurrency += 1
-        # The engine looks for more work when something finishes, and nothing did.
-        if (slot := self._engine._slot) is not None:  # noqa: SLF001
-            slot.nextcall.schedule()
+        self._widen(1)
         return True
+
+    def _widen(self, places: int) -> None:
+        self._engine.downloader.total_concurrency += places
+        # The engine looks for more work when something finishes, and nothing did.
+        if places > 0 and (slot := self._engine._slot) is not None:  # noqa: SLF001
+            slot.nextcall.schedule()
+
+    def _lend_for_queues(self, waiting: int) -> None:
+        """Lend the places of *waiting* downloads of the plugin's own."""
+        if self._engine.downloader.total_concurrency > 0:
+            more, self._lent_for_queues = waiting - self._lent_for_queues, waiting
+            self._widen(more)
 
     def _log_overflow(self) -> None:
         if not self._overflow_logged:
@@ -169,6 +208,8 @@ class Parking:
 
     def _tick(self) -> None:
         self._on_tick(self)
+        slots = self._engine.downloader.slots.values()
+        self._lend_for_queues(sum(own_number(request) > 0 for slot in slots for request, _ in slot.queue))
         if self.stopping:
             for wait in list(self._waits):
                 wait.cancel()

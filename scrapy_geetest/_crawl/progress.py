@@ -40,7 +40,7 @@ class Bulletin:
 
         Args:
             parking: Where they wait.
-            trouble: What they wait for if it is not solutions: the service does not answer.
+            trouble: What they wait for if it is not solutions: the service, or a storage, does not answer.
         """
         if self._clock() - self._last < INTERVAL or parking.longest < 1:
             return
@@ -54,7 +54,7 @@ class Bulletin:
             sum(sites.values()),
             parking.longest,
             ", ".join(named),
-            self._so_far() + (f"; the solving service: {trouble}" if trouble else ""),
+            self._so_far() + (f"; {trouble}" if trouble else ""),
         )
 
     def close(self) -> None:

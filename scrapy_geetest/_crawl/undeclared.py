@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from scrapy.utils.httpobj import urlparse_cached
 
+from scrapy_geetest._crawl.suspects import MAX_HOSTS, SuspectPages
 from scrapy_geetest._pages.forms import form_request
 from scrapy_geetest._pages.rules import widgets_of
 from scrapy_geetest._pages.withholding import ERROR_STATUS
+from scrapy_geetest.site import GeetestSite
 
 if TYPE_CHECKING:
     from scrapy import Request
@@ -20,14 +22,13 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-MAX_HOSTS = 1000  # of which it is remembered that they were logged
-
 
 class UndeclaredPages:
     """Looks at the responses that belong to no site, and at those that a site's rules take for ordinary pages."""
 
     def __init__(self, stats: Stats) -> None:
         self._stats = stats
+        self._suspects = SuspectPages()
         self._hosts: set[str] = set()
         self._told: set[tuple[str, bool]] = set()  # sites, each with whether the page was an error
 
@@ -35,6 +36,7 @@ class UndeclaredPages:
         """Count *response* if it carries a GeeTest widget, and log it if it is the first of its host."""
         widgets = widgets_of(response)
         if not widgets:
+            self._suspects.look(request, response)
             return
         self._stats.count("undeclared")
         if self._is_first(request):
@@ -54,7 +56,13 @@ class UndeclaredPages:
         response = context.page
         assert response is not None  # noqa: S101  # the rules were applied to it
         is_error = response.status >= ERROR_STATUS
-        if (context.site.name, is_error) in self._told or not (widgets := widgets_of(response)):
+        is_told = (context.site.name, is_error) in self._told
+        if is_told and not is_built_in(context.site):
+            return
+        widgets = widgets_of(response)
+        if not widgets and is_built_in(context.site):
+            self._suspects.look(context.outer, response, context.site)
+        if not widgets or is_told:
             return
         self._told.add((context.site.name, is_error))
         logger.log(
@@ -82,3 +90,8 @@ class UndeclaredPages:
             return False
         self._hosts.add(host)
         return True
+
+
+def is_built_in(site: GeetestSite) -> bool:
+    """Whether nothing but the built-in detection tells a site's challenge pages."""
+    return not site.rules.named and type(site).is_challenge is GeetestSite.is_challenge

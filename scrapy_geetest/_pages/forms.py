@@ -34,6 +34,7 @@ _WIDGET_PLACE = re.compile(
 _MAX_SCRIPT = 200_000
 _MAX_FORMS = 50
 _MAX_ELEMENTS = 5_000  # of a form
+_MAX_TYPED = 100
 _SHOWN = 5
 
 
@@ -94,9 +95,10 @@ def likely_form(page: Response) -> Any:
 
 
 def typed_controls(scope: Any) -> list[str]:
-    """The names of the controls in *scope*, an lxml element, that wait for a person to type."""
+    """The names of the first controls in *scope*, an lxml element, that wait for a person to type."""
     root = scope.getroottree().getroot()
-    return [_name(control) for control in _controls(scope, root) if _is_typed(control)]
+    typed = (_name(control) for control in islice(_controls(scope, root), _MAX_ELEMENTS) if _is_typed(control))
+    return list(islice(typed, _MAX_TYPED))
 
 
 def is_hidden(element: Any) -> bool:

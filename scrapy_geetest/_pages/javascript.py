@@ -45,6 +45,10 @@ _TESTED_REGEX = re.compile(
 _TESTS = (b".test(", b".exec(")
 _LONGEST_TESTED_REGEX = 128
 _BY_NAME = re.compile(rb"\[[\"'](init(?:Geetest4?|Alicom4))[\"']\]")
+# {if $a}, {/if} of Smarty, {% if a %} of Jinja: in templates that were saved before they were filled in.
+_TEMPLATE_TAG = re.compile(
+    rb"\{(?:/(?:if|foreach|literal|block|section)|else|(?:if|elseif|foreach)\s[^{}\n]{0,120}\$[^{}\n]{0,200}|%[^{}\n]{0,200}%)\}"
+)
 _PUNCTUATION = re.compile(rb"[{}\[\](),:;]")
 _KEY = re.compile(rb"\s*(?:([\w$]{1,64})|[\"']\x01{1,64}[\"'])\s*")
 _LITERAL = re.compile(rb"\s*[\"'`](\x01*)[\"'`]\s*")
@@ -54,7 +58,7 @@ _WORDS: Mapping[bytes, bool] = {b"true": True, b"false": False, b"!0": True, b"!
 _MAX_SCAN = 65_536  # bytes of one object or one call that are looked at
 _MAX_MARKS = 2_500  # of punctuation in it
 _MAX_ENTRIES = 256
-MAX_STEPS = 25_000  # of one page: tokens whose ends are looked for one by one
+MAX_STEPS = 16_000  # of one page: tokens whose ends are looked for one by one
 
 Span: TypeAlias = tuple[int, int]
 
@@ -149,6 +153,9 @@ def mask(text: bytes, budget: Budget) -> bytes:
     for start, end, filling in _blanks(text, budget):
         if end > start:
             masked[start:end] = filling * (end - start)
+    if b"{/" in text or b"{%" in text:
+        for match in _TEMPLATE_TAG.finditer(text):
+            masked[slice(*match.span())] = _SPACE * len(match[0])
     for match in _BY_NAME.finditer(text):
         opening = match.start(1) - 1
         if (

@@ -85,7 +85,7 @@ class _Fixed:
         )
 
 
-def parse_register(
+def parse_register(  # noqa: PLR0913  # one for each attribute of a site that has a say
     text: str,
     *,
     path: str | Any = None,
@@ -95,6 +95,7 @@ def parse_register(
     risk_type: str | None = None,
     api_server: str | None = None,
     get_lib: str | None = None,
+    widgets: Sequence[Widget] = (),
 ) -> Challenge:
     """Read a challenge out of *text*: JSON of any shape, JSONP, an HTML page, or a script.
 
@@ -111,6 +112,7 @@ def parse_register(
         risk_type: Fixed value, instead of the answer's.
         api_server: Fixed value, instead of the answer's.
         get_lib: Fixed value: JSON as text.
+        widgets: Those of the page, where it was read before; empty: they are looked for.
 
     Raises:
         ChallengeNotNeeded: The answer says that no CAPTCHA is wanted.
@@ -126,7 +128,7 @@ def parse_register(
     if gt and version != 4 and is_challenge(bare):  # noqa: PLR2004  # the versions of GeeTest
         return fixed.v3(gt, bare, None, {})
     if path is None and ("<" in text or any(call in text for call in _CALLS)):
-        return _from_page(text, fixed)
+        return _from_page(text, fixed, widgets)
     if captcha_id and version != 3:  # noqa: PLR2004  # the versions of GeeTest
         return fixed.v4(None, None, None, {})
     refuse_text(text)
@@ -270,9 +272,9 @@ def _nothing_found(objects: Sequence[AnswerObject], fixed: _Fixed, text: str) ->
     )
 
 
-def _from_page(text: str, fixed: _Fixed) -> Challenge:
+def _from_page(text: str, fixed: _Fixed, read: Sequence[Widget]) -> Challenge:
     is_script = not text.lstrip("\ufeff \t\r\n").startswith("<")
-    found = find_widgets(text) or (find_widgets(f"<script>{text}") if is_script else ())
+    found = read or find_widgets(text) or (find_widgets(f"<script>{text}") if is_script else ())
     widgets = [widget for widget in found if fixed.version in {None, widget.version}]
     if not widgets:
         _refuse_other_version(found, fixed)

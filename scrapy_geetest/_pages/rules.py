@@ -14,13 +14,17 @@ from parsel import Selector
 from scrapy.http import TextResponse
 
 from scrapy_geetest._pages import loose_json
+from scrapy_geetest._pages.suspect import has_place
 from scrapy_geetest._pages.tree import is_markup, selector_of
 from scrapy_geetest._pages.widget import Widget, find_widgets, may_carry
-from scrapy_geetest._pages.withholding import withholds
+from scrapy_geetest._pages.withholding import ERROR_STATUS, withholds
 
 if TYPE_CHECKING:
     from scrapy.http import Response
 
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+"""Statuses that stand for the page that a redirect leads to, whether it is followed or kept."""
+_OK = 200
 MAX_SEARCHED = 1_048_576  # characters of a body that a regular expression is applied to
 
 _T = TypeVar("_T")
@@ -60,7 +64,8 @@ class Rules:
         xpath: XPath expressions, for HTML and XML; a ``false``, ``0`` or empty text is no match.
         re: Regular expressions, searched for in the first million characters of the text.
         jmespath: JMESPath expressions, for JSON however it is served; a true result is a match.
-        status: Look only at responses with these statuses; empty: at all.
+        status: Only responses with these statuses are looked at; empty means any status. A redirect's stands for 200, too:
+            for the page that it leads to.
     """
 
     css: tuple[str, ...] = ()
@@ -116,7 +121,7 @@ class Rules:
 
     def _findings(self, response: Response) -> Iterator[Finding]:
         if self.status:
-            is_among = response.status in self.status
+            is_among = response.status in self.status or (response.status == _OK and bool(self.status & REDIRECTS))
             seen = f"the status is {response.status}, which is {'' if is_among else 'not '}among them"
             outcome = None if is_among else False
             yield Finding(f"status {', '.join(map(str, sorted(self.status)))}", outcome, seen)
@@ -145,7 +150,7 @@ class Rules:
 
 def widgets_of(response: Response) -> tuple[Widget, ...]:
     """The GeeTest widgets that a response carries; none if it is no page. A response is read once, as long as it lives."""
-    if not isinstance(response, TextResponse) or not may_carry(response.body) or not is_markup(response):
+    if not isinstance(response, TextResponse):
         return ()
     found = _READ.get(response)
     if found is None:
@@ -153,7 +158,14 @@ def widgets_of(response: Response) -> tuple[Widget, ...]:
     return found
 
 
+def forget(response: Response) -> None:
+    """Forget what was read of a response: its body is let go."""
+    _READ.pop(response, None)
+
+
 def _read(response: TextResponse) -> tuple[Widget, ...]:
+    if not may_carry(response.body) or not is_markup(response):
+        return ()
     # In other encodings a byte that looks like ASCII may be half of a character.
     return find_widgets(response.body if response.encoding.lower() in _ASCII_COMPATIBLE else response.text)
 
@@ -164,6 +176,13 @@ def _built_in(response: TextResponse) -> Finding:
         return Finding("built-in detection", matched=False, seen="no GeeTest widget in the page")
     told = "; ".join(f"{widget.brand} v{widget.version}: {widget.evidence}" for widget in widgets)
     matched, why = withholds(response)
+    if (
+        matched
+        and response.status < ERROR_STATUS
+        and not any(one.is_called for one in widgets)
+        and not has_place(response)
+    ):
+        matched, why = False, "it links the loader, as layouts do on every page; nothing in it is a place for a widget"
     rule = f"built-in detection: a {widgets[0].brand} v{widgets[0].version} widget"
     return Finding(rule, matched, f"{told}; {why}")
 

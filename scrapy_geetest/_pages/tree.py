@@ -9,6 +9,8 @@ import lxml.html
 from parsel import Selector
 from scrapy.http import HtmlResponse, JsonResponse, TextResponse, XmlResponse
 
+_OUTLINE = 131_072  # characters
+
 
 def is_markup(response: TextResponse) -> bool:
     """Whether a response is HTML or XML, by its type or, where that says nothing, by how it begins."""
@@ -27,6 +29,20 @@ def selector_of(response: TextResponse) -> Selector | None:
         with suppress(ValueError):  # the address in its <base> is none
             return response.selector
     return Selector(text=response.text, type="xml" if isinstance(response, XmlResponse) else "html")
+
+
+def outline_roots(response: TextResponse) -> list[Any]:
+    """The root of a page, or of a long page those of its beginning and its end, so that it takes little time to parse."""
+    if len(response.body) <= 2 * _OUTLINE:
+        root = page_root(response)
+        return [] if root is None else [root]
+    if not is_markup(response):
+        return []
+    text = response.text
+    end = text[-_OUTLINE:]
+    parts = (text[:_OUTLINE], end[end.find("<") :])
+    roots = (Selector(text=part, type="html").root for part in parts)
+    return [root for root in roots if isinstance(root, lxml.html.HtmlElement)]
 
 
 def page_root(response: TextResponse) -> Any:

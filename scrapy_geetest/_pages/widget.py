@@ -19,22 +19,22 @@ from scrapy_geetest._pages.calls import (
     linked_loader,
     speaks_of_geetest,
 )
-from scrapy_geetest._pages.hints import register_hints, register_request, submit_hints
+from scrapy_geetest._pages.hints import register_hints, register_request
 from scrapy_geetest._pages.javascript import Budget, Code, Span
-from scrapy_geetest._pages.markup import Markup, read_markup
+from scrapy_geetest._pages.markup import Markup, Script, read_markup
 from scrapy_geetest._pages.names import Names
 from scrapy_geetest._pages.prefilter import excerpt, may_be_live
+from scrapy_geetest._pages.requests import ReadScript
 from scrapy_geetest._pages.shown_values import shown_values
 from scrapy_geetest._pages.values import host, is_challenge, is_site_id, word
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["Signs", "Widget", "find_signs", "find_widgets", "may_carry", "register_hints", "submit_hints"]
+__all__ = ["Signs", "Widget", "find_widgets", "may_carry", "register_hints"]
 
-NEEDLES = (b"eetest", b"initAlicom4", b".com/v4/")
-"""A page that carries a widget holds one of these (the last: a v4 loader of another brand); hardly any other does."""
-
+# A page that carries a widget holds one of these (the second: a v4 loader of another brand); hardly any other does.
+_NAME_NEEDLE, _LOADER_NEEDLE, _ALICOM_NEEDLE = b"eetest", b".com/v4/", b"initAlicom4"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _UTF16_MARKUP = (*_UTF16, b"<\x00", b"\x00<")
 _LIST = re.compile(rb"\s*\[(\s*[\"'`]\x01*[\"'`]\s*)(?:,[^\[\]()]*)?\]\s*")
@@ -64,6 +64,7 @@ class Widget:
         offline: v3: whether GeeTest could not be reached when the page was made; its challenge is then worthless.
         register_url: What the page's script asks for the challenge, as it stands there.
         evidence: What shows that there is a widget, in words.
+        is_called: Whether a script makes it, rather than that its loader is there.
         unread: Parameters that are expressions in the page's script, as ``name: expression``.
     """
 
@@ -79,6 +80,7 @@ class Widget:
     offline: bool | None = None
     register_url: str | None = None
     evidence: str = ""
+    is_called: bool = False
     unread: tuple[str, ...] = ()
 
 
@@ -103,8 +105,13 @@ class Signs:
 
 def may_carry(body: bytes) -> bool:
     """Whether it is worth looking for a widget in *body*: a few searches for fixed bytes, no more."""
-    # Backwards: CPython's search from the end takes about half the time of the one from the start.
-    return any(body.rfind(needle) >= 0 for needle in NEEDLES) or body.startswith(_UTF16_MARKUP)
+    # From the end or from the start: whichever CPython does faster on ordinary pages.
+    return (
+        body.rfind(_NAME_NEEDLE) >= 0
+        or body.find(_ALICOM_NEEDLE) >= 0
+        or body.rfind(_LOADER_NEEDLE) >= 0
+        or body.startswith(_UTF16_MARKUP)
+    )
 
 
 def find_widgets(body: bytes | str, *, is_script: bool = False) -> tuple[Widget, ...]:
@@ -123,29 +130,9 @@ def find_widgets(body: bytes | str, *, is_script: bool = False) -> tuple[Widget,
     if not may_carry(body):
         return ()
     if is_script:
-        return _Page(Markup.of_script(body)).widgets()
+        return PageReading(Markup.of_script(body)).widgets()
     body = excerpt(body)
-    return _Page(read_markup(body)).widgets() if may_be_live(body) else ()
-
-
-def find_signs(body: bytes | str, *, is_script: bool = False) -> Signs:
-    """What of GeeTest there is in a page: why :func:`find_widgets` finds what it finds, or nothing.
-
-    Args:
-        body: The page, as :func:`find_widgets` takes it.
-        is_script: Whether it is a script.
-    """
-    body = ascii_compatible(body)
-    page = _Page(Markup.of_script(body) if is_script else read_markup(excerpt(body)))
-    calls = tuple(call.function for call in page.calls())
-    written = sum(1 for _ in _WRITTEN_CALL.finditer(body))
-    return Signs(
-        named=sum(1 for _ in _NAME.finditer(body)),
-        calls=calls,
-        idle=max(0, written - len(calls)) if len(calls) < MAX_CALLS else 0,
-        loaders=tuple(dict.fromkeys(loader.where for loader in page.loaders)),
-        namesakes=page.namesakes(),
-    )
+    return PageReading(read_markup(body)).widgets() if may_be_live(body) else ()
 
 
 def ascii_compatible(body: bytes | str) -> bytes:
@@ -155,11 +142,14 @@ def ascii_compatible(body: bytes | str) -> bytes:
     return text.encode("utf-8", "replace")
 
 
-class _Page:
+class PageReading:
+    """A page, or a script, as it is read once; its scripts are evaluated when something is asked of them."""
+
     def __init__(self, markup: Markup) -> None:
         self.markup = markup
         budget = Budget()
         self.scripts = [Code.of(script.code, budget) for script in markup.scripts if script.code and not script.is_json]
+        self._read_scripts = {id(code): ReadScript(code) for code in self.scripts}
         self.names = Names(self.scripts, budget)
         self.sources = [script.src for script in markup.scripts if script.src] + list(markup.preloads)
         # What the scripts say of GeeTest matters only where a linked one has a name that others have, too.
@@ -177,6 +167,30 @@ class _Page:
             by_version = {loader.version: loader for loader in reversed(self.loaders)}
             widgets = tuple(self._loaded(loader) for _, loader in sorted(by_version.items()))
         return self._with_shown_values(widgets)
+
+    @classmethod
+    def of(cls, body: bytes | str, *, is_script: bool = False, linked: Sequence[bytes] = ()) -> PageReading:
+        """Read *body*, with the scripts that it links, where they were fetched."""
+        body = ascii_compatible(body)
+        markup = Markup.of_script(body) if is_script else read_markup(excerpt(body))
+        return cls(evolve(markup, scripts=(*markup.scripts, *map(Script, linked))))
+
+    @property
+    def read_scripts(self) -> Sequence[ReadScript]:
+        """Its scripts, in their order."""
+        return tuple(self._read_scripts.values())
+
+    def signs(self, body: bytes) -> Signs:
+        """What there is of GeeTest in it, and in *body*, of which it was read."""
+        calls = tuple(call.function for call in self.calls())
+        written = sum(1 for _ in _WRITTEN_CALL.finditer(body))
+        return Signs(
+            named=sum(1 for _ in _NAME.finditer(body)),
+            calls=calls,
+            idle=max(0, written - len(calls)) if len(calls) < MAX_CALLS else 0,
+            loaders=tuple(dict.fromkeys(loader.where for loader in self.loaders)),
+            namesakes=self.namesakes(),
+        )
 
     def namesakes(self) -> tuple[str, ...]:
         sources = [script.src[:200] for script in self.markup.scripts if script.src]
@@ -212,7 +226,7 @@ class _Page:
         version = self._version(call, reader.keys)
         site_id = reader.text(_SITE_ID_KEYS[version], is_site_id)
         api_server = host(reader.text(_HOST_KEYS, lambda value: host(value) is not None))
-        register = register_request(call) if site_id is None else None
+        register = register_request(call, self._read_scripts[id(call.code)]) if site_id is None else None
         return Widget(
             version=version,
             brand=self._brand(call, api_server),
@@ -226,6 +240,7 @@ class _Page:
             offline=reader.flag("offline"),
             register_url=register,
             evidence=f"a call of {call.function} in a script",
+            is_called=True,
             unread=reader.unread(),
         )
 

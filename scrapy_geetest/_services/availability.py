@@ -1,4 +1,4 @@
-"""Whether the service can be asked at this moment: one back-off for all calls, and one of them at a time that tries."""
+"""Whether a service can be asked at this moment: one back-off for all calls, and one of them at a time that tries."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ CREATE, POLL = "createTask", "getTaskResult"
 
 _FIRST, _LONGEST_AWAY, _LONGEST_BUSY = 1.0, 5.0, 10.0  # seconds between two tries
 _LOOK_AGAIN = 0.25, 1.0  # seconds after which a waiting call asks whether it may go on
+_QUIET = 30.0  # seconds without a try, which are more than there are between two tries as long as somebody waits
 _OPEN = 64  # calls at once after which nothing is held back any more
 
 
@@ -54,6 +55,7 @@ class Availability:
     _away_since: float | None = None
     _failures: int = 0
     _noted: float = -1.0  # when a failure was last counted
+    _failed_at: float = 0.0  # when one was last seen
     _next_try: float = 0.0
     _probing: bool = False
     _window: int | None = None  # most createTask at once; None: no limit
@@ -65,7 +67,7 @@ class Availability:
     @property
     def trouble(self) -> str:
         """What calls wait for, in words for a log line; empty if they do not wait."""
-        if self._error is None or self._since is None:
+        if self._error is None or self._since is None or self._is_quiet:
             return ""
         state = "cannot be reached" if self._away_since is not None else "takes no task"
         return f"{self.name} {state} since {self.clock() - self._since:.0f} s ({self._error})"
@@ -77,6 +79,8 @@ class Availability:
             ServiceError: The trouble lasts too long.
         """
         now = self.clock()
+        if self._is_quiet:
+            self._forget_duration(now)
         is_held = method == CREATE and self._window is not None and self._creating >= self._window
         if self._away_since is None and (method != CREATE or self._window is None):
             return Step.GO
@@ -86,10 +90,10 @@ class Availability:
                 return Step.PROBE
             if not is_held:
                 return Step.GO
-        # A probe that is under way may tell that the trouble is over.
-        is_long = self._since is not None and now - self._since > self.limit
-        if self._error is not None and is_long and not self._probing:
-            raise self._final(now - (self._since or now))
+        # A call that is under way may tell that the trouble is over.
+        is_tried = self._probing or (method == CREATE and self._creating > 0)
+        if self._error is not None and self._since is not None and now - self._since > self.limit and not is_tried:
+            raise self._final(now - self._since)
         shortest, longest = _LOOK_AGAIN
         return min(longest, max(shortest, self._next_try - now)) * self.uniform(0.8, 1.2)
 
@@ -128,7 +132,7 @@ class Availability:
         if error.code == ANSWER_LOST and method == POLL and not self._suspect:
             self._suspect = True  # one lost poll is no outage
             return
-        now = self.clock()
+        now = self._failed_at = self.clock()
         self._error, self._window = error, 1
         self._since = now if self._since is None else self._since
         self._creation_fails |= method == CREATE
@@ -143,7 +147,7 @@ class Availability:
         self._probing = False
         now = self.clock()
         if error is not None:
-            self._error = error
+            self._error, self._failed_at = error, now
             if not self._warned:
                 self._warned = True
                 logger.warning(
@@ -161,6 +165,18 @@ class Availability:
     def give_up_probe(self) -> None:
         """The probe was not made to its end: another call may make one."""
         self._probing = False
+
+    @property
+    def _is_quiet(self) -> bool:
+        """Whether nobody has tried for so long that the trouble may have ended at any time since."""
+        is_tried = self._probing or self._creating > 0
+        return self._error is not None and not is_tried and self.clock() - self._failed_at > _QUIET
+
+    def _forget_duration(self, now: float) -> None:
+        self._since = now
+        self._failures = 0
+        if self._away_since is not None:
+            self._away_since = now
 
     def _back_off(self, now: float, *, is_busy: bool) -> None:
         self._failures += 1

@@ -204,8 +204,7 @@ class _Tunnel(Protocol):
             return
         self._inside = self._factory.buildProtocol(self._transport.getPeer())
         self._inside.makeConnection(self.transport)
-        opened, self.opened = self.opened, Deferred()
-        opened.callback(self._inside)
+        self.opened.callback(self._inside)
         if rest:
             self._inside.dataReceived(rest)
 

@@ -226,9 +226,9 @@ class ServiceError(Exception):
         """What is known of the bill, in words for a log line."""
         if self.billed or self.cost_millionths:
             return "billed"
-        if self.may_be_charged:
+        if self.may_be_charged or self.task_id is not None:  # what a failed task costs is documented for one code only
             return "may have been charged"
-        return "not billed, as documented" if self.sent else "nothing was sent"
+        return "no task was created" if self.sent else "nothing was sent"
 
     @property
     def took_nothing(self) -> bool:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import logging
-import time
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from attrs import frozen
-from twisted.internet.threads import deferToThread
+from attrs import define, field, frozen
 
+from scrapy_geetest._spending.storage import Storage, StorageFailedError
 from scrapy_geetest.exceptions import BudgetExhausted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from limits import RateLimitItem
     from limits.strategies import RateLimiter
 
@@ -21,12 +21,10 @@ if TYPE_CHECKING:
     from scrapy_geetest.settings import Config
     from scrapy_geetest.stats import Stats
 
-logger = logging.getLogger(__name__)
-
 NAMESPACE = "scrapy-geetest"
 STORAGE_TIMEOUT = 5  # seconds for one question to a storage on another machine
-# Seconds for which a storage that failed is not asked again: questions wait in threads, which resolve names as well.
-STORAGE_PAUSE = 30
+STORAGE_OUTAGE = 3.0
+"""How many times the time for one solution a storage may be away before that is final."""
 
 
 @frozen
@@ -66,14 +64,38 @@ class Budget:
             )
             for limit in limits
         ]
-        self._in_memory = config.storage_uri.startswith("memory:")
+        in_memory = config.storage_uri.startswith("memory:")
         # A storage that was named is looked at even if no budget needs it: a slip in it should show now.
-        needed = self._allowances or not self._in_memory
+        needed = self._allowances or not in_memory
         self._limiter = _limiter(config.storage_uri) if needed else None
-        self._failure: Exception | None = None
-        self._failed_until = 0.0
+        self._storage: Storage | None = None
+        if self._limiter is not None and not in_memory:
+            limit = STORAGE_OUTAGE * config.solve_timeout
+            self._storage = Storage(check=self._limiter.storage.check, limit=limit, parking=parking)
 
-    async def spend(self, context: Context, *, is_counted: bool = False) -> None:
+    @property
+    def trouble(self) -> str:
+        """What purchases wait for, in words for a progress line; empty if they do not wait."""
+        return self._storage.trouble if self._storage is not None else ""
+
+    async def ready(self, context: Context) -> bool:
+        """Wait until the storage can be asked: called before a page is fetched whose challenge would grow old otherwise.
+
+        Returns:
+            Whether it took any waiting.
+
+        Raises:
+            BudgetExhausted: It could not be asked for too long.
+            Stopping: The crawl is ending.
+        """
+        if self._storage is None or not self._allowances:
+            return False
+        try:
+            return await self._storage.ready()
+        except StorageFailedError as error:
+            self._fail(context, error)
+
+    async def spend(self, context: Context, *, is_counted: bool = False) -> bool:
         """Count one task.
 
         What the budgets by time counted is not given back if no task comes of it: they err on the side of spending less.
@@ -82,16 +104,18 @@ class Budget:
             context: For whom.
             is_counted: Whether the budgets by time have counted this one before, and no task came of it.
 
+        Returns:
+            Whether it took any waiting for a storage that was away.
+
         Raises:
-            BudgetExhausted: It would be one too many; nothing was counted.
+            BudgetExhausted: It would be one too many, and nothing was counted; or the storage was away for too long.
             Stopping: The crawl is ending.
         """
         if 0 < self._max_solves <= self._spent:
             self._refuse(context, f"GEETEST_MAX_SOLVES = {self._max_solves} is used up")
         self._spent += 1  # at once: others come while the storage is asked
         try:
-            if not is_counted:
-                await self._ask(context)
+            return False if is_counted else await self._ask(context)
         except BaseException:
             self._spent -= 1
             raise
@@ -100,40 +124,50 @@ class Budget:
         """No task came of what was counted last: it leaves room under ``GEETEST_MAX_SOLVES``."""
         self._spent -= 1
 
-    async def _ask(self, context: Context) -> None:
-        if self._limiter is None:
-            return
-        hit = partial(self._hit, self._limiter, context)
+    async def _ask(self, context: Context) -> bool:
+        if self._limiter is None or not self._allowances:
+            return False
+        hit = _Hit(self._limiter, self._allowances, context)
         try:
-            exhausted = hit() if self._in_memory else await self._parking.wait(deferToThread(hit))
-        except _storage_errors() as error:
-            self._refuse(context, f"the storage of the budgets (GEETEST_STORAGE_URI) fails: {type(error).__name__}")
+            exhausted, has_waited = (hit(), False) if self._storage is None else await self._storage.ask(hit)
+        except StorageFailedError as error:
+            self._fail(context, error)
         if exhausted is not None:
             self._refuse(context, f"{exhausted.setting} = {exhausted.limit} is used up")
+        return has_waited
 
-    def _hit(self, limiter: RateLimiter, context: Context) -> _Allowance | None:
-        if self._failure is not None and time.monotonic() < self._failed_until:
-            raise self._failure
-        try:
-            return _hit(limiter, self._allowances, context)
-        except _storage_errors() as error:
-            self._failure, self._failed_until = error, time.monotonic() + STORAGE_PAUSE
-            raise
+    def _fail(self, context: Context, error: StorageFailedError) -> NoReturn:
+        self._refuse(context, f"the storage of the budgets (GEETEST_STORAGE_URI) fails: {error}")
 
-    def _refuse(self, context: Context, reason: str) -> None:
+    def _refuse(self, context: Context, reason: str) -> NoReturn:
         self._stats.count("budget_refused")
         raise BudgetExhausted(f"No solution is bought for {context}: {reason}", **context.parts)
 
 
-def _hit(limiter: RateLimiter, allowances: list[_Allowance], context: Context) -> _Allowance | None:
-    """Count one task in every budget; returns the first that is used up, where one is."""
-    for allowance in allowances:  # first look, so that a refusal by one costs the others nothing
-        if not limiter.test(allowance.limit, *allowance.identifiers(context)):
-            return allowance
-    for allowance in allowances:  # another crawl may have come in between, so this alone decides
-        if not limiter.hit(allowance.limit, *allowance.identifiers(context)):
-            return allowance
-    return None
+@define(eq=False)
+class _Hit:
+    """Counts one task in every budget; returns the first that is used up, where one is.
+
+    It may be called again after a storage was away. What may have been counted by then is not counted again, and has to
+    leave room for one more: the last task of a budget may be refused, and no budget is used up by tasks that are counted twice.
+    """
+
+    _limiter: RateLimiter
+    _allowances: Sequence[_Allowance]
+    _context: Context
+    _asked: set[_Allowance] = field(factory=set)
+
+    def __call__(self) -> _Allowance | None:
+        for allowance in self._allowances:  # first look, so that a refusal by one costs the others nothing
+            if not self._limiter.test(allowance.limit, *allowance.identifiers(self._context)):
+                return allowance
+        for allowance in self._allowances:  # another crawl may have come in between, so this alone decides
+            if allowance in self._asked:
+                continue
+            self._asked.add(allowance)  # before: the answer may be lost
+            if not self._limiter.hit(allowance.limit, *allowance.identifiers(self._context)):
+                return allowance
+        return None
 
 
 def _limiter(uri: str) -> RateLimiter:
@@ -141,9 +175,8 @@ def _limiter(uri: str) -> RateLimiter:
     from limits.storage import storage_from_string
     from limits.strategies import MovingWindowRateLimiter
 
-    timeouts = {"socket_timeout": STORAGE_TIMEOUT, "socket_connect_timeout": STORAGE_TIMEOUT} if "redis" in uri else {}
     try:
-        storage: Any = storage_from_string(uri, **timeouts)
+        storage: Any = storage_from_string(uri, **_options(uri))
         reached = storage.check()
     except ConfigurationError:
         raise ValueError(
@@ -158,12 +191,14 @@ def _limiter(uri: str) -> RateLimiter:
     return MovingWindowRateLimiter(storage)
 
 
-def _storage_errors() -> tuple[type[Exception], ...]:
-    from limits.errors import StorageError
+def _options(uri: str) -> dict[str, Any]:
+    """Bounds for the thread that asks; no call is repeated behind its back, since it may have been counted."""
+    if "redis" not in uri.partition(":")[0]:
+        return {}
+    options: dict[str, Any] = {"socket_timeout": STORAGE_TIMEOUT, "socket_connect_timeout": STORAGE_TIMEOUT}
+    if uri.startswith(("redis://", "rediss://", "redis+unix://")) and find_spec("redis") is not None:
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
 
-    errors: list[type[Exception]] = [StorageError, OSError]
-    try:
-        from redis.exceptions import RedisError
-    except ImportError:
-        return tuple(errors)
-    return (*errors, RedisError)
+        options["retry"] = Retry(NoBackoff(), 0)
+    return options

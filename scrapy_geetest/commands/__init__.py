@@ -23,6 +23,7 @@ class Command(ScrapyCommand):
     default_settings: ClassVar = {"LOG_LEVEL": "WARNING"}
     subcommands: ClassVar[Mapping[str, tuple[str, str]]] = {
         "inspect": ("inspect", "is a page or file a challenge page, why or why not, and how would it be declared"),
+        "try": ("trial", "one attempt at an address for real, with one purchase at most, step by step"),
         "balance": ("balance", "what the account at the solving service holds"),
         "sandbox": ("sandbox", "run a local GeeTest-protected site and a local solving service"),
     }
@@ -32,7 +33,7 @@ class Command(ScrapyCommand):
         return f"<{'|'.join(self.subcommands)}> [options]"
 
     def short_desc(self) -> str:
-        return "Inspect GeeTest pages, ask for the solving service's balance, run a local sandbox"
+        return "Inspect GeeTest pages, try one for real, ask for the solving service's balance, run a local sandbox"
 
     def long_desc(self) -> str:
         told = "; ".join(f"{name}: {description}" for name, (_, description) in self.subcommands.items())

@@ -6,8 +6,10 @@ fault                        what the caller gets
 ``ok``                       the proper answer
 ``ERROR_…``                  that error of the service, with the status that it usually has (402, 403, 429
                              or 200); ``ERROR_ZERO_BALANCE@200`` names another status
-``http-402`` … ``http-503``  that status (402, 403, 429, 500, 502, 503) with an HTML body
-``json-402`` … ``json-503``  the same statuses with a JSON error of the service as body
+``http-402`` … ``http-503``  that status (402, 403, 429, 500, 502, 503) with an HTML body; 401, 404 and 504 as well
+``json-402`` … ``json-503``  a status (402, 403, 429, 500, 502, 503) with a JSON error of the service as body
+``redirect``                 of the service: status 307, to another path
+``closed``                   the connection is closed without a word; the call was **not** carried out
 ``lost-before``              a reset connection; the call was **not** carried out
 ``lost-after``               a reset connection; the call **was** carried out (createTask: charged)
 ``reset-half``               carried out; a reset after half of the answer's body
@@ -69,6 +71,8 @@ ERROR_CODES = (
     "ERROR_PROXY_NOT_AUTHORISED",
     "ERROR_PROXY_READ_TIMEOUT",
     "ERROR_RECAPTCHA_INVALID_DOMAIN",
+    "ERROR_RECAPTCHA_INVALID_SITEKEY",
+    "ERROR_RECAPTCHA_TIMEOUT",
     "ERROR_SERVICE_NOT_AVAILABLE",
     "ERROR_TASK_ABSENT",
     "ERROR_TASK_NOT_SUPPORTED",
@@ -81,6 +85,7 @@ ERROR_CODES = (
 )
 STATUS_OF_CODE = {"ERROR_ZERO_BALANCE": 402, "ERROR_KEY_DOES_NOT_EXIST": 403, "ERROR_TOO_MUCH_REQUESTS": 429}
 STATUSES = (402, 403, 429, 500, 502, 503)
+HTML_STATUSES = (401, 404, 504)  # which the service itself does not answer with
 FOR_EVER = "..."
 # Answers that say nothing about the fate of the task.
 PASSING_CODES = ("CAPTCHA_NOT_READY", "ERROR_TOO_MUCH_REQUESTS")
@@ -112,6 +117,10 @@ def _all() -> Iterator[Fault]:
     for status in STATUSES:
         yield Fault(f"http-{status}", f"status {status} with an HTML body")
         yield Fault(f"json-{status}", f"status {status} with a JSON error as body")
+    for status in HTML_STATUSES:
+        yield Fault(f"http-{status}", f"status {status} with an HTML body")
+    yield Fault("redirect", "status 307, to another path", SERVICE_CALLS)
+    yield Fault("closed", "the connection is closed; the call was not carried out")
     yield Fault("ok", "the proper answer", carried_out=True)
     yield Fault("lost-before", "a reset; the call was not carried out")
     yield Fault("lost-after", "a reset; the call was carried out", carried_out=True)

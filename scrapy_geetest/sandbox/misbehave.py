@@ -70,6 +70,7 @@ def _of_status(kind: str, status: int) -> Answer:
 _FIXED = {
     "html": html(_PAGE % ("Welcome", "Welcome")),
     "empty": Answer(b"", content_type=JSON),
+    "redirect": evolve(html(_PAGE % (307, 307), 307), headers={"location": "/maintenance"}),
     "json-list": data([1, 2, 3]),
     "json-number": data(42),
     "json-null": data(None),
@@ -156,6 +157,11 @@ def _lost(request: Any, proper: Answer, drip_seconds: float) -> None:
     _abort(request)
 
 
+def _closed(request: Any, proper: Answer, drip_seconds: float) -> None:
+    del proper, drip_seconds
+    request.channel.transport.loseConnection()
+
+
 def _reset_half(request: Any, proper: Answer, drip_seconds: float) -> None:
     del drip_seconds
     _start(request, proper, len(proper.body))
@@ -234,6 +240,7 @@ def _gzip_bomb(request: Any, proper: Answer, drip_seconds: float) -> None:
 _BREAKING = {
     "lost-before": _lost,
     "lost-after": _lost,
+    "closed": _closed,
     "reset-half": _reset_half,
     "drip": _drip,
     "endless": _endless,

@@ -47,7 +47,7 @@ _V3_XHR = """$.ajax({
       url: "[[register]]?t=" + (new Date()).getTime(), // never from a cache
       type: "get",
       dataType: "json",
-      success: function (data) {
+      success: function (data) {[[before]]
         initGeetest({
           gt: data[[path]].gt,
           challenge: data[[path]].challenge,
@@ -92,6 +92,23 @@ SUBMIT_FORM = """$.each(result, function (name, value) {
         });
         $("#guarded").submit();"""
 
+_PLAIN_NAMES = """function plainNames(answer) {
+          return {
+            challenge: answer.geetest_challenge, validate: answer.geetest_validate, seccode: answer.geetest_seccode
+          };
+        }"""
+
+SUBMIT_HEADERS = """var captchaHeaders = function (answer) {
+          return {
+            "X-Captcha-Lot-Number": answer.lot_number, "X-Captcha-Output": answer.captcha_output,
+            "X-Captcha-Pass-Token": answer.pass_token, "X-Captcha-Gen-Time": answer.gen_time
+          };
+        };
+        $.ajax("[[target]]", { headers: captchaHeaders(result), success: showData });"""
+
+POSTED_BACK = "\n        window.pageFields = { token: data.data.token };"
+"""What a page of a nested register answer keeps of it for the form."""
+
 SUBMIT_XHR = (
     """$.post("[[target]]", $.extend({}, result, window.pageFields), function (page) { document.write(page); });"""
 )
@@ -127,14 +144,14 @@ def document(title: str, body: str, scripts: str = "") -> str:
     return fill(_DOCUMENT, title=escape(title), body=body, scripts=scripts)
 
 
-def v3_xhr(register: str, *, path: str = "", submit: str = SUBMIT_FORM) -> str:
+def v3_xhr(register: str, *, path: str = "", submit: str = SUBMIT_FORM, before: str = "") -> str:
     """Scripts of a v3 page that asks a register endpoint; ``path`` leads to the values in its answer."""
-    return fill(_V3_SCRIPTS, submit=submit, start=fill(_V3_XHR, register=register, path=path))
+    return fill(_V3_SCRIPTS, submit=submit, start=fill(_V3_XHR, register=register, path=path, before=before))
 
 
 def v3_jsonp(register: str, target: str) -> str:
     """Scripts of a v3 page whose register endpoint answers JSONP, and whose answer goes into a query."""
-    submit = f'location.href = "{target}&" + $.param(plainNames(result));'
+    submit = f'{_PLAIN_NAMES}\n        location.href = "{target}&" + $.param(plainNames(result));'
     return fill(_V3_SCRIPTS, submit=submit, start=fill(_V3_JSONP, register=register))
 
 

@@ -128,9 +128,8 @@ def _nested(world: World, message: str, status: int) -> Answer:
     world.books.pages["nested"]["challenge"] += 1
     submit = pages.fill(pages.SUBMIT_XHR, target="/nested/login")
     body = f'    <h1>Members</h1>\n{pages.error(message)}    <div id="captcha-holder"></div>'
-    return html(
-        pages.document("Members", body, pages.v3_xhr("/nested/captcha", path=".data.geetest", submit=submit)), status
-    )
+    scripts = pages.v3_xhr("/nested/captcha", path=".data.geetest", submit=submit, before=pages.POSTED_BACK)
+    return html(pages.document("Members", body, scripts), status)
 
 
 async def nested_register(world: World, call: Call) -> Answer:

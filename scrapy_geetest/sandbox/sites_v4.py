@@ -81,7 +81,7 @@ async def headers_data(world: World, call: Call, number: str) -> Answer:
         world.books.pages["headers"]["content"] += 1
         return data({"id": int(number), "goods": pages.goods(number)})
     world.books.pages["headers"]["challenge"] += 1
-    submit = f'$.ajax("/headers/data/{number}", {{ headers: captchaHeaders(result), success: showData }});'
+    submit = pages.fill(pages.SUBMIT_HEADERS, target=f"/headers/data/{number}")
     body = '    <h1>Please confirm</h1>\n    <div id="captcha-holder"></div>'
     return html(pages.document("Please confirm", body, pages.v4(CAPTCHAS["headers"].id, submit=submit)), 403)
 

@@ -88,12 +88,13 @@ def redis_server() -> Iterator[str]:
                 process.communicate()
 
 
-def _start_redis(folder: str) -> tuple[subprocess.Popen[str], str]:
+def _start_redis(folder: str, again: int = 0) -> tuple[subprocess.Popen[str], str]:
+    """A Redis on a free port, or *again* on the one that it had."""
     said = ""
     for _ in range(PORT_ATTEMPTS):  # somebody else may take the port first
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+            port = again or free.getsockname()[1]
         command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
         process = subprocess.Popen(
             [*command, "--dir", folder], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

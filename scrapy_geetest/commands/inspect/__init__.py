@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import re
 import sys
+from contextlib import suppress
 from inspect import isawaitable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,17 +14,23 @@ from urllib.parse import unquote, urlsplit
 
 from attrs import define
 from scrapy import Request, Spider
-from scrapy.crawler import AsyncCrawlerProcess, CrawlerProcess
-from scrapy.responsetypes import responsetypes
 from twisted.internet.defer import Deferred
 
 from scrapy_geetest._hooks import resolve
 from scrapy_geetest._pages.rules import Finding
 from scrapy_geetest._sites import belongs
+from scrapy_geetest.commands.crawl_once import crawl_once, named_site
 from scrapy_geetest.commands.inspect.har import load_har
+from scrapy_geetest.commands.inspect.reading import (
+    MAX_LINKED_BYTES,
+    linked_scripts,
+    response_of_file,
+    scripts_beside,
+)
 from scrapy_geetest.commands.inspect.recording.report import RecordedVisit, read_visit
 from scrapy_geetest.commands.inspect.report import Inspection, inspect
 from scrapy_geetest.commands.inspect.request_options import add_options, is_address, make_request
+from scrapy_geetest.commands.terminal import without_credentials, write
 from scrapy_geetest.settings import Config
 from scrapy_geetest.site import GeetestSite
 
@@ -46,26 +52,18 @@ EXIT_CODES = (
     "Of a HAR file: 0 the CAPTCHA was passed in it, 1 it was not."
 )
 CHALLENGE, NO_CHALLENGE, UNREADABLE = 0, 1, 2
+_OK = 200
 
 FILE_URL = "https://example.com/"
 """Where a file is taken to be from, unless ``--url`` says."""
 _MADE_UP = f"The address {FILE_URL} is made up: give --url."
 
-_CREDENTIALS = re.compile(r"(?<=//)[^/?#\s]*@")
-_ASYNCIO = "twisted.internet.asyncioreactor.AsyncioSelectorReactor"
 _OVERRIDES: Mapping[str, Any] = {
     "GEETEST_ENABLED": False,
     # The page as the middleware would be handed it: redirected by status, but not yet by its markup or retried.
     "METAREFRESH_ENABLED": False,
     "RETRY_ENABLED": False,
     "HTTPCACHE_ENABLED": False,
-    # One request leaves no traces: no queue that is kept or shared, no exports.
-    "SCHEDULER": "scrapy.core.scheduler.Scheduler",
-    "DUPEFILTER_CLASS": "scrapy.dupefilters.BaseDupeFilter",
-    "JOBDIR": None,
-    "FEEDS": {},
-    "ITEM_PIPELINES": {},
-    "TELNETCONSOLE_ENABLED": False,
 }
 
 
@@ -95,24 +93,18 @@ def run(arguments: Sequence[str], settings: Settings) -> int:
     outcome = Outcome()
     try:
         sites = Config.from_settings(settings).sites
-        _inspect(options, sites, _named(sites, options.site), settings, outcome)
+        _inspect(options, sites, named_site(sites, options.site), settings, outcome)
     except (OSError, ValueError) as error:
         outcome.problem = str(error)
     except Exception as error:  # noqa: BLE001  # whatever it is: the page could not be read, as the exit code has to say
         outcome.failed(error)
     if outcome.inspection is None:
         target = "--curl" if options.target is None else options.target
-        line = _CREDENTIALS.sub("", f"scrapy geetest inspect: {target}: {outcome.problem}")
+        line = without_credentials(f"scrapy geetest inspect: {target}: {outcome.problem}", options.target or "")
         sys.stderr.write(" ".join(line.split()) + "\n")
         return UNREADABLE
-    _print(json.dumps(outcome.inspection.to_json(), indent=2) + "\n" if options.json else outcome.inspection.to_text())
+    write(json.dumps(outcome.inspection.to_json(), indent=2) + "\n" if options.json else outcome.inspection.to_text())
     return CHALLENGE if outcome.inspection.is_challenge else NO_CHALLENGE
-
-
-def _print(text: str) -> None:
-    """Write *text* to standard output, whose encoding may lack some of its characters."""
-    encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -120,18 +112,11 @@ def _parser() -> argparse.ArgumentParser:
     add_options(parser)
     parser.add_argument("--site", metavar="NAME", help="try the rules of this site of GEETEST_SITES")
     parser.add_argument("--url", help=f"where a file is from (default: {FILE_URL}, which is made up)")
+    parser.add_argument(
+        "--no-scripts", action="store_true", help="do not read the scripts of the site that the page links"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser
-
-
-def _named(sites: Sequence[GeetestSite], name: str | None) -> GeetestSite | None:
-    if name is None:
-        return None
-    for site in sites:
-        if site.name == name:
-            return site
-    names = ", ".join(site.name for site in sites) or "none"
-    raise ValueError(f"GEETEST_SITES has no site that is called {name!r}; it has: {names}")
 
 
 def _inspect(
@@ -142,7 +127,7 @@ def _inspect(
     outcome: Outcome,
 ) -> None:
     if is_address(options):
-        _download(make_request(options), sites, site, settings, outcome)
+        _download(make_request(options), sites, site, settings, outcome, reads_scripts=not options.no_scripts)
         return
     path = _path(options.target)
     try:
@@ -156,9 +141,10 @@ def _inspect(
             raise ValueError("--site and --url are for pages; a HAR file has addresses of its own")
         outcome.inspection = read_visit(recording)
         return
-    response = responsetypes.from_args(filename=path.name, body=body)(options.url or FILE_URL, body=body)
+    response = response_of_file(path.name, options.url or FILE_URL, body)
+    linked = {} if options.no_scripts else scripts_beside(path, response)
     remarks = () if options.url else (_MADE_UP,)
-    outcome.inspection = asyncio.run(_examine(response, sites, site, _settled_by_asyncio, remarks))
+    outcome.inspection = asyncio.run(_examine(response, sites, site, _settled_by_asyncio, remarks, linked))
 
 
 def _path(target: str) -> Path:
@@ -178,10 +164,11 @@ async def _examine(
     site: GeetestSite | None,
     settle: Callable[[Any], Awaitable[Any]] = resolve,
     remarks: Sequence[str] = (),
+    linked: Mapping[str, bytes] | None = None,
 ) -> Inspection:
     declared = [one.name for one in sites if await belongs(response.url, one, settle)]
     verdict = await _verdict(response, site, settle) if site else None
-    return inspect(response, site, verdict=verdict, declared=declared, remarks=remarks)
+    return inspect(response, site, verdict=verdict, declared=declared, remarks=remarks, linked=linked)
 
 
 async def _verdict(response: Response, site: GeetestSite, settle: Callable[[Any], Awaitable[Any]]) -> Finding | None:
@@ -204,6 +191,7 @@ class InspectSpider(Spider):
     sites: Sequence[GeetestSite]
     site: GeetestSite | None
     outcome: Outcome
+    reads_scripts: bool
 
     async def start(self) -> AsyncIterator[Any]:
         """The one request."""
@@ -213,9 +201,22 @@ class InspectSpider(Spider):
     async def parse(self, response: Response) -> None:
         """Look at what came."""
         try:
-            self.outcome.inspection = await _examine(response, self.sites, self.site)
+            linked = await self._linked(response) if self.reads_scripts else {}
+            self.outcome.inspection = await _examine(response, self.sites, self.site, linked=linked)
         except Exception as error:  # noqa: BLE001  # it is told where the command ends
             self.outcome.failed(error)
+
+    async def _linked(self, response: Response) -> dict[str, bytes]:
+        """The linked scripts of the same site, as far as they can be fetched."""
+        found: dict[str, bytes] = {}
+        for url in linked_scripts(response):
+            request = Request(url, headers={"Referer": response.url}, meta={"download_maxsize": MAX_LINKED_BYTES})
+            with suppress(Exception):  # what cannot be fetched is not read
+                assert self.crawler.engine is not None  # noqa: S101  # it is running
+                answer = await self.crawler.engine.download_async(request)
+                if answer.status == _OK:
+                    found[url] = answer.body
+        return found
 
     def failed(self, failure: Failure) -> None:
         """Nothing came."""
@@ -223,19 +224,18 @@ class InspectSpider(Spider):
 
 
 def _download(
-    request: Request, sites: Sequence[GeetestSite], site: GeetestSite | None, settings: Settings, outcome: Outcome
+    request: Request,
+    sites: Sequence[GeetestSite],
+    site: GeetestSite | None,
+    settings: Settings,
+    outcome: Outcome,
+    *,
+    reads_scripts: bool = True,
 ) -> None:
     own = settings.copy()
     own.setdict(_OVERRIDES, priority="cmdline")
-    is_asyncio = own["TWISTED_REACTOR"] == _ASYNCIO or not own.getbool("TWISTED_REACTOR_ENABLED", default=True)
-    process = (AsyncCrawlerProcess if is_asyncio else CrawlerProcess)(own)
-
-    def failed(failure: Failure) -> None:
-        outcome.failed(failure.value)
-
-    crawl = process.crawl(InspectSpider, request=request, sites=sites, site=site, outcome=outcome)
-    if isinstance(crawl, Deferred):
-        crawl.addErrback(failed)
-    process.start()
-    if isinstance(crawl, asyncio.Task) and crawl.done() and not crawl.cancelled() and (error := crawl.exception()):
+    error = crawl_once(
+        own, InspectSpider, request=request, sites=sites, site=site, outcome=outcome, reads_scripts=reads_scripts
+    )
+    if error is not None:
         outcome.failed(error)

@@ -15,35 +15,41 @@ if TYPE_CHECKING:
 REGISTER_ANSWER = "This looks like a register answer: use its URL as challenge_url."
 _CARRIES = "This is no challenge page, it only carries the widget. "
 _LEAVE_PAGE = "get the page with geetest=False in its meta and "
+_SHOWN = 5
 
 
-def advise(url: str, sending: Sending, sent_to: str | None, *, only_carries: bool) -> Iterator[str]:
+def advise(url: str, sending: Sending, *, is_challenge: bool, has_hook: bool) -> Iterator[str]:
     """Which request the spider sends.
 
     Args:
         url: Of the page.
         sending: How a solution would be sent.
-        sent_to: Where the spider sends it, or the page's script, if that is elsewhere than the plugin would.
-        only_carries: Whether the page only carries its widget.
+        is_challenge: Whether the page is one; else it only carries its widget.
+        has_hook: Whether the class that is printed sends what the page's script does.
     """
-    if not sent_to and sending.way != "request":
-        if only_carries:
-            yield f"{_CARRIES}Send the request that needs a solution with geetest=True in its meta (docs: recipes/answers)."
-        return
-    place = relative(sent_to, url) if sent_to else ""
-    known = " (add it to urls if you know that it is the site's)" if sent_to and place == sent_to else ""
-    problem = sending.problem
-    start = _CARRIES if only_carries else ""
-    if sent_to in sending.script_urls:
+    start = "" if is_challenge else _CARRIES
+    target = sending.url or next(iter(sending.script_urls), "")
+    place = relative(target, url) if target else ""
+    if sending.by == "form" and sending.typed:
+        typed = ", ".join(map(repr, sending.typed[:_SHOWN]))
+        told = f"The form of the page asks a person to fill in {typed}, and sends {sending.method} {place}"
+    elif sending.by == "script" or (place and sending.url != target):
+        known = " (add it to urls if you know that it is the site's)" if place == target else ""
         told = f"The page's script sends the answer to {place}{known}"
-    elif sent_to:
-        told = f"{problem[:1].upper()}{problem[1:]}, and sends {sending.method} {place}{known}"
     else:
-        yield f"{start}{problem[:1].upper()}{problem[1:]}: {WAYS_OUT}."
+        yield from _without_address(sending, start, is_challenge=is_challenge)
         return
-    lead = "" if only_carries else _LEAVE_PAGE
-    meta = " in its meta" if only_carries else ""
+    if is_challenge and has_hook:
+        return
+    lead, meta = (_LEAVE_PAGE, "") if is_challenge else ("", " in its meta")
     yield (
         f"{start}{told}: let the spider {lead}send that request with geetest=True{meta}, or override submit_request "
         "(docs: recipes/answers)."
     )
+
+
+def _without_address(sending: Sending, start: str, *, is_challenge: bool) -> Iterator[str]:
+    if not is_challenge:
+        yield f"{start}Send the request that needs a solution with geetest=True in its meta (docs: recipes/answers)."
+    elif sending.problem and not sending.by:
+        yield f"{sending.problem[:1].upper()}{sending.problem[1:].rstrip('.')}: {WAYS_OUT}."

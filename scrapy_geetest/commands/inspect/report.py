@@ -2,36 +2,48 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
 
 from attrs import asdict, evolve, frozen
 from scrapy.http import TextResponse
 
 from scrapy_geetest._pages import loose_json
 from scrapy_geetest._pages.register import RegisterError, parse_register
-from scrapy_geetest._pages.rules import Finding, Rules, widgets_of
-from scrapy_geetest._pages.widget import Signs, Widget, find_signs, register_hints, submit_hints
+from scrapy_geetest._pages.rules import Finding, Rules
+from scrapy_geetest._pages.suspect import find_suspect
+from scrapy_geetest._pages.withholding import ERROR_STATUS
 from scrapy_geetest.challenge import Challenge, V3Challenge, V4Challenge
 from scrapy_geetest.commands.inspect.advice import REGISTER_ANSWER, advise
-from scrapy_geetest.commands.inspect.candidates import css_candidate, jmespath_candidate
-from scrapy_geetest.commands.inspect.declaration import Seen, declare
-from scrapy_geetest.commands.inspect.sending import Sending, find_sending, public
-from scrapy_geetest.site import V3_FIELDS, V4_FIELDS, GeetestSite
+from scrapy_geetest.commands.inspect.candidates import css_candidate, is_refusal, jmespath_candidate, xpath_candidate
+from scrapy_geetest.commands.inspect.declaration import Seen, declare, public, relative, sends_itself
+from scrapy_geetest.commands.inspect.reading import Reading, read
+from scrapy_geetest.commands.inspect.sending import REGISTER_SENDING, Sending, page_sending, site_sending
+from scrapy_geetest.commands.inspect.text import lines
+from scrapy_geetest.exceptions import ChallengeNotNeeded, ChallengeNotReady
+from scrapy_geetest.site import GeetestSite
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from scrapy.http import Response
 
+    from scrapy_geetest._pages.widget import Signs, Widget
+
+__all__ = ["NOTHING", "Inspection", "inspect", "public"]
+
 _HOOKS = (
-    *("matches", "challenge_request", "parse_challenge", "submit_request"),
+    *("matches", "challenge_request", "parse_challenge", "submit_request", "verify_request"),
     *("is_challenge", "is_accepted", "session_key"),
 )
-_WIDTH = 17
-_MARKS = {True: "+", False: "-", None: "o"}
+_TOKEN = re.compile(r"csrf|xsrf|token|nonce|^_", re.IGNORECASE)
+_JSON_REFUSAL = (
+    "JSON is no challenge page by the built-in detection; by the site class below it is one, and the request that got it is "
+    "sent again with the solution."
+)
 NOTHING = "nothing"
 """There is nothing to buy a solution for."""
-_REGISTER_SENDING = Sending(problem="this is where a challenge comes from, not where a solution goes")
 
 
 @frozen(kw_only=True)
@@ -53,7 +65,7 @@ class Inspection:
         register_urls: Candidates for the register endpoint, the likeliest first.
         purchase: What a solution would be bought for, or why none could be.
         sending: How it would be sent.
-        remarks: What to mind, in sentences; the declaration has them, too.
+        remarks: What to note, in sentences.
         declaration: What a site class for it would look like, as Python text.
     """
 
@@ -82,8 +94,13 @@ class Inspection:
         """The same for a terminal; what came from the page cannot steer it."""
         return "".join(
             character if character.isprintable() or character == "\n" else "\N{REPLACEMENT CHARACTER}"
-            for character in "\n".join(_lines(self)) + "\n"
+            for character in "\n".join(lines(self)) + "\n"
         )
+
+    @property
+    def is_about_a_solution(self) -> bool:
+        """Whether something could be bought, or should be."""
+        return self.purchase != NOTHING or self.is_challenge
 
 
 def inspect(
@@ -93,6 +110,7 @@ def inspect(
     verdict: Finding | None = None,
     declared: Sequence[str] = (),
     remarks: Sequence[str] = (),
+    linked: Mapping[str, bytes] | None = None,
 ) -> Inspection:
     """Find out all that there is to know of *response* without asking anybody.
 
@@ -102,23 +120,19 @@ def inspect(
         verdict: What the site's own ``is_challenge`` said, where it overrides that hook; it decides.
         declared: Names of declared sites that the URL belongs to.
         remarks: What else is to be minded.
+        linked: The scripts that it links, by their addresses, where they were fetched.
     """
     findings = (site.rules if site else Rules()).explain(response)
-    matched = any(finding.matched for finding in findings)
-    url = public(response.url)
-    widgets = widgets_of(response)
-    page = _page(response)
-    is_register_answer = site is None and not widgets and _is_register_answer(response)
-    register_urls = (url,) if is_register_answer else register_hints(page, url) if widgets else ()
-    sending = _REGISTER_SENDING if is_register_answer else _sending(response, site, widgets, register_urls)
-    is_challenge = bool(verdict.matched) if verdict else matched
-    only_carries = bool(widgets) and not is_challenge and Rules().match(response) is None
-    sends_itself = site is not None and "submit_request" in _overridden(site)
-    sent_to = None if sends_itself or not (widgets or is_challenge) else sending.sent_to()
-    if is_register_answer:
-        remarks = (*remarks, REGISTER_ANSWER)
-    elif (widgets or is_challenge) and not sends_itself:
-        remarks = (*remarks, *advise(url, sending, sent_to, only_carries=only_carries))
+    matched = bool(verdict.matched) if verdict else any(finding.matched for finding in findings)
+    url, found = public(response.url), read(response, linked)
+    is_register_answer = site is None and _is_register_answer(response)
+    register_urls = (url,) if is_register_answer else tuple(map(public, found.register_urls))
+    sending = REGISTER_SENDING if is_register_answer else _sending(response, site, found)
+    given = tuple(remarks)
+    remarks = (
+        *given,
+        *((REGISTER_ANSWER,) if is_register_answer else _remarks(response, site, found, sending, matched=matched)),
+    )
     return Inspection(
         url=url,
         status=response.status,
@@ -127,49 +141,76 @@ def inspect(
         site=site.name if site else None,
         overridden=_overridden(site) if site else (),
         declared=tuple(declared),
-        is_challenge=is_challenge,
+        is_challenge=matched,
         findings=(verdict, *findings) if verdict else findings,
-        signs=_sign_findings(find_signs(page)),
-        widgets=widgets,
+        signs=() if found.is_json and found.widgets else _sign_findings(found.signs),
+        widgets=found.widgets,
         register_urls=register_urls,
-        purchase=_purchase(response, site, widgets, register_urls),
+        purchase=_purchase(response, site, found, register_urls),
         sending=sending,
-        remarks=tuple(remarks),
-        declaration=_declaration(
-            Seen(
-                url=url,
-                status=response.status,
-                widgets=widgets,
-                register_urls=register_urls,
-                sent_to=sent_to,
-                sent_in_query=sending.way == "request" and sending.method == "GET",
-                only_carries=only_carries,
-                shows_acceptance=not widgets or (sent_to is None and sending.shows_acceptance(url)),
-                remarks=remarks,
-            ),
-            response,
-            matched=matched,
-        ),
+        remarks=remarks,
+        declaration=""
+        if is_register_answer
+        else _declaration(response, found, register_urls, sending, given, matched=matched),
     )
 
 
-def _page(response: Response) -> bytes | str:
-    """What the page's scripts are read from; of a response that is no text, nothing."""
-    return response.text if isinstance(response, TextResponse) else b""
+def _sending(response: Response, site: GeetestSite | None, found: Reading) -> Sending:
+    if site is None:
+        return page_sending(found.answer)
+    return site_sending(response, site, found.answer, site.page_version(response) or found.version)
 
 
 def _is_register_answer(response: Response) -> bool:
     """Whether it is nothing but what a register endpoint answers: a v3 challenge in JSON, or GeeTest's refusal of one."""
-    if loose_json.load(_text(response)) is loose_json.ABSENT or jmespath_candidate(response):
+    data = loose_json.load(_text(response))
+    if data is loose_json.ABSENT or is_refusal(response, data) or jmespath_candidate(response):
         return False
     try:
         return isinstance(_challenge(response, None), V3Challenge)
     except RegisterError as error:
         return error.transient
+    except (ChallengeNotNeeded, ChallengeNotReady):
+        return True
 
 
 def _text(response: Response) -> str:
     return response.text if isinstance(response, TextResponse) else ""
+
+
+def _remarks(
+    response: Response, site: GeetestSite | None, found: Reading, sending: Sending, *, matched: bool
+) -> Iterator[str]:
+    if found.widgets and not found.own_widgets and not found.is_json:
+        yield (
+            "Only linked scripts show the widget, which a crawl does not read: name detect_css, or another detect_..., of "
+            "what pages that are withheld have."
+        )
+    elif not found.widgets and isinstance(response, TextResponse) and (why := find_suspect(response.body)):
+        yield f"There may be a widget all the same: {why}."
+    if site and "submit_request" in _overridden(site):
+        return
+    if not site and found.is_json and jmespath_candidate(response):
+        yield _JSON_REFUSAL
+        return
+    if not site and matched and not found.is_json and not _returns(response, found.answer.form):
+        yield from _gate_remark(response, sending)
+    if found.widgets or matched:
+        yield from advise(
+            public(response.url),
+            sending,
+            is_challenge=matched,
+            has_hook=not site and sends_itself(_seen(response, found, sending, matched=matched)),
+        )
+
+
+def _gate_remark(response: Response, sending: Sending) -> Iterator[str]:
+    if response.status >= ERROR_STATUS or not sending.typed:
+        seen = f"status {response.status}" if response.status >= ERROR_STATUS else "nothing but the widget to see"
+        yield (
+            f"Gate? The page is withheld as a whole ({seen}). If one solution opens it for a session, other addresses "
+            'included, set mode = "gate"; look at whether a browser is asked once, or for each page.'
+        )
 
 
 def _overridden(site: GeetestSite) -> tuple[str, ...]:
@@ -192,13 +233,16 @@ def _sign_findings(signs: Signs) -> tuple[Finding, ...]:
     )
 
 
-def _purchase(
-    response: Response, site: GeetestSite | None, widgets: Sequence[Widget], register_urls: Sequence[str]
-) -> str:
+def _purchase(response: Response, site: GeetestSite | None, found: Reading, register_urls: Sequence[str]) -> str:
+    widgets = found.own_widgets
     if site and site.challenge_url:
         return f"what {site.challenge_url} answers, asked for anew for each solution"
+    if site is None and not widgets and found.widgets and not found.is_json:
+        return _linked_purchase(found.widgets[0], register_urls)
     try:
         challenge = _challenge(response, site)
+    except (ChallengeNotNeeded, ChallengeNotReady) as answer:
+        return f"{NOTHING}: {answer}"
     except RegisterError as error:
         if not site and not widgets:
             return f"{NOTHING}: {error}" if error.transient else NOTHING
@@ -206,7 +250,7 @@ def _purchase(
             return f"{NOTHING}: {error}"
     else:
         if site or widgets or not register_urls:
-            return _described(challenge)
+            return _described(challenge, is_json=found.is_json)
     return f"what {register_urls[0]} answers, asked for anew for each solution"
 
 
@@ -226,84 +270,85 @@ def _challenge(response: Response, site: GeetestSite | None) -> Challenge:
     )
 
 
-def _described(challenge: Challenge) -> str:
+def _linked_purchase(widget: Widget, register_urls: Sequence[str]) -> str:
+    if widget.captcha_id:
+        return f"v4, captcha_id {widget.captcha_id}"
+    if register_urls:
+        return f"what {register_urls[0]} answers, asked for anew for each solution"
+    return f"{NOTHING}: the linked scripts do not show what the widget is made with"
+
+
+def _described(challenge: Challenge, *, is_json: bool) -> str:
     server = f", API server {challenge.api_server}" if challenge.api_server else ""
     if isinstance(challenge, V4Challenge):
         risk = f", risk type {challenge.risk_type}" if challenge.risk_type else ""
         return f"v4, captcha_id {challenge.captcha_id}{risk}{server}"
+    if is_json:
+        return (
+            f"v3, gt {challenge.gt}{server}, and the challenge in the answer; another one comes from the same request"
+        )
     return f"v3, gt {challenge.gt}{server}, and the challenge that the page shows when it is fetched again"
 
 
-def _sending(
-    response: Response, site: GeetestSite | None, widgets: Sequence[Widget], register_urls: Sequence[str]
-) -> Sending:
-    hints = submit_hints(_page(response), public(response.url)) if widgets else ()
-    script_urls = tuple(url for url in hints if url not in register_urls)
-    known = Sending(fields=_field_names(response, site, widgets), script_urls=script_urls)
-    return find_sending(response, site, known)
+def _declaration(
+    response: Response,
+    found: Reading,
+    register_urls: Sequence[str],
+    sending: Sending,
+    remarks: Sequence[str],
+    *,
+    matched: bool,
+) -> str:
+    key = jmespath_candidate(response) if found.is_json else None
+    if not (found.widgets or key or matched):
+        return ""
+    seen = _seen(response, found, sending, matched=matched)
+    is_page = bool(found.widgets) and not found.is_json
+    css = css_candidate(response) if is_page else None
+    xpath = xpath_candidate(response) if is_page and not css else None
+    return declare(evolve(seen, register_urls=register_urls, css=css, xpath=xpath, jmespath=key, remarks=remarks))
 
 
-def _field_names(response: Response, site: GeetestSite | None, widgets: Sequence[Widget]) -> tuple[str, ...]:
-    version = site.page_version(response) if site else None
-    if version is None:
-        version = widgets[0].version if widgets else 4 if _json_id(response) else None
-    names = {3: V3_FIELDS, 4: V4_FIELDS}.get(version or 0, {})
-    named: Mapping[str, str | None] = {**names, **(site.field_names if site else {})}
-    return tuple(name for name in named.values() if name)
+def _seen(response: Response, found: Reading, sending: Sending, *, matched: bool) -> Seen:
+    answer = found.answer
+    return Seen(
+        url=public(response.url),
+        status=response.status,
+        widgets=() if found.is_json else found.widgets,
+        captcha_id=found.widgets[0].captcha_id if found.is_json and found.widgets else None,
+        by=sending.by,
+        sent_to=sending.url or None,
+        method=sending.method,
+        way=answer.way,
+        fields=answer.fields,
+        beside=answer.beside,
+        jsonp=found.jsonp,
+        accepted=answer.accepted,
+        refused=answer.refused,
+        is_withheld=matched,
+        shows_acceptance=found.is_json or _shows_acceptance(response, sending),
+        is_seen_in_crawls=bool(found.own_widgets),
+        returns=_returns(response, answer.form),
+    )
 
 
-def _declaration(seen: Seen, response: Response, *, matched: bool) -> str:
-    if seen.widgets:
-        return declare(evolve(seen, css=css_candidate(response)))
-    key, captcha_id = jmespath_candidate(response), _json_id(response)
-    return declare(evolve(seen, jmespath=key, captcha_id=captcha_id)) if key or captcha_id or matched else ""
+def _shows_acceptance(response: Response, sending: Sending) -> bool:
+    """Whether the answer comes from the address of the page, so that the page's coming shows that it was accepted."""
+    return sending.url.partition("?")[0] == public(response.url).partition("?")[0]
 
 
-def _json_id(response: Response) -> str | None:
-    if not isinstance(response, TextResponse) or response.text.lstrip()[:1] != "{":
-        return None
-    try:
-        challenge = _challenge(response, None)
-    except RegisterError:
-        return None
-    return challenge.captcha_id if isinstance(challenge, V4Challenge) else None
-
-
-def _lines(inspection: Inspection) -> Iterator[str]:
-    yield f"{inspection.url}: status {inspection.status}, {inspection.kind}, {inspection.size} bytes"
-    yield from _verdict_lines(inspection)
-    for number, widget in enumerate(inspection.widgets, 1):
-        yield from ("", f"Widget {number} of {len(inspection.widgets)}: {widget.brand} v{widget.version}")
-        yield from (f"  {name:<{_WIDTH}}{value}" for name, value in _widget_values(widget))
-    if inspection.register_urls:
-        yield from ("", "Register endpoint, the likeliest first")
-        yield from (f"  {url}" for url in inspection.register_urls)
-    if inspection.purchase != NOTHING or inspection.is_challenge:
-        yield from ("", "A solution", f"  {'bought for':<{_WIDTH}}{inspection.purchase}")
-        yield from (f"  {name:<{_WIDTH}}{value}" for name, value in inspection.sending.lines())
-    if inspection.remarks:
-        yield from ("", "Mind this", *(f"  {remark}" for remark in inspection.remarks))
-    if inspection.declaration:
-        yield from ("", "A site class for it, to start from", "")
-        yield from (f"    {line}".rstrip() for line in inspection.declaration.splitlines())
-
-
-def _verdict_lines(inspection: Inspection) -> Iterator[str]:
-    by = f"by the rules of the site {inspection.site}" if inspection.site else "by the built-in detection"
-    yield from ("", f"Challenge page: {'yes' if inspection.is_challenge else 'no'}, {by}")
-    yield from (f"  {_MARKS[finding.matched]}  {finding.rule}: {finding.seen}" for finding in inspection.findings)
-    if inspection.overridden:
-        yield f"  The site overrides {', '.join(inspection.overridden)}: what these do is not shown here."
-    if not inspection.site and inspection.declared:
-        names = " or ".join(f"--site {name}" for name in inspection.declared)
-        yield f"  The URL belongs to a declared site, whose own rules decide in a crawl: try {names}."
-    yield from ("", "What there is of GeeTest")
-    yield from (f"  {_MARKS[finding.matched]}  {finding.rule}: {finding.seen}" for finding in inspection.signs)
-
-
-def _widget_values(widget: Widget) -> Iterator[tuple[str, object]]:
-    for name, value in asdict(widget).items():
-        if name not in {"version", "brand", "unread"} and value is not None:
-            yield name, value
-    for expression in widget.unread:
-        yield "not in the page", expression
+def _returns(response: Response, form: Any) -> bool:
+    """Whether a hidden input of the form says which page it opens: the one that was withheld."""
+    hidden = [] if form is None else form.xpath(".//input[@type='hidden'][@name]")
+    pages = {
+        relative(response.url, response.url),
+        response.url,
+        *(value for _, value in parse_qsl(urlsplit(response.url).query)),
+    }
+    others = [one for one in hidden if not _TOKEN.search(one.get("name"))]
+    # What carries parameters of its own besides is the form of this one page.
+    return (
+        len(others) == 1
+        and (others[0].get("value") or "").startswith(("/", "http"))
+        and others[0].get("value") in pages
+    )

@@ -1,4 +1,4 @@
-"""The options of ``scrapy geetest inspect`` that say what is inspected: an address with a request for it, or a file."""
+"""The options that say what is inspected or tried: an address with a request for it, or a file."""
 
 from __future__ import annotations
 
@@ -17,10 +17,15 @@ _JSON_TYPE = "application/json"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add them."""
+    """Add those of an address or a file."""
     parser.add_argument(
         "target", nargs="?", metavar="URL-or-file", help="an http(s) address, a saved page, or a HAR file"
     )
+    add_request_options(parser)
+
+
+def add_request_options(parser: argparse.ArgumentParser) -> None:
+    """Add those of the request for an address."""
     parser.add_argument(
         "--curl", metavar="COMMAND", help="instead of a URL: a curl command, as browsers copy it (bash)"
     )

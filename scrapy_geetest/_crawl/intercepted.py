@@ -1,0 +1,101 @@
+"""Responses of declared sites that another middleware takes before this plugin sees them, as rotating proxies do with a 403."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from scrapy_geetest._crawl.marks import is_left_alone, own_number
+from scrapy_geetest._pages.withholding import ERROR_STATUS
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from scrapy import Request
+    from scrapy.crawler import Crawler
+    from scrapy.http import Response
+
+    from scrapy_geetest.site import GeetestSite
+
+logger = logging.getLogger(__name__)
+
+CHALLENGE_STATUSES = frozenset({403, 412, 429})
+"""With which challenge pages mostly come, where a site does not say."""
+_MAX_WAITING = 100
+_SECONDS = 1.0
+"""After which a response that was downloaded does not come any more: middlewares pass it on at once."""
+
+
+@frozen
+class _Waiting:
+    request: Request
+    status: int
+    since: float
+
+
+class InterceptedResponses:
+    """Compares what was downloaded with what the plugin was handed.
+
+    Args:
+        crawler: The crawl.
+        find_site: The declared site that a URL belongs to.
+        middleware: The plugin's own.
+    """
+
+    def __init__(
+        self, crawler: Crawler, *, find_site: Callable[[str], Awaitable[GeetestSite | None]], middleware: type
+    ) -> None:
+        self._crawler = crawler
+        self._find_site = find_site
+        self._middleware = middleware
+        self._waiting: dict[int, _Waiting] = {}  # by the identity of the request, which is kept
+        self._told: set[str] = set()
+
+    def downloaded(self, request: Request, response: Response) -> None:
+        """Scrapy's downloader has a response, which its middlewares are handed next."""
+        is_asked_about = response.status >= ERROR_STATUS and len(self._waiting) < _MAX_WAITING
+        if is_asked_about and not own_number(request) and not is_left_alone(request):
+            self._waiting[id(request)] = _Waiting(request, response.status, time.monotonic())
+
+    def arrived(self, request: Request) -> None:
+        """The plugin was handed the response."""
+        self._waiting.pop(id(request), None)
+
+    async def look(self, *, at_end: bool = False) -> None:
+        """Tell of the responses that did not arrive, once a site.
+
+        Args:
+            at_end: Whether nothing is under way any more.
+        """
+        if not self._waiting:
+            return
+        now = time.monotonic()
+        lost = [one for one in self._waiting.values() if at_end or now - one.since > _SECONDS]
+        for one in lost:
+            self.arrived(one.request)
+            site = await self._find_site(one.request.url)
+            statuses = site and (site.rules.status or CHALLENGE_STATUSES)
+            if site and statuses and one.status in statuses and site.name not in self._told:
+                self._told.add(site.name)
+                self._tell(one, site)
+
+    def _tell(self, lost: _Waiting, site: GeetestSite) -> None:
+        logger.warning(
+            "GeeTest: a response with status %d to %s, of the site %s, was taken by another downloader middleware before "
+            "this plugin saw it; if that was a challenge page, it is never solved. Between this plugin and the downloader: "
+            "%s. Let it pass challenge pages on (scrapy-rotating-proxies: ROTATING_PROXY_BAN_POLICY), or give it an order "
+            "below 585",
+            *(lost.status, lost.request, site.name, ", ".join(self._between()) or "none but Scrapy's"),
+        )
+
+    def _between(self) -> list[str]:
+        """Middlewares that are handed a response before this plugin, but for Scrapy's."""
+        engine = self._crawler.engine
+        assert engine is not None  # noqa: S101  # a response was downloaded
+        middlewares = engine.downloader.middleware.middlewares
+        own = next((at for at, one in enumerate(middlewares) if isinstance(one, self._middleware)), len(middlewares))
+        behind = [type(one) for one in middlewares[own + 1 :] if hasattr(one, "process_response")]
+        return [cls.__name__ for cls in behind if not cls.__module__.startswith("scrapy.")]
