@@ -9,12 +9,13 @@ import time
 from collections import Counter
 from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
-from unittest.mock import patch
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import shared_queue
 from attrs import define, field, frozen
 from small_world import Answer, SmallWorld, challenge_page, data, failure, page, redirect
+
+from scrapy_geetest._services.adapters import CapMonster
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -52,6 +53,13 @@ REFUSED, KEPT_CLOSED, LOST_BUT_DONE = "refused", "kept connections closed", "los
 REDIS_ENDS, REDIS_STALLS = "Redis ends", "Redis stalls"
 KINDS = (REFUSED, KEPT_CLOSED, LOST_BUT_DONE, *_ANSWERS)
 REDIS_KINDS = (REDIS_ENDS, REDIS_STALLS)
+
+
+class Quick(CapMonster):
+    """The service with half of its floor: several crawls at once cannot share a patch."""
+
+    name: ClassVar[str] = "capmonster"
+    poll_floor: ClassVar[float] = FLOOR
 
 
 @frozen
@@ -187,8 +195,7 @@ async def crawl_through(kind: str, seconds: float, pages: int) -> Outcome:
         urls = [f"{world.site.url}/form/{number}" for number in range(pages)]
         site = {"challenge_url": "/register", "accepted_css": "h1"}
         started = time.monotonic()
-        with patch("scrapy_geetest._services.pacing.FLOOR", FLOOR):
-            crawl = await world.crawl(urls, site, **SETTINGS, **settings)
+        crawl = await world.crawl(urls, site, **SETTINGS, **settings, GEETEST_SERVICES=[Quick])
         repeated = sum(count > 1 for count in outage.challenges.values())
         took = time.monotonic() - started
         return Outcome(kind, seconds, pages, crawl, len(world.tasks), repeated, outage.lost, outage.calls, took)
