@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class GeetestError(IgnoreRequest):
-    """The page behind a CAPTCHA could not be had.
+    """The page behind a CAPTCHA could not be fetched.
 
     Attributes:
         reason: One word for it, the last part of the stat ``geetest/gave_up/<reason>``.
@@ -40,13 +40,13 @@ class GeetestError(IgnoreRequest):
 
 
 class StoppedError(GeetestError):
-    """The crawl ended while a request waited that no queue could keep (a robots.txt, a media download)."""
+    """The crawl ended, and a waiting request could not be put back in the queue (a robots.txt, a media download)."""
 
     reason = "stopped"
 
 
 class ChallengeError(GeetestError):
-    """The site gave no fresh challenge that could be bought a solution for."""
+    """The site gave no fresh challenge that could be solved."""
 
     reason = "challenge"
 

@@ -7,7 +7,7 @@ what it tells of:
 signal                    also carries
 ========================  ==============================================================================
 ``challenge_detected``    ``version``: 3, 4 or ``None`` where the page does not tell
-``challenge_fetched``     ``challenge``: what is about to be bought a solution for; a handler may object
+``challenge_fetched``     ``challenge``: the one about to be solved; a handler may object
 ``task_created``          ``challenge``, ``task_id``
 ``challenge_solved``      ``challenge``, ``solution``, ``task_id``, ``seconds``: from creation to known
 ``solution_accepted``     ``task_id``, ``attempt``: which solution for this request it was, ``evidence``: what shows it

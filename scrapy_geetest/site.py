@@ -144,7 +144,7 @@ class GeetestSite:
         """Read the challenge out of the answer to :meth:`challenge_request`.
 
         Raises:
-            ValueError: There is none in it that a solution could be bought for; the message says why.
+            ValueError: It holds no challenge that could be solved; the message says why.
         """
         return parse_register(
             getattr(response, "text", ""),
@@ -232,7 +232,7 @@ class GeetestSite:
         """
         if not self.captcha_id:
             raise RegisterError(
-                f"no page was downloaded that could tell the captcha_id; set captcha_id (or challenge_url) of {self.name}",
+                f"no downloaded page shows the captcha_id; set captcha_id (or challenge_url) of {self.name}",
                 transient=False,
             )
         return V4Challenge(
@@ -321,9 +321,7 @@ def refuse_unknown(attributes: Iterable[Any]) -> None:
     """
     for attribute in attributes:
         if attribute not in ATTRIBUTES:
-            raise ValueError(
-                f"A GeetestSite has no attribute {attribute!r}{_did_you_mean(attribute)} It has: {', '.join(ATTRIBUTES)}."
-            )
+            raise ValueError(f"a GeetestSite has no attribute {attribute!r}; {_meant(attribute)}")
 
 
 def _refuse_slips(declared: type[GeetestSite]) -> None:
@@ -337,11 +335,18 @@ def _refuse_slips(declared: type[GeetestSite]) -> None:
             is_own_code = callable(value) or isinstance(value, property | staticmethod | classmethod)
             if not is_own_code or get_close_matches(name, _KNOWN, 1, cutoff=_SLIP):
                 raise ValueError(
-                    f"{declared.__name__}: a GeetestSite has no attribute {name!r}{_did_you_mean(name)} If it is your own, "
+                    f"{declared.__name__}: a GeetestSite has no attribute {name!r}{_did_you_mean(name) or '.'} If it is your own, "
                     f"begin its name with an underscore: {'_' + name!r}."
                 )
 
 
-def _did_you_mean(attribute: Any) -> str:
-    close = get_close_matches(str(attribute), _KNOWN, 1)
-    return f"; did you mean {close[0]!r}?" if close else "."
+def _meant(attribute: Any) -> str:
+    if attribute in _KNOWN:
+        return "it is a method: override it in a subclass."
+    close = get_close_matches(str(attribute), ATTRIBUTES, 1)
+    return f"did you mean {close[0]!r}?" if close else f"it has: {', '.join(ATTRIBUTES)}."
+
+
+def _did_you_mean(name: str) -> str:
+    close = get_close_matches(name, _KNOWN, 1)
+    return f"; did you mean {close[0]!r}?" if close else ""

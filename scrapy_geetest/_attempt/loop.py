@@ -196,7 +196,7 @@ class Attempts:
         answer = await self._submissions.send_unsolved(way)
         if await self._fresh_pages.is_withheld(way.context.on(answer)):
             raise ChallengeError(
-                f"The site says that it wants no CAPTCHA, and withholds the page all the same: {way.context}",
+                f"The site says that it wants no CAPTCHA, and still withholds the page: {way.context}",
                 **way.context.parts,
             )
         return answer

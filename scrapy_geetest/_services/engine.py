@@ -211,7 +211,7 @@ class OwnSolver:
 
     async def report_incorrect(self, task_id: int | str) -> None:
         """It takes no reports."""
-        raise ServiceError(NO_SUCH_METHOD, "the service takes no reports", task_id=task_id, sent=False)
+        raise ServiceError(NO_SUCH_METHOD, "the service accepts no reports", task_id=task_id, sent=False)
 
     async def close(self) -> None:
         """What it does is ended by who waits for it."""
@@ -220,4 +220,4 @@ class OwnSolver:
 def _told(value: Any) -> str:
     if isinstance(value, BaseException):
         return clean_text(f"failed: {type(value).__name__}: {value}", Secret(""))
-    return f"returned {type(value).__name__}, no V3Solution or V4Solution"
+    return f"returned {type(value).__name__}, not a V3Solution or V4Solution"

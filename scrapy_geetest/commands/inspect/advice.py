@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from scrapy_geetest.commands.inspect.sending import Sending
 
 REGISTER_ANSWER = "This looks like a register answer: use its URL as challenge_url."
-_CARRIES = "This is no challenge page, it only carries the widget. "
+_CARRIES = "This is not a challenge page; it only carries the widget. "
 _LEAVE_PAGE = "get the page with geetest=False in its meta and "
 _SHOWN = 5
 

@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("target", nargs="?", metavar="URL", help="an http(s) address")
     add_request_options(parser)
     parser.add_argument("--solve-first", action="store_true", help="solve before the request is sent (geetest=True)")
-    parser.add_argument("--site", metavar="NAME", help="go by this site of GEETEST_SITES, whichever comes first")
+    parser.add_argument("--site", metavar="NAME", help="use this site of GEETEST_SITES, even if an earlier one matches")
     parser.add_argument("--spider", metavar="NAME", help="crawl with the settings of this spider of the project")
     parser.add_argument("--yes", action="store_true", help="buy a solution without asking")
     parser.add_argument("--json", action="store_true", help="print JSON, in the end")

@@ -60,7 +60,7 @@ def _bought(trial: Trial) -> str:
         return f"nothing{lost}"
     cost = _cost(trial)
     if cost is None:
-        return "1 task, which was not waited for: what it cost is not known"
+        return "1 task, which was not waited for; its cost is unknown"
     return f"1 task, cost {cost}" + "; it was never sent" * bool(stat("unused"))
 
 
