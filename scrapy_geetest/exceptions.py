@@ -1,4 +1,4 @@
-"""What a request that could not be got past its CAPTCHA ends with: one of these, in its errback."""
+"""The errors with which a request ends, in its errback, when its CAPTCHA could not be passed."""
 
 from __future__ import annotations
 

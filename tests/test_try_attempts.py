@@ -99,6 +99,7 @@ async def test_a_page_that_only_carries_a_widget(sandbox: Sandbox) -> None:
     tried = await attempt(sandbox, "/v4/form", {"name": "club", "urls": host(sandbox)})
     assert tried.ending is Ending.NOT_WITHHELD
     assert "Send the request that needs a solution with geetest=True" in " ".join(tried.told["advice"])
+    assert "scrapy geetest try --solve-first" in tried.told["advice"][-1]
 
 
 async def test_an_error_page_of_an_undeclared_address(sandbox: Sandbox) -> None:

@@ -86,7 +86,7 @@ class Attempts:
             What the spider gets.
 
         Raises:
-            GeetestError: It could not be got past.
+            GeetestError: Its CAPTCHA could not be passed.
             Stopping: The crawl is ending.
         """
         tries = tries or Tries(self._config)

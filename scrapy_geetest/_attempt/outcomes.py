@@ -1,4 +1,4 @@
-"""The one outcome of a request that was not got past its CAPTCHA, and what is told of the pages that were met."""
+"""The outcome of a request whose CAPTCHA was not passed, and what is logged of the pages that were met."""
 
 from __future__ import annotations
 
