@@ -209,6 +209,7 @@ def test_a_json_answer_that_tells_nothing_but_need() -> None:
     found = inspect(response, GeetestSite(urls="example.com", detect_jmespath="need_captcha"))
     assert (found.is_challenge, found.sending.fields) == (True, ())
     assert found.remarks[0].startswith("It is not known where its answer goes")
+    assert found.remarks[0].count("submit_request") == 1
     assert "\n  as  " not in found.to_text()
     assert declared(found.declaration).detect_jmespath == "need_captcha"
 

@@ -52,4 +52,5 @@ def _without_address(sending: Sending, start: str, *, is_challenge: bool) -> Ite
     if not is_challenge:
         yield f"{start}Send the request that needs a solution with geetest=True in its meta (docs: recipes/answers)."
     elif sending.problem and not sending.by:
-        yield f"{sending.problem[:1].upper()}{sending.problem[1:].rstrip('.')}: {WAYS_OUT}."
+        ways_out = "" if "submit_request" in sending.problem else f": {WAYS_OUT}"  # some problems name them already
+        yield f"{sending.problem[:1].upper()}{sending.problem[1:].rstrip('.')}{ways_out}."
