@@ -194,7 +194,7 @@ class GeetestSite:
         By default as ``refused_…`` and ``accepted_…`` say.
 
         Returns:
-            ``None``: it does not tell; then status, address and words of the answer are looked at.
+            ``None``: it shows neither; then status, address and words of the answer are looked at.
         """
         rule = self.verdict_rule(response)
         return None if rule is None else rule.startswith("accepted_")

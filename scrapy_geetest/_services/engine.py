@@ -207,7 +207,7 @@ class OwnSolver:
 
     async def balance(self) -> Decimal:
         """There is none."""
-        raise ServiceError(NO_SUCH_METHOD, "a service of one's own has no balance", sent=False)
+        raise ServiceError(NO_SUCH_METHOD, "a service of your own has no balance", sent=False)
 
     async def report_incorrect(self, task_id: int | str) -> None:
         """It takes no reports."""

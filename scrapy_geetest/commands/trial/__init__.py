@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 DESCRIPTION = """\
 Tries one address for real: downloads it through the project's own settings and, if it is a challenge page of a declared
 site, goes the whole way that a crawl goes: a fresh challenge, one task at the solving service, the request with the
-solution, the verdict. Every step is told as it happens, without keys, values of cookies, or whole solutions. At most one
+solution, the verdict. Every step is printed as it happens, without keys, values of cookies, or whole solutions. At most one
 solution is bought, and you are asked before it is. In the end it says what is missing in the site class."""
 USAGE = 2
 
