@@ -52,7 +52,7 @@ class ChallengeError(GeetestError):
 
 
 class SubmissionError(GeetestError):
-    """There is no way to send a solution with this request, so that nothing was bought; or it could not be delivered."""
+    """There is no way to send a solution with this request, so nothing was bought; or it could not be delivered."""
 
     reason = "submission"
 
@@ -61,7 +61,7 @@ class SolveError(GeetestError):
     """The solving service gave no solution.
 
     Attributes:
-        code: The service's error code, or one of our own where it said nothing (``ANSWER_LOST``, ``SOLVE_TIMEOUT``).
+        code: The service's error code, or the plugin's own where it gave none (``ANSWER_LOST``, ``SOLVE_TIMEOUT``).
         description: The service's own words, without the key.
         task_id: The task at the service, where one was created.
         service: The name of the service; empty where none was asked.
@@ -102,7 +102,7 @@ class BudgetExhausted(GeetestError):  # noqa: N818  # the name is part of the pu
 
 
 class CircuitOpen(GeetestError):  # noqa: N818  # the name is part of the public contract
-    """Too much was wasted on this site of late (``GEETEST_BREAKER_FAILURES``); nothing was bought."""
+    """Too many failures in a row at this site (``GEETEST_BREAKER_FAILURES``); nothing was bought."""
 
     reason = "breaker"
 

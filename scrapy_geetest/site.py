@@ -43,14 +43,14 @@ class GeetestSite:
     """
 
     name: str = ""
-    """What logs call it; the class's name by default."""
+    """Its name in logs; the class's name by default."""
     urls: Sequence[str] = ()
     """``"example.com"``, ``"shop.example.com/login"``, ``"127.0.0.1:8000/v3"``: a host with its subdomains, any port
     unless one is named, a path prefix by whole segments."""
     mode: str = "form"
     """``"form"``: every form request needs a solution of its own. ``"gate"``: one accepted solution opens a session."""
     version: int | None = None
-    """3 or 4; ``None``: told by the page."""
+    """3 or 4; ``None``: inferred from the other attributes, else from the page."""
 
     detect_css: str | Sequence[str] = ()
     detect_xpath: str | Sequence[str] = ()
@@ -124,12 +124,11 @@ class GeetestSite:
     def challenge_request(self, request: Request, response: Response | None) -> Hook[Request | None]:
         """Which request yields a fresh challenge.
 
-        By default ``challenge_url``. Without one there is none, which says that the page and the site's attributes tell
-        everything: v4 needs no more, and a v3 challenge that the server renders into the page belongs to that page. Where
-        nothing was downloaded, it is the page.
+        By default ``challenge_url``. Without one, ``None``: the page and the site's attributes hold everything (v4; a v3
+        challenge that the server renders into the page). Where nothing was downloaded, a request for the page.
 
         Args:
-            request: The request that is held up.
+            request: The request that waits.
             response: The challenge page, whose own challenge nobody has used, or ``None`` where nothing was downloaded.
         """
         page_url = self.page_url(request, response)
@@ -170,7 +169,7 @@ class GeetestSite:
         return plan_submission(request, response, self.submit_as).fill(self.fields(solution))
 
     def verify_request(self, request: Request, response: Response | None, solution: Solution) -> Hook[Request | None]:
-        """The request that takes a solution to the verification of a two-step site; ``None``: it is no such site.
+        """The request that takes a solution to the verification of a two-step site; ``None``: it is not such a site.
 
         By default a POST of the solution's fields, as a form, to ``verify_url``.
 
@@ -194,7 +193,7 @@ class GeetestSite:
         By default as ``refused_…`` and ``accepted_…`` say.
 
         Returns:
-            ``None``: it shows neither; then status, address and words of the answer are looked at.
+            ``None``: it shows neither; then the answer's status, address and words decide.
         """
         rule = self.verdict_rule(response)
         return None if rule is None else rule.startswith("accepted_")
@@ -225,7 +224,7 @@ class GeetestSite:
         return widgets[0].version if widgets else None
 
     def known_challenge(self) -> V4Challenge:
-        """The challenge that the attributes alone tell, where nothing was downloaded.
+        """The challenge that the attributes alone give, where nothing was downloaded.
 
         Raises:
             RegisterError: They do not.
