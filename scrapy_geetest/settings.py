@@ -226,7 +226,7 @@ class _Reader:
 
 
 def _warn_of_slips(settings: BaseSettings) -> None:
-    """Say which settings look like ours and are none: a slip in the name of a limit lets it limit nothing."""
+    """Warn of unknown ``GEETEST_`` settings: a limit whose name is misspelt limits nothing."""
     for name in sorted(settings.keys()):
         if name.startswith("GEETEST_") and name not in SETTINGS and not name.startswith("GEETEST_MONITOR_"):
             close = get_close_matches(name, SETTINGS, 1, cutoff=0.8)

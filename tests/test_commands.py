@@ -89,7 +89,7 @@ def test_an_output_that_lacks_characters(monkeypatch: pytest.MonkeyPatch, tmp_pa
 def test_a_site_whose_matches_fails_is_passed_over(
     capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As in a crawl: logged, and taken for no."""
+    """As in a crawl: logged, and treated as no match."""
 
     class Failing(GeetestSite):
         urls = ("club.example",)

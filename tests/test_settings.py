@@ -183,7 +183,7 @@ def test_key_from_the_environment() -> None:
 
 @pytest.mark.parametrize("key", ["with space", "new\nline", "kéy", 17])
 def test_a_malformed_key_is_refused_without_repeating_it(key: Any) -> None:
-    """It may be a key with a slip in it."""
+    """It may be a mistyped key."""
     with pytest.raises(ValueError, match="GEETEST_API_KEY") as caught:
         _config(GEETEST_API_KEY=key)
     assert str(key) not in str(caught.value)

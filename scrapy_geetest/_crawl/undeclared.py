@@ -51,7 +51,7 @@ class UndeclaredPages:
     def let_through(self, context: Context) -> None:
         """A response that the rules of its site do not match: if it carries a widget all the same, say so, once a site.
 
-        Such a page may be just a login page. With a status of an error it is more likely that a rule has a slip in it.
+        Such a page may be just a login page. With a status of an error it is more likely that a rule is wrong.
         """
         response = context.page
         assert response is not None  # noqa: S101  # the rules were applied to it

@@ -61,7 +61,7 @@ class Rules:
 
     Attributes:
         css: CSS selectors, for HTML and XML.
-        xpath: XPath expressions, for HTML and XML; a ``false``, ``0`` or empty text is no match.
+        xpath: XPath expressions, for HTML and XML; a ``false``, ``0`` or empty string does not match.
         re: Regular expressions, searched for in the first million characters of the text.
         jmespath: JMESPath expressions, for JSON however it is served; a true result is a match.
         status: Only responses with these statuses are looked at; empty means any status. A redirect's stands for 200, too:
