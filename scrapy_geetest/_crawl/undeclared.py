@@ -42,7 +42,7 @@ class UndeclaredPages:
         if self._is_first(request):
             logger.warning(
                 "GeeTest: %s carries a GeeTest v%d widget, and no site in GEETEST_SITES matches its URL; it is left "
-                'alone. See what it is: scrapy geetest inspect "%s"',
+                'alone. If it is withheld, correct the urls of a site, or declare one: scrapy geetest inspect "%s"',
                 response,
                 widgets[0].version,
                 request.url,
