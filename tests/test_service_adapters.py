@@ -140,7 +140,7 @@ def test_a_refused_solution_is_reported_where_there_is_a_report(service: Solving
         now(stub.client.report_incorrect(7))
         assert stub.methods == [method]
     else:
-        with pytest.raises(ServiceError, match="takes no reports"):
+        with pytest.raises(ServiceError, match="accepts no reports"):
             now(stub.client.report_incorrect(7))
         assert stub.calls == []
 

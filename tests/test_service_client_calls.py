@@ -204,7 +204,7 @@ async def test_over_sockets_another_report_does_not_undo_that_none_is_taken() ->
         reply(held[1], b"", 503)
         with pytest.raises(ServiceError, match="HTTP_503"):
             await second
-        with pytest.raises(ServiceError, match="takes no reports"):
+        with pytest.raises(ServiceError, match="accepts no reports"):
             await client.report_incorrect(3)
         await client.close()
         assert len(server.received) == 2
