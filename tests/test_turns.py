@@ -220,3 +220,19 @@ def test_within_a_site_first_come_first_served(limit: int) -> None:
     while holders := [turn for turn in queue.began if turn.state.value != "over"]:
         queue.end(holders[0])
     assert queue.began == all_of_them
+
+
+def test_a_thousand_turns_that_end_at_once_end_one_after_the_other() -> None:
+    """Without asyncio whoever gets a turn goes on within the call that gives it: a budget that is used up ends each at once."""
+    turns, ended = Turns(1, _wait, Clock()), []
+
+    async def end_at_once(number: int) -> None:
+        async with turns.ask(Claim("a", "a", number)):
+            ended.append(number)
+
+    first = turns.ask(Claim("a", "a", 0))
+    waiting = [Deferred.fromCoroutine(end_at_once(number)) for number in range(1, 1000)]
+    turns.end(first)
+    assert ended == list(range(1, 1000))
+    assert all(one.called and one.result is None for one in waiting)
+    assert not turns._asked

@@ -125,6 +125,7 @@ class Turns:
         self._getting_ready: Counter[str] = Counter()  # by slot, the late ones included
         self._late: Counter[str] = Counter()  # by slot
         self._ready: deque[Turn] = deque()
+        self._is_granting = False
         self.solving = 0
 
     def ask(self, claim: Claim) -> Turn:
@@ -157,17 +158,32 @@ class Turns:
 
     def _grant(self) -> None:
         """Give places to those who have challenges, then turns to those who asked for them."""
-        while self._ready and self.solving < self._limit:
+        if self._is_granting:
+            return  # without asyncio whoever is called goes on at once, and may end its turn: the loop below sees it
+        self._is_granting = True
+        try:
+            while self._give():
+                pass
+        finally:
+            self._is_granting = False
+
+    def _give(self) -> bool:
+        """One place or one turn; says whether there was one to be given."""
+        if self._ready and self.solving < self._limit:
             first = self._ready.popleft()
             first.state = _State.SOLVING
             self.solving += 1
             first.placed.callback(None)
-        while self._has_room and (turn := self._next()) is not None:
-            turn.state = _State.PROMPT
-            self._getting_ready[turn.claim.slot] += 1
-            self._served[turn.claim.site] = next(self._numbers)
-            turn.timer = self._reactor.callLater(PROMPT, self._is_late, turn)
-            turn.granted.callback(None)
+            return True
+        turn = self._next() if self._has_room else None
+        if turn is None:
+            return False
+        turn.state = _State.PROMPT
+        self._getting_ready[turn.claim.slot] += 1
+        self._served[turn.claim.site] = next(self._numbers)
+        turn.timer = self._reactor.callLater(PROMPT, self._is_late, turn)
+        turn.granted.callback(None)
+        return True
 
     @property
     def _has_room(self) -> bool:
