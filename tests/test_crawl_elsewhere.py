@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
@@ -236,6 +237,18 @@ async def test_a_kept_redirect_whose_status_is_not_declared(
     [told] = _told(caplog, "keeps the redirect")
     assert "/captcha" in told
     assert "add 302 to the site's detect_status" in told
+
+
+async def test_what_a_kept_redirect_leads_to_waits_for_nobody(world: SmallWorld) -> None:
+    """With a single place in the downloader the page behind it takes that of the request: nothing waits a second for it."""
+    _redirecting(world, "/plain")
+    requests = [
+        Request(f"{world.site.url}/page/{number}", meta={"handle_httpstatus_list": [302]}) for number in range(8)
+    ]
+    began = time.monotonic()
+    outcome = await world.crawl(requests, {"detect_status": 302}, CONCURRENT_REQUESTS=1)
+    assert len(outcome.pages) == 8
+    assert time.monotonic() - began < 4
 
 
 async def test_a_redirect_that_is_followed(world: SmallWorld) -> None:
