@@ -289,7 +289,9 @@ class GeetestMiddleware:
         if kept_target(response) is None:
             return response
         try:
-            with self._parking.place(context.site.name):  # what is fetched would wait for the place of this very request
+            with self._parking.place(
+                context.site.name
+            ):  # what is fetched would wait for the place of this very request
                 return await self._downloads.behind_redirect(context, response)
         except (Stopping, GeetestError):
             raise

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from crawl import RecordingSpider
 from scrapy import Request
+from scrapy.http.request import NO_CALLBACK
 from small_world import Answer, Asked, challenge_page, data, failure, page
 
 from scrapy_geetest import GeetestError, GeetestMiddleware, SolveError, signals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
-    from crawl import RecordingSpider
     from scrapy.http import Response
     from small_world import SmallWorld
 
@@ -193,3 +195,40 @@ async def test_a_page_that_a_spider_has_is_never_emptied(world: SmallWorld) -> N
 
     await world.crawl(wanted, {"challenge_url": "/register", "one_at_a_time": True})
     assert [size > len(LARGE) for size in sizes] == [True, True]
+
+
+class ImpatientSpider(RecordingSpider):
+    """Awaits a page itself, for no longer than it likes; its other requests come meanwhile."""
+
+    async def start(self) -> AsyncIterator[Any]:
+        first, *others = self.wanted(self)
+        assert self.crawler.engine is not None
+        opening = asyncio.ensure_future(self.crawler.engine.download_async(first))
+        await asyncio.sleep(0.5)
+        for request in others:
+            yield request.replace(callback=self.parse, errback=self.failed)
+        await asyncio.sleep(0.5)
+        opening.cancel()
+
+
+async def test_an_opener_that_is_cancelled_takes_nobody_with_it(world: SmallWorld) -> None:
+    """Its spider was out of patience, which says nothing about the gate: one of those who wait opens it."""
+    sessions: set[str] = set()
+
+    @world.route("/page")
+    def view(asked: Asked) -> Answer:
+        if asked.method == "POST" and world.geetest.takes(asked.fields):
+            sessions.add("1")
+            return page("thanks", Set_Cookie="s=1; Path=/")
+        return page("<h1>content</h1>") if asked.cookies.get("s") in sessions else challenge_page("/page")
+
+    def on_poll(method: str, body: Any) -> Answer | None:
+        is_first = method == "getTaskResult" and body["taskId"] == world.tasks[0].id
+        return data({"errorId": 0, "status": "processing"}) if is_first else None
+
+    world.first = on_poll
+    requests = [Request(f"{world.site.url}/page/{number}", callback=NO_CALLBACK) for number in range(5)]
+    outcome = await world.crawl(lambda _: requests, {"mode": "gate"}, spider=ImpatientSpider)
+    assert outcome.errors == []
+    assert outcome.texts("h1::text") == ["content"] * 4
+    assert (outcome.stats["tasks_created"], outcome.stats["tasks_abandoned"], outcome.stats["accepted"]) == (2, 1, 1)

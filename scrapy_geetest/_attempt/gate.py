@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
+
+from scrapy_geetest.exceptions import GeetestError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -52,7 +55,7 @@ class Gate:
         return self._waiters is not None
 
     def wait(self) -> Deferred[None]:
-        """Fires when the gate is open; fails with what the opening failed with."""
+        """Fires when nobody opens the gate any more; fails with what the opening failed with."""
         assert self._waiters is not None  # noqa: S101  # asked for only while somebody opens it
         waiter: Deferred[None] = Deferred()
         self._waiters.append(waiter)
@@ -72,9 +75,15 @@ class Gate:
             waiter.callback(None)
 
     def fail(self, error: BaseException) -> None:
-        """It could not be opened."""
+        """It could not be opened. An opener that was cancelled says nothing of it: those who wait see for themselves."""
+        if isinstance(error, CancelledError | asyncio.CancelledError):
+            for waiter in self._dismiss():
+                waiter.callback(None)
+            return
         self.failures += 1
-        self.failure = error
+        # Kept for as long as the gate is known: without the page, and without the frames that hold it.
+        slim = error.for_request(error.request, None, str(error)) if isinstance(error, GeetestError) else error
+        self.failure = slim
         for waiter in self._dismiss():
             waiter.errback(error)
 

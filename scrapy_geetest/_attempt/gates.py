@@ -102,7 +102,7 @@ class Gates:
         """
         session = await session_of(context, self._others.with_proxy(context.outer))
         gate = self._registry.make(context.site.name, session, context.site.gate_max_age)
-        if gate.is_opening:
+        while gate.is_opening:  # after one opener left, another may have come
             await self._wait(gate, context)
             if "redirect_urls" not in context.outer.meta:  # else it may lead to the captcha page, of no use any more
                 note_gate(context.outer, self._note(gate, waited=True))
