@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 from scrapy import Request
 from scrapy.exceptions import IgnoreRequest
-from small_world import challenge_page, page, redirect
+from small_world import Answer, challenge_page, page, redirect
 
 from scrapy_geetest import ChallengeError, GeetestSite
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from crawl import Crawl
     from scrapy.http import Response
-    from small_world import Answer, Asked, Server, SmallWorld
+    from small_world import Asked, Server, SmallWorld
 
 OWN_HOST = ["127.0.0.1"]
 
@@ -337,6 +338,26 @@ async def test_what_arrives_is_not_taken(world: SmallWorld, caplog: pytest.LogCa
     plain: list[str | Request] = [f"{world.site.url}/page/1", Request(f"{world.site.url}/403", meta={"geetest": False})]
     await world.crawl(plain, **monkey)
     await world.crawl([f"{world.site.url}/403"], {"urls": ["elsewhere.example"]}, **monkey)
+    assert _told(caplog, "taken by another") == []
+
+
+class _Slow:
+    """Takes its time with a 403, as one does that asks somebody else about it."""
+
+    async def process_response(self, request: Request, response: Response) -> Response:
+        if response.status == 403:
+            await asyncio.sleep(1.5)
+        return response
+
+
+async def test_what_arrives_late_is_not_taken(world: SmallWorld, caplog: pytest.LogCaptureFixture) -> None:
+    """As long as the request is in the downloader, its response may come."""
+    world.route("/403")(lambda _: page("no", 403))
+    world.route("/slow")(lambda _: Answer("<p>slow</p>", seconds=1.2))
+    world.route("/page")(lambda _: page("yes"))
+    urls = [f"{world.site.url}/{path}" for path in ("403", "slow", "page")]
+    outcome = await world.crawl(urls, CONCURRENT_REQUESTS=2, DOWNLOADER_MIDDLEWARES={_Slow: 610})
+    assert len(outcome.pages) == 3
     assert _told(caplog, "taken by another") == []
 
 
