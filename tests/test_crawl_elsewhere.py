@@ -345,7 +345,7 @@ class _Slow:
     """Takes its time with a 403, as one does that asks somebody else about it."""
 
     async def process_response(self, request: Request, response: Response) -> Response:
-        if response.status == 403:
+        if response.status == 403 and request.method == "GET":
             await asyncio.sleep(1.5)
         return response
 

@@ -198,17 +198,29 @@ async def test_a_page_that_a_spider_has_is_never_emptied(world: SmallWorld) -> N
 
 
 class ImpatientSpider(RecordingSpider):
-    """Awaits a page itself, for no longer than it likes; its other requests come meanwhile."""
+    """Awaits a page itself, until it has had enough; its other requests come meanwhile."""
+
+    is_solving: Callable[[], bool]
+    has_enough: Callable[[int], bool]  # how many wait
 
     async def start(self) -> AsyncIterator[Any]:
         first, *others = self.wanted(self)
         assert self.crawler.engine is not None
         opening = asyncio.ensure_future(self.crawler.engine.download_async(first))
-        await asyncio.sleep(0.5)
+        await self._until(self.is_solving)
         for request in others:
             yield request.replace(callback=self.parse, errback=self.failed)
-        await asyncio.sleep(0.5)
+        stats = self.crawler.stats
+        assert stats is not None
+        await self._until(lambda: self.has_enough(stats.get_value("geetest/parked_max")))
         opening.cancel()
+
+    @staticmethod
+    async def _until(condition: Callable[[], bool]) -> None:
+        for _ in range(200):
+            if condition():
+                break
+            await asyncio.sleep(0.05)
 
 
 async def test_an_opener_that_is_cancelled_takes_nobody_with_it(world: SmallWorld) -> None:
@@ -227,8 +239,29 @@ async def test_an_opener_that_is_cancelled_takes_nobody_with_it(world: SmallWorl
         return data({"errorId": 0, "status": "processing"}) if is_first else None
 
     world.first = on_poll
+
+    class Spider(ImpatientSpider):
+        is_solving = staticmethod(lambda: "getTaskResult" in world.calls)
+        has_enough = staticmethod(lambda waiting: waiting == 5)
+
     requests = [Request(f"{world.site.url}/page/{number}", callback=NO_CALLBACK) for number in range(5)]
-    outcome = await world.crawl(lambda _: requests, {"mode": "gate"}, spider=ImpatientSpider)
+    outcome = await world.crawl(lambda _: requests, {"mode": "gate"}, spider=Spider)
     assert outcome.errors == []
     assert outcome.texts("h1::text") == ["content"] * 4
     assert (outcome.stats["tasks_created"], outcome.stats["tasks_abandoned"], outcome.stats["accepted"]) == (2, 1, 1)
+
+
+async def test_a_solution_that_was_sent_for_a_request_that_is_cancelled(world: SmallWorld) -> None:
+    """It left, and nobody heard what the site said: unverified, not unused."""
+
+    @world.route("/page")
+    def view(asked: Asked) -> Answer:
+        return Answer("late", seconds=1) if asked.method == "POST" else challenge_page("/page")
+
+    class Spider(ImpatientSpider):
+        is_solving = has_enough = staticmethod(lambda *_: world.count("POST", "/page") == 1)
+
+    request = Request(f"{world.site.url}/page", callback=NO_CALLBACK)
+    outcome = await world.crawl(lambda _: [request], {}, spider=Spider)
+    assert world.count("POST", "/page") == 1
+    assert (outcome.stats["tasks_solved"], outcome.stats["unverified"], outcome.stats["unused"]) == (1, 1, 0)
