@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from attrs import evolve
 from crawl import RecordingSpider
 from scrapy import Request
 from scrapy.http.request import NO_CALLBACK
@@ -265,3 +266,26 @@ async def test_a_solution_that_was_sent_for_a_request_that_is_cancelled(world: S
     outcome = await world.crawl(lambda _: [request], {}, spider=Spider)
     assert world.count("POST", "/page") == 1
     assert (outcome.stats["tasks_solved"], outcome.stats["unverified"], outcome.stats["unused"]) == (1, 1, 0)
+
+
+async def test_a_request_that_is_cancelled_before_it_bought_anything_leaves_its_budget(world: SmallWorld) -> None:
+    """Its challenge was on the way: the only solution that is allowed goes to the next one."""
+    world.route("/page")(lambda asked: page("<h1>yes</h1>") if asked.method == "POST" else challenge_page("/page"))
+    world.route("/register")(
+        lambda _: evolve(world.geetest.register(), seconds=1 if world.count("GET", "/reg") == 1 else 0)
+    )
+
+    class Spider(ImpatientSpider):
+        is_solving = staticmethod(lambda: world.count("GET", "/register") == 1)
+        has_enough = staticmethod(lambda waiting: waiting == 2)
+
+    requests = [Request(f"{world.site.url}/page/{number}", callback=NO_CALLBACK) for number in range(2)]
+    outcome = await world.crawl(
+        lambda _: requests,
+        {"challenge_url": f"{world.site.url}/register", "version": 3},
+        spider=Spider,
+        GEETEST_MAX_CONCURRENT_SOLVES=1,
+        GEETEST_MAX_SOLVES=1,
+    )
+    assert outcome.texts("h1::text") == ["yes"]
+    assert (outcome.stats["budget_refused"], outcome.stats["tasks_created"]) == (0, 1)

@@ -19,7 +19,6 @@ from scrapy_geetest._services.task import Task
 from scrapy_geetest.exceptions import (
     BudgetExhausted,
     ChallengeError,
-    ChallengeNotNeeded,
     ChallengeNotReady,
     SolveError,
 )
@@ -176,7 +175,7 @@ class Purchases:
             await self._offer(context, challenge)
             await turn.reach_service()
             self._parking.check()
-        except (BudgetExhausted, ChallengeNotNeeded, NotYetError, ChallengeError, Stopping):
+        except BaseException:  # a spider that awaits the page may be out of patience
             self._budget.give_back()
             raise
         return challenge
