@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from http.cookiejar import Cookie
 
+    from scrapy import Request
+
 MAX_GATES = 10_000  # sessions that are remembered; one that was forgotten is opened again when it has to be
 
 
@@ -25,11 +27,23 @@ class Gate:
             was on its way before the gate opened, and only has to go again.
         failures: How often opening it failed; it counts in the same way.
         failure: What the last opening failed with.
+        opener: The request that opens it, if anybody does.
         values: What every request carries from then on, at a site of two steps.
         cookies: Those of the session that opened it: a late answer may put those of another one into the jar.
     """
 
-    __slots__ = ("_clock", "_max_age", "_opened_at", "_waiters", "cookies", "failure", "failures", "openings", "values")
+    __slots__ = (
+        "_clock",
+        "_max_age",
+        "_opened_at",
+        "_waiters",
+        "cookies",
+        "failure",
+        "failures",
+        "opener",
+        "openings",
+        "values",
+    )
 
     def __init__(self, max_age: float | None, clock: Callable[[], float]) -> None:
         self._max_age = max_age
@@ -39,6 +53,7 @@ class Gate:
         self.openings = 0
         self.failures = 0
         self.failure: BaseException | None = None
+        self.opener: Request | None = None
         self.cookies: Sequence[Cookie] = ()
         self.values: Mapping[str, str] = {}
 
@@ -61,8 +76,9 @@ class Gate:
         self._waiters.append(waiter)
         return waiter
 
-    def begin(self) -> None:
+    def begin(self, opener: Request | None = None) -> None:
         """Somebody opens it; everybody else waits."""
+        self.opener = opener
         self._opened_at = None
         self._waiters = []
 
@@ -88,6 +104,7 @@ class Gate:
             waiter.errback(error)
 
     def _dismiss(self) -> list[Deferred[None]]:
+        self.opener = None
         waiters, self._waiters = self._waiters or [], None
         return [waiter for waiter in waiters if not waiter.called]  # a cancelled one was called
 

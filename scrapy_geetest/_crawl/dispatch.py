@@ -48,6 +48,7 @@ class Dispatch:
         is_final: Whether the callback gets the answer, whatever it is.
         is_urgent: Whether it goes before others: a solution or a session grows old.
         can_wait: Whether nothing is lost when others go first.
+        held_since: When the crawl's middlewares were handed it, in seconds of the reactor; ``None``: it is past them.
         solution: The values of the solution that it carries; empty: none, so that all that it carries stays here.
     """
 
@@ -59,6 +60,7 @@ class Dispatch:
     is_final: bool = False
     is_urgent: bool = False
     can_wait: bool = False
+    held_since: float | None = None
     solution: Collection[str] = ()
     timer: Any = None
     was_too_old: bool = False

@@ -17,6 +17,7 @@ from scrapy.http.request import NO_CALLBACK
 from scrapy.utils.defer import deferred_from_coro
 from w3lib.url import safe_url_string
 
+from scrapy_geetest._crawl.admission import PATIENCE
 from scrapy_geetest._crawl.browser_pages import close_page, keep_page
 from scrapy_geetest._crawl.dispatch import DeliveryError, Dispatch, too_old
 from scrapy_geetest._crawl.identity import Made
@@ -199,8 +200,17 @@ class Downloads:
         """Called when a request of the crawl is about to join the queue of its download slot."""
         number = own_number(request)
         dispatch = self._under_way.get(number) if number else None
-        if dispatch is not None and dispatch.is_urgent:
+        if dispatch is None:
+            return
+        dispatch.held_since = None
+        if dispatch.is_urgent:
             self._reactor.callLater(0, self._hasten, number, dispatch)
+
+    def is_held_up(self, outer: Request | None) -> bool:
+        """Whether a download for *outer* does not get past the crawl's middlewares: one may wait for another request first."""
+        latest = self._reactor.seconds() - PATIENCE
+        own = (one for one in self._under_way.values() if one.context.outer is outer)
+        return any(one.held_since is not None and one.held_since < latest for one in own)
 
     async def after(self, request: Request, response: Response) -> None:
         """Called with the answer: a challenge page is an answer, whatever its status, and no error to be retried."""
@@ -263,6 +273,7 @@ class Downloads:
         self._under_way[number] = dispatch
         try:
             await self._admission.admit(request, is_urgent=dispatch.is_urgent, can_wait=dispatch.can_wait)
+            dispatch.held_since = self._reactor.seconds()
             response = await self._engine.download_async(mark_own(request, number, dispatch.purpose))
         except BaseException:
             await close_page(request)
