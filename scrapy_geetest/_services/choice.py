@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from attrs import define, evolve, field, frozen
 
 from scrapy_geetest._services.availability import Step
-from scrapy_geetest._services.errors import Reaction, ServiceError
+from scrapy_geetest._services.creating import TOO_OLD
+from scrapy_geetest._services.errors import CHALLENGE_TOO_OLD, Reaction, ServiceError
+from scrapy_geetest.challenge import V3Challenge
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
@@ -179,7 +181,7 @@ class Services:
         Raises:
             ServiceError: No service is left, or the trouble of all lasts too long.
         """
-        await self._keep(place, None, ())
+        await self._keep(place)
 
     async def create_task(self, place: Place, task: Task) -> TakenTask:
         """Have a task solved by the first service that takes it.
@@ -187,12 +189,13 @@ class Services:
         Another service is asked with the same challenge only if the one before got nothing of it.
 
         Raises:
-            ServiceError: ``moves_on``: another service may solve another challenge.
+            ServiceError: ``moves_on``: another service may solve another challenge. ``CHALLENGE_TOO_OLD``: none took the
+                task in time.
             ValueError: No service documents such a task.
         """
         unfit: list[Member] = []
         while True:
-            member = await self._keep(place, task.proxy, unfit)
+            member = await self._keep(place, task, unfit)
             is_alone = len(self._for_ever(place, task.proxy, unfit)) == 1
             try:
                 own = evolve(task, type=member.task_type)
@@ -266,19 +269,30 @@ class Services:
             raise latest or ServiceError("ERROR_DOMAIN_NOT_ALLOWED", "no service solves for this site", sent=False)
         return left
 
-    async def _keep(self, place: Place, proxy: Proxy | None, unfit: Sequence[Member]) -> Member:
-        """Wait until a service can take the task, and keep the place there."""
+    async def _keep(self, place: Place, task: Task | None = None, unfit: Sequence[Member] = ()) -> Member:
+        """Wait until a service can take the task, and keep the place there.
+
+        Args:
+            place: Whose.
+            task: What is to be taken; ``None``: its challenge is not fetched yet.
+            unfit: Services that document no such task.
+        """
         place.move(None)
+        waited = 0.0
         while True:
-            left = self._for_ever(place, proxy, unfit)
+            left = self._for_ever(place, task.proxy if task else None, unfit)
             if len(left) == 1 and not left[0].is_full:
                 place.move(left[0])
-                place.has_waited |= await self._sole(left[0])
+                if task is None:  # else the call itself waits, for as long as the challenge can
+                    place.has_waited |= await self._sole(left[0])
                 return left[0]
             seconds = self._try_each(place, left)
             if place.member is not None:
                 return place.member
+            if task is not None and isinstance(task.challenge, V3Challenge) and waited > TOO_OLD:
+                raise ServiceError(CHALLENGE_TOO_OLD, "no service took the task in time", sent=False)
             place.has_waited = True
+            waited += seconds
             await self._sleep(seconds)
 
     @staticmethod
