@@ -224,3 +224,20 @@ async def test_all_are_away(sandbox: Sandbox) -> None:
     [error] = outcome.errors
     assert isinstance(error, SolveError)
     assert (error.code, outcome.reason, outcome.stats["tasks_refused"]) == ("NOT_SENT", "finished", 0)
+
+
+@pytest.mark.parametrize(
+    "faults", [{"getTaskResult": ["ERROR_CAPTCHA_UNSOLVABLE", "..."]}, {"createTask": ["ERROR_INVALID_TASK", "..."]}]
+)
+async def test_what_another_service_solves_is_no_fault_of_the_site(
+    sandbox: Sandbox, faults: dict[str, list[str]]
+) -> None:
+    """However many fail at the preferred one: the site's breaker stays closed, and every page comes."""
+    sandbox.reset(**AT_ONCE, faults=faults)
+    outcome = await crawl_words(sandbox, 8, "capmonster", "2captcha", GEETEST_BREAKER_FAILURES=3)
+    assert (len(outcome.pages), outcome.errors) == (8, [])
+    assert outcome.stats["tasks_created/service/2captcha"] == outcome.stats["failover"] == 8
+    assert_balanced(outcome)
+    one_by_one = {"GEETEST_MAX_ATTEMPTS": 1, "GEETEST_MAX_CONCURRENT_SOLVES": 1}  # nothing is left for the next one
+    outcome = await crawl_words(sandbox, 5, "capmonster", "2captcha", GEETEST_BREAKER_FAILURES=3, **one_by_one)
+    assert outcome.stats["budget_refused"] == 2

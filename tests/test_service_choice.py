@@ -105,7 +105,7 @@ def test_a_lost_answer_is_an_attempt() -> None:
     """The task may exist: no second one for this challenge, and the next one goes elsewhere."""
     crowd = Crowd([LOST, CREATED], [CREATED], balances=[REFUSED])
     failure = crowd.failing()
-    assert (failure.code, failure.moves_on, failure.took_nothing) == ("ANSWER_LOST", False, False)
+    assert (failure.code, failure.moves_on, failure.took_nothing) == ("ANSWER_LOST", True, False)
     assert crowd.create().service == "2captcha"
 
 

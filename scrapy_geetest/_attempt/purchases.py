@@ -128,7 +128,7 @@ class Purchases:
             self._breaker.failed(context)
             raise
         except ServiceError as error:
-            self._note(context, error)
+            self._note(context, error, tries)
             tries.failures.append(error)
             goes_on = error.moves_on or error.reaction is Reaction.FRESH_CHALLENGE
             if not goes_on or not tries.are_left:
@@ -231,11 +231,12 @@ class Purchases:
             self._books.abandoned(taken, why)
             raise
 
-    def _note(self, context: Context, error: ServiceError) -> None:
+    def _note(self, context: Context, error: ServiceError, tries: Tries) -> None:
         """Tell the breaker, except of what says something about the service alone."""
-        if error.reaction is Reaction.STOP_SITE:
-            if error.moves_on:
-                return  # another service solves for it
+        is_of_site = error.reaction is Reaction.STOP_SITE
+        if error.moves_on and (is_of_site or tries.are_left):
+            return  # another service may solve it, which would show that the site is not at fault
+        if is_of_site:
             self._breaker.block(context, f"the service solves nothing for it ({error.code})")
         elif not error.is_the_services_fault:
             self._breaker.failed(context)

@@ -340,7 +340,7 @@ class Services:
             error.moves_on = bool(others)
         elif error.reaction is Reaction.SAME_CALL_LATER:
             error.moves_on = bool(others) and not is_alone
-        elif error.reaction is Reaction.FAILED:
+        elif error.sent:  # what one refuses or cannot solve, another one may
             error.moves_on = any(one.name not in place.failed_at for one in others)
         is_out = member.engine.verdict() is not None
         if is_out and others and not member.is_told:
