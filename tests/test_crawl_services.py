@@ -13,7 +13,7 @@ from sandbox_crawl import crawl_sandbox, search_site, searches, several
 from service_relay import Relay
 from small_world import Answer, challenge_page, failure, page
 
-from scrapy_geetest import SolveError, SolvingService, V4Challenge, V4Solution
+from scrapy_geetest import GeetestSite, SolveError, SolvingService, V4Challenge, V4Solution
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -241,3 +241,27 @@ async def test_what_another_service_solves_is_no_fault_of_the_site(
     one_by_one = {"GEETEST_MAX_ATTEMPTS": 1, "GEETEST_MAX_CONCURRENT_SOLVES": 1}  # nothing is left for the next one
     outcome = await crawl_words(sandbox, 5, "capmonster", "2captcha", GEETEST_BREAKER_FAILURES=3, **one_by_one)
     assert outcome.stats["budget_refused"] == 2
+
+
+async def test_a_site_whose_services_are_away_holds_up_no_other_site(sandbox: Sandbox) -> None:
+    """It has no place at a service while it waits; its pages come when its service is back."""
+    sandbox.reset(**AT_ONCE)
+    relay = await Relay(several(sandbox, "capsolver")[0]["api_url"]).start()
+    await relay.kill()
+    services = several(sandbox, "capmonster", "capsolver", capsolver=relay.url)
+    declared = {**search_site(sandbox, services=["capsolver"]), "name": "poor"}
+    poor = type("Poor", (GeetestSite,), {**declared, "matches": lambda _, url: "q=poor" in url})
+    wanted = [one.replace(priority=9) for one in searches(sandbox, *(f"poor{n}" for n in range(4)))]
+    wanted += searches(sandbox, *"abcdef")
+    later = asyncio.get_running_loop().call_later(2.5, lambda: asyncio.ensure_future(relay.start()))
+    outcome = await crawl_sandbox(
+        *(sandbox, wanted, poor, search_site(sandbox, services=["capmonster"])),
+        GEETEST_SERVICES=services,
+        GEETEST_API_URL="",
+        GEETEST_MAX_CONCURRENT_SOLVES=2,
+    )
+    later.cancel()
+    await relay.stop()
+    assert outcome.errors == []
+    assert ["poor" in str(one.request) for one in outcome.pages] == [False] * 6 + [True] * 4
+    assert_balanced(outcome)

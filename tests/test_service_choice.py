@@ -271,3 +271,19 @@ def test_a_challenge_does_not_grow_old_while_all_services_are_full() -> None:
             now(crowd.services.create_task(place, TASK))
     assert 300 < crowd.slept < 310
     assert crowd.calls() == [0, 0]
+
+
+def test_a_challenge_is_given_up_where_other_sites_have_other_services() -> None:
+    """The turn that would wait with it is theirs: the request waits before the next challenge is fetched."""
+    crowd = Crowd([BUSY, CREATED], [CREATED])
+    with crowd.services.place("shop", ["capmonster"], ()) as place:
+        assert crowd.services.is_kept_at_once(place)
+        for code, sent in (("ERROR_NO_SLOT_AVAILABLE", True), ("NOT_SENT", False)):
+            with pytest.raises(ServiceError, match=code) as failure:
+                now(crowd.services.create_task(place, TASK))
+            assert (failure.value.sent, failure.value.moves_on) == (sent, True)
+        assert not crowd.services.is_kept_at_once(place)
+        assert crowd.slept == 0
+        now(crowd.services.ready(place))
+        assert now(crowd.services.create_task(place, TASK)).service == "capmonster"
+    assert crowd.calls() == [2, 0]

@@ -80,7 +80,7 @@ class Purchases:
     _services: Services
 
     @asynccontextmanager
-    async def place(self, context: Context, tries: Tries) -> AsyncIterator[Place]:
+    async def place(self, context: Context, tries: Tries, turn: Turn) -> AsyncIterator[Place]:
         """Keep a place at a service that takes tasks, and wait until the budgets can be asked.
 
         A challenge that is fetched before would grow old.
@@ -92,7 +92,9 @@ class Purchases:
         """
         with self._services.place(context.site.name, context.site.services, tries.failed_at) as place:
             try:
-                await self._services.ready(place)
+                if not self._services.is_kept_at_once(place):
+                    with turn.aside():
+                        await self._services.ready(place)
             except ServiceError as error:
                 tries.failures.append(error)
                 raise self._solve_error(context, tries) from error

@@ -10,7 +10,7 @@ from attrs import define, evolve, field, frozen
 
 from scrapy_geetest._services.availability import Step
 from scrapy_geetest._services.creating import TOO_OLD
-from scrapy_geetest._services.errors import CHALLENGE_TOO_OLD, Reaction, ServiceError
+from scrapy_geetest._services.errors import CHALLENGE_TOO_OLD, NOT_SENT, Reaction, ServiceError
 from scrapy_geetest.challenge import V3Challenge
 
 if TYPE_CHECKING:
@@ -175,8 +175,18 @@ class Services:
         finally:
             place.move(None)
 
+    def is_kept_at_once(self, place: Place) -> bool:
+        """Keep a place at a service that takes a task now; says whether there is one.
+
+        Raises:
+            ServiceError: No service is left, or the trouble of all lasts too long.
+        """
+        place.move(None)
+        self._try_each(place, self._for_ever(place, None))
+        return place.member is not None
+
     async def ready(self, place: Place) -> None:
-        """Keep a place: called before a challenge is fetched, which would grow old while a service takes no tasks.
+        """Keep a place, and wait for it: called before a challenge is fetched, which would grow old while a service takes no tasks.
 
         Raises:
             ServiceError: No service is left, or the trouble of all lasts too long.
@@ -197,16 +207,17 @@ class Services:
         while True:
             member = await self._keep(place, task, unfit)
             is_alone = len(self._for_ever(place, task.proxy, unfit)) == 1
+            is_patient = is_alone and not self._are_others_elsewhere(place)
             try:
                 own = evolve(task, type=member.task_type)
-                task_id = await member.engine.create_task(own, is_patient=is_alone)
+                task_id = await member.engine.create_task(own, is_patient=is_patient)
             except ValueError:
                 unfit.append(member)
                 if len(unfit) == len(place.order):
                     raise
             except ServiceError as error:
-                self._note(error, member, place, is_alone=is_alone)
-                if error.sent or not error.moves_on:
+                self._note(error, member, place, is_patient=is_patient)
+                if error.sent or is_alone or not error.moves_on:
                     raise
             else:
                 return TakenTask(member.name, task_id, self.are_several)
@@ -221,7 +232,7 @@ class Services:
         try:
             return await member.engine.result(task.id, challenge)
         except ServiceError as error:
-            self._note(error, member, place, is_alone=False)
+            self._note(error, member, place, is_patient=False)
             raise
 
     async def balance(self, name: str) -> Decimal:
@@ -281,7 +292,8 @@ class Services:
         waited = 0.0
         while True:
             left = self._for_ever(place, task.proxy if task else None, unfit)
-            if len(left) == 1 and not left[0].is_full:
+            holds_up_others = task is not None and self._are_others_elsewhere(place)
+            if len(left) == 1 and not left[0].is_full and not holds_up_others:
                 place.move(left[0])
                 if task is None:  # else the call itself waits, for as long as the challenge can
                     place.has_waited |= await self._sole(left[0])
@@ -289,11 +301,17 @@ class Services:
             seconds = self._try_each(place, left)
             if place.member is not None:
                 return place.member
+            if holds_up_others:
+                raise _none_now()
             if task is not None and isinstance(task.challenge, V3Challenge) and waited > TOO_OLD:
                 raise ServiceError(CHALLENGE_TOO_OLD, "no service took the task in time", sent=False)
             place.has_waited = True
             waited += seconds
             await self._sleep(seconds)
+
+    def _are_others_elsewhere(self, place: Place) -> bool:
+        """Whether other sites have services that this one does not use: nobody of theirs is to wait for this one's."""
+        return any(one not in place.order and one.engine.verdict() is None for one in self._used)
 
     @staticmethod
     async def _sole(member: Member) -> bool:
@@ -329,7 +347,7 @@ class Services:
             raise latest
         return min(waits)
 
-    def _note(self, error: ServiceError, member: Member, place: Place, *, is_alone: bool) -> None:
+    def _note(self, error: ServiceError, member: Member, place: Place, *, is_patient: bool) -> None:
         """Mark what an error says of its service, and whether another one may go on."""
         error.service = member.name
         others = [one for one in place.order if one is not member and one.engine.verdict() is None]
@@ -339,7 +357,7 @@ class Services:
         if error.reaction in (Reaction.STOP_CRAWL, Reaction.STOP_SITE):
             error.moves_on = bool(others)
         elif error.reaction is Reaction.SAME_CALL_LATER:
-            error.moves_on = bool(others) and not is_alone
+            error.moves_on = not is_patient and (bool(others) or self._are_others_elsewhere(place))
         elif error.sent:  # what one refuses or cannot solve, another one may
             error.moves_on = any(one.name not in place.failed_at for one in others)
         is_out = member.engine.verdict() is not None
@@ -349,3 +367,9 @@ class Services:
                 *(member.name, others[0].name, error, error.advice),
             )
         member.is_told = is_out
+
+
+def _none_now() -> ServiceError:
+    error = ServiceError(NOT_SENT, "no service takes a task now", sent=False)
+    error.moves_on = True
+    return error
