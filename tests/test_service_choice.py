@@ -287,3 +287,13 @@ def test_a_challenge_is_given_up_where_other_sites_have_other_services() -> None
         now(crowd.services.ready(place))
         assert now(crowd.services.create_task(place, TASK)).service == "capmonster"
     assert crowd.calls() == [2, 0]
+
+
+def test_a_service_that_is_found_out_by_another_call_is_spoken_of(caplog: pytest.LogCaptureFixture) -> None:
+    """As by a look at its balance: the first request that passes it over says so, once."""
+    crowd = Crowd([CREATED], [CREATED], balances=[error("ERROR_KEY_DOES_NOT_EXIST")])
+    with pytest.raises(ServiceError):
+        now(crowd.services.balance("capmonster"))
+    assert {crowd.create().service for _ in range(3)} == {"2captcha"}
+    told = "the service capmonster is out for this crawl, and 2captcha goes on: ERROR_KEY_DOES_NOT_EXIST"
+    assert caplog.text.count(told) == 1

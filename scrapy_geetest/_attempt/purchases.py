@@ -161,15 +161,19 @@ class Purchases:
         result = await self._result(context, place, taken, challenge)
         purchase = Purchase(result.solution, taken, tries.bought, time.monotonic())
         self._books.solved(purchase, result)
-        await self._books.tell(
-            signals.challenge_solved,
-            context,
-            challenge=challenge,
-            solution=result.solution,
-            task_id=taken.id,
-            service=taken.service,
-            seconds=time.monotonic() - started,
-        )
+        try:
+            await self._books.tell(
+                signals.challenge_solved,
+                context,
+                challenge=challenge,
+                solution=result.solution,
+                task_id=taken.id,
+                service=taken.service,
+                seconds=time.monotonic() - started,
+            )
+        except BaseException as error:  # whoever waits for it was cancelled, or a handler was
+            self._books.unused(purchase, f"of {type(error).__name__}")
+            raise
         return purchase
 
     async def _challenge(self, context: Context, turn: Turn) -> Challenge:

@@ -265,7 +265,9 @@ class Services:
         Raises:
             ServiceError: There is none; that of the last one.
         """
-        left, latest = [], None
+        left: list[Member] = []
+        out: list[tuple[Member, ServiceError]] = []
+        latest: ServiceError | None = None
         for member in place.order:
             if member in unfit:
                 continue
@@ -273,11 +275,16 @@ class Services:
                 member.engine.check(proxy)
             except ServiceError as error:
                 error.service, latest = member.name, error
+                if member.engine.verdict() is not None:
+                    out.append((member, error))
             else:
+                member.is_told = False
                 if place.site not in member.refused_sites:
                     left.append(member)
         if not left:
             raise latest or ServiceError("ERROR_DOMAIN_NOT_ALLOWED", "no service solves for this site", sent=False)
+        for member, why in out:
+            self._tell_that_it_is_out(member, why, left[0])
         return left
 
     async def _keep(self, place: Place, task: Task | None = None, unfit: Sequence[Member] = ()) -> Member:
@@ -360,13 +367,17 @@ class Services:
             error.moves_on = not is_patient and (bool(others) or self._are_others_elsewhere(place))
         elif error.sent:  # what one refuses or cannot solve, another one may
             error.moves_on = any(one.name not in place.failed_at for one in others)
-        is_out = member.engine.verdict() is not None
-        if is_out and others and not member.is_told:
+        if others and member.engine.verdict() is not None:
+            self._tell_that_it_is_out(member, error, others[0])
+
+    @staticmethod
+    def _tell_that_it_is_out(member: Member, error: ServiceError, other: Member) -> None:
+        if not member.is_told:
+            member.is_told = True
             logger.warning(
                 "GeeTest: the service %s is out for this crawl, and %s goes on: %s. %s",
-                *(member.name, others[0].name, error, error.advice),
+                *(member.name, other.name, error, error.advice),
             )
-        member.is_told = is_out
 
 
 def _none_now() -> ServiceError:
