@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from scrapy_geetest.sandbox import Sandbox
 
-pytestmark = pytest.mark.exhaustive
+pytestmark = pytest.mark.slow
 
 SOON = {"GEETEST_FIRST_POLL": 0.2, "PEER_POLL_SECONDS": 0.2}
 SLOWER = {"GEETEST_FIRST_POLL": 0.3, "PEER_POLL_SECONDS": 0.3}

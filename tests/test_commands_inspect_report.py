@@ -19,6 +19,8 @@ from scrapy_geetest.site import V3_FIELDS
 if TYPE_CHECKING:
     from scrapy import Request
 
+pytestmark = pytest.mark.exhaustive
+
 
 def test_a_v3_page_with_a_form() -> None:
     """Why it is a challenge page, where a challenge comes from, how a solution is sent; values of inputs stay secret."""

@@ -162,12 +162,13 @@ async def test_the_breaker_lets_the_site_prove_itself(sandbox: Sandbox) -> None:
     assert len(outcome.pages) >= 2
 
 
-@pytest.mark.parametrize("closing", [True, False])
 @pytest.mark.parametrize(
-    ("call", "code", "reason"),
+    ("call", "code", "reason", "closing"),
     [
-        ("createTask", "ERROR_ZERO_BALANCE", "geetest_zero_balance"),
-        ("getTaskResult", "ERROR_IP_BLOCKED", "geetest_blocked"),
+        ("createTask", "ERROR_ZERO_BALANCE", "geetest_zero_balance", True),
+        ("getTaskResult", "ERROR_IP_BLOCKED", "geetest_blocked", False),
+        pytest.param("createTask", "ERROR_ZERO_BALANCE", "geetest_zero_balance", False, marks=pytest.mark.slow),
+        pytest.param("getTaskResult", "ERROR_IP_BLOCKED", "geetest_blocked", True, marks=pytest.mark.slow),
     ],
 )
 async def test_a_fatal_answer_with_many_pages_in_flight(

@@ -72,9 +72,7 @@ def test_a_form_tied_to_a_session_is_sent_by_the_worker_that_has_the_session(san
     assert all(work.stats["accepted"] == work.pages.total() for work in works)
 
 
-@pytest.mark.parametrize(
-    "kind", ["gate", *(pytest.param(kind, marks=pytest.mark.exhaustive) for kind in ("gate3", "gater"))]
-)
+@pytest.mark.parametrize("kind", ["gate", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("gate3", "gater"))])
 def test_each_worker_opens_its_own_gate_once(sandbox: Sandbox, tmp_path: Path, kind: str) -> None:
     """Sixty pages, two sessions, two tasks, even where one worker follows the redirect that the other one got."""
     works = _work(sandbox, tmp_path, kind)
@@ -85,6 +83,7 @@ def test_each_worker_opens_its_own_gate_once(sandbox: Sandbox, tmp_path: Path, k
     assert books["gates_opened"] == {kind: WORKERS}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     scrapy.version_info < (2, 14, 1),
     reason="Scrapy 2.14.0 opens no collector that wants a spider, as scrapy-redis's does",

@@ -173,6 +173,7 @@ async def test_a_download_from_a_component_is_solved(sandbox: Sandbox) -> None:
     assert got[0].css(".query::text").get() == "oar"
 
 
+@pytest.mark.slow
 def test_stop_and_resume(running_sandbox: Sandbox, tmp_path: Path) -> None:
     """SIGTERM while tasks are pending: out within seconds, requests on disk, every page once after the resumption."""
     running_sandbox.reset(solve_seconds=30.0)

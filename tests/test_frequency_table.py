@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from scrapy_geetest.challenge import Solution
     from scrapy_geetest.sandbox import Sandbox
 
+pytestmark = pytest.mark.exhaustive
+
 
 def test_every_row_has_a_case() -> None:
     """All that the tables list occurs, each way of sending for the versions that it was seen with."""

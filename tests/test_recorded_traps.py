@@ -16,6 +16,8 @@ from scrapy_geetest.commands.inspect.recording.report import read_visit
 if TYPE_CHECKING:
     from scrapy_geetest.commands.inspect.har import Exchange
 
+pytestmark = pytest.mark.exhaustive
+
 OK = {"code": 0, "msg": "ok"}
 
 

@@ -15,6 +15,8 @@ from scrapy_geetest.sandbox.captchas import CONSTANT
 if TYPE_CHECKING:
     from requests import Response
 
+pytestmark = pytest.mark.exhaustive
+
 VERSIONS = ("v3", "v4")
 WRONG = {"v3": prefixed(WRONG_V3), "v4": WRONG_V4}
 REFUSALS: dict[str, tuple[int, str]] = {

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from scrapy_geetest.sandbox import Sandbox
 
+pytestmark = pytest.mark.exhaustive
+
 AT_ONCE: dict[str, Any] = {"solve_seconds": 0, "poll_floor": 0, "drip_seconds": 0.002}
 REAL = {
     "createTask": "taskId",

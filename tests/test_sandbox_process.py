@@ -34,6 +34,8 @@ from scrapy_geetest.sandbox.world import World
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.exhaustive
+
 PACKAGE = Path(str(scrapy_geetest.sandbox.__file__)).parent
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(PACKAGE.parents[1]), "http_proxy": "http://127.0.0.1:9"}
 

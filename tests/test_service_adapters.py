@@ -27,6 +27,8 @@ from scrapy_geetest._services.task import Proxy
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.exhaustive
+
 PAGE = "https://example.com/login"
 V3 = V3Challenge("a" * 32, "b" * 32, api_server="api-na.geetest.com")
 V4 = V4Challenge("c" * 32)

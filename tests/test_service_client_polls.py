@@ -92,8 +92,8 @@ def test_a_short_timeout_still_allows_one_poll() -> None:
 def test_solve_times_are_learnt() -> None:
     """A later task is not asked for long before the earlier ones were ready."""
     service = Service([READY], first_poll=None)
-    service.script = [*[PROCESSING] * 7, READY] * 40
-    for _ in range(40):
+    service.script = [*[PROCESSING] * 7, READY] * 12
+    for _ in range(12):
         now(service.client.result(1, V3))
     service.script, service.calls = [*[PROCESSING] * 4, READY], []
     now(service.client.result(1, V3))

@@ -13,6 +13,8 @@ from scrapy_geetest._services.adapters import SERVICES
 from scrapy_geetest._services.errors import CLOSE_REASONS, REACTIONS, Reaction, ServiceError
 from scrapy_geetest.sandbox.dialects import DIALECTS
 
+pytestmark = pytest.mark.exhaustive
+
 V3 = V3Challenge("a" * 32, "b" * 32)
 TASK = Task(V3, "https://shop.example/")
 OTHERS = [name for name in SERVICES if name != "capmonster"]  # which has a matrix of whole crawls

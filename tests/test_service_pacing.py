@@ -15,6 +15,8 @@ from scrapy_geetest._services.solve_times import CAREFUL
 if TYPE_CHECKING:
     from benchmarks.solve_times import Distribution
 
+pytestmark = pytest.mark.exhaustive
+
 
 def pacing(first_poll: float | None = None, interval: float | None = None, clock: Clock | None = None) -> Pacing:
     return Pacing(
