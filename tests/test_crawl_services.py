@@ -73,6 +73,9 @@ async def test_a_service_that_can_never_solve_is_out(
     lines = [one.getMessage() for one in caplog.records if "is out for this crawl" in one.message]
     assert len(lines) == 1
     assert f"the service capmonster is out for this crawl, and 2captcha goes on: {code}" in lines[0]
+    charged = [one for one in caplog.records if "(may have been charged); trying again" in one.getMessage()]
+    assert bool(charged) == (call == "getTaskResult")
+    assert all(one.levelname == "WARNING" for one in charged)
     assert_balanced(outcome)
     assert outcome.stats["failover"] == outcome.stats["tasks_created/service/2captcha"] == 3
 

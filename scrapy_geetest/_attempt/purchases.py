@@ -135,7 +135,8 @@ class Purchases:
             goes_on = error.moves_on or error.reaction is Reaction.FRESH_CHALLENGE
             if not goes_on or not tries.are_left:
                 raise self._solve_error(context, tries) from error
-            level = logging.INFO if error.moves_on and error.took_nothing else logging.WARNING
+            costs_nothing = error.moves_on and error.took_nothing and error.task_id is None
+            level = logging.INFO if costs_nothing else logging.WARNING
             logger.log(
                 level,
                 "GeeTest: %s (%s); trying again with a fresh challenge for %s",
