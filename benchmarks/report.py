@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _INTRODUCTION = """\
 # The plugin beside what a user would do otherwise
 
-`python -m benchmarks --check` makes this file anew and fails if a bound is missed; `python -m benchmarks stall gate` runs
+`python -m benchmarks --check` regenerates this file and fails if a bound is missed; `python -m benchmarks stall gate` runs
 single benchmarks and leaves the file alone. It needs the extra `[sandbox]` and no key; `clients` and `detect` get their peers
 from a package index, once. Each crawl runs in a process of its own against the local sandbox, all on one machine. "Plain await" is the middleware that one would write without the
 plugin (`benchmarks/peer.py`): it fetches the challenge, creates the task, polls every two seconds and sends the form, awaiting

@@ -155,10 +155,10 @@ def check_key(key: Any, where: str) -> Secret:
     """A client key.
 
     Raises:
-        ValueError: It cannot be one. The value stays out of the message: it may be a key with a slip in it.
+        ValueError: It cannot be one. The value stays out of the message: it may be a mistyped key.
     """
     if not isinstance(key, str) or not key.isascii() or any(c.isspace() or not c.isprintable() for c in key):
-        raise ValueError(f"{where} must be a text of visible ASCII characters without spaces.")
+        raise ValueError(f"{where} must be a string of visible ASCII characters without spaces.")
     return Secret(key)
 
 

@@ -19,7 +19,7 @@ MODES = ("form", "gate")
 Check: TypeAlias = Callable[[Any], bool]
 
 _ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
-_ID_RULE = "it must be a GeeTest id (letters, digits, - and _; 32 hexadecimal digits, as a rule) or None"
+_ID_RULE = "it must be a GeeTest id (letters, digits, - and _; usually 32 hexadecimal digits) or None"
 _ANY_PAGE = "https://site.invalid/page"
 
 
@@ -107,13 +107,13 @@ def _or_none(check: Check) -> Check:
 
 
 RULES: Mapping[str, tuple[Check, str]] = {
-    "name": (_is_text, "it must be a text"),
+    "name": (_is_text, "it must be a string"),
     "urls": (_is_list_of_urls, 'name at least one, e.g. "example.com/login", in a list'),
     "mode": (lambda value: value in MODES, f"it must be one of {', '.join(MODES)}"),
     "version": (_or_none(_is_version), "it must be 3, 4 or None"),
     "challenge_url": (
         _or_none(_is_challenge_url),
-        'it must be an http or https URL, as it stands or relative to the page, like "/gt/register?t={timestamp}", or None',
+        'it must be an http or https URL, absolute or relative to the page, like "/gt/register?t={timestamp}", or None',
     ),
     "challenge_path": (_or_none(_is_jmespath), 'it must be a JMESPath expression like "data.geetest", or None'),
     "gt": (_or_none(_is_id), _ID_RULE),
@@ -123,7 +123,7 @@ RULES: Mapping[str, tuple[Check, str]] = {
         _or_none(_is_host),
         'it must be a host like "api-na.geetest.com", without a scheme, a port and a path, or None',
     ),
-    "get_lib": (_or_none(_is_json_object), "it must be a dict that can be written as JSON, the text of one, or None"),
+    "get_lib": (_or_none(_is_json_object), "it must be a dict that can be written as JSON, a string of JSON, or None"),
     "website_url": (
         _or_none(_is_page_url),
         "it must begin with http:// or https:// and name a host, or be None",
@@ -131,7 +131,7 @@ RULES: Mapping[str, tuple[Check, str]] = {
     "submit_as": (lambda value: value in SUBMIT_AS, f"it must be one of {', '.join(SUBMIT_AS)}"),
     "field_names": (
         _are_field_names,
-        "it must be a dict: solution key -> field name, both texts that are not empty; None as a name leaves the value out",
+        "it must be a dict: solution key -> field name, both non-empty strings; None as a name leaves the value out",
     ),
     "one_at_a_time": (_is_flag, "it must be True or False"),
     "challenge_is_reusable": (_is_flag, "it must be True or False"),
@@ -141,7 +141,7 @@ RULES: Mapping[str, tuple[Check, str]] = {
     ),
     "verify_url": (
         _or_none(_is_challenge_url),
-        'it must be an http or https URL, as it stands or relative to the page, like "/gt/validate", or None',
+        'it must be an http or https URL, absolute or relative to the page, like "/gt/validate", or None',
     ),
     "verified_fields": (
         _are_verified_fields,

@@ -36,7 +36,7 @@ _NOT_BEHIND = {
     ),
     "rotating_proxies.middlewares.BanDetectionMiddleware": (
         570,
-        "it may take a challenge page with an error status for a ban, which costs several proxies before it is solved",
+        "it may mistake a challenge page with an error status for a ban, which costs several proxies before it is solved",
     ),
     "scrapy_impersonate.middleware.RandomBrowserMiddleware": (
         400,
@@ -95,7 +95,7 @@ def _check_order(settings: BaseSettings, middleware: type) -> None:
             side = "before" if at < own else "after"
             raise ValueError(
                 f"Set the order of {middleware.__name__} to {ORDER} in DOWNLOADER_MIDDLEWARES: {component.__name__} comes {side} "
-                "it there, so that it would see responses that are compressed, redirected, or already retried."
+                "it there, so it would see compressed, redirected or already retried responses."
             )
 
 

@@ -1,4 +1,4 @@
-"""What a request that could not be got past its CAPTCHA ends with: one of these, in its errback."""
+"""The errors with which a request ends, in its errback, when its CAPTCHA could not be passed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class GeetestError(IgnoreRequest):
-    """The page behind a CAPTCHA could not be had.
+    """The page behind a CAPTCHA could not be fetched.
 
     Attributes:
         reason: One word for it, the last part of the stat ``geetest/gave_up/<reason>``.
@@ -40,19 +40,19 @@ class GeetestError(IgnoreRequest):
 
 
 class StoppedError(GeetestError):
-    """The crawl ended while a request waited that no queue could keep (a robots.txt, a media download)."""
+    """The crawl ended, and a waiting request could not be put back in the queue (a robots.txt, a media download)."""
 
     reason = "stopped"
 
 
 class ChallengeError(GeetestError):
-    """The site gave no fresh challenge that could be bought a solution for."""
+    """The site gave no fresh challenge that could be solved."""
 
     reason = "challenge"
 
 
 class SubmissionError(GeetestError):
-    """There is no way to send a solution with this request, so that nothing was bought; or it could not be delivered."""
+    """There is no way to send a solution with this request, so nothing was bought; or it could not be delivered."""
 
     reason = "submission"
 
@@ -61,7 +61,7 @@ class SolveError(GeetestError):
     """The solving service gave no solution.
 
     Attributes:
-        code: The service's error code, or one of our own where it said nothing (``ANSWER_LOST``, ``SOLVE_TIMEOUT``).
+        code: The service's error code, or the plugin's own where it gave none (``ANSWER_LOST``, ``SOLVE_TIMEOUT``).
         description: The service's own words, without the key.
         task_id: The task at the service, where one was created.
         service: The name of the service; empty where none was asked.
@@ -102,7 +102,7 @@ class BudgetExhausted(GeetestError):  # noqa: N818  # the name is part of the pu
 
 
 class CircuitOpen(GeetestError):  # noqa: N818  # the name is part of the public contract
-    """Too much was wasted on this site of late (``GEETEST_BREAKER_FAILURES``); nothing was bought."""
+    """Too many failures in a row at this site (``GEETEST_BREAKER_FAILURES``); nothing was bought."""
 
     reason = "breaker"
 

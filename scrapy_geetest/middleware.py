@@ -180,7 +180,7 @@ class GeetestMiddleware:
             service: The name of a service; ``None``: the first one.
 
         Raises:
-            ServiceError: The service did not say.
+            ServiceError: The service gave none.
         """
         return await self._services.balance(service or self.services[0])
 

@@ -147,7 +147,7 @@ class _Reader:
         if value in (None, "", "None"):
             return None
         if not isinstance(value, str) or not value.isprintable():
-            raise invalid(name, value, "it must be a text, or None")
+            raise invalid(name, value, "it must be a string, or None")
         return value
 
     def entries(self, name: str, default: Sequence[Any] = ()) -> Any:
@@ -226,12 +226,12 @@ class _Reader:
 
 
 def _warn_of_slips(settings: BaseSettings) -> None:
-    """Say which settings look like ours and are none: a slip in the name of a limit lets it limit nothing."""
+    """Warn of unknown ``GEETEST_`` settings: a limit whose name is misspelt limits nothing."""
     for name in sorted(settings.keys()):
         if name.startswith("GEETEST_") and name not in SETTINGS and not name.startswith("GEETEST_MONITOR_"):
             close = get_close_matches(name, SETTINGS, 1, cutoff=0.8)
             logger.warning(
-                "GeeTest: there is no setting %s, and it is ignored%s",
+                "GeeTest: the unknown setting %s is ignored%s",
                 name,
                 f"; did you mean {close[0]}?" if close else "",
             )
@@ -286,7 +286,7 @@ def _api_url(settings: BaseSettings) -> str | None:
     if url in (None, "", "None"):
         return None
     if not isinstance(url, str):
-        raise invalid(name, url, "it must be a text, or None")
+        raise invalid(name, url, "it must be a string, or None")
     try:
         return check_base_url(url)
     except ValueError as error:

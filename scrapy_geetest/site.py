@@ -43,14 +43,14 @@ class GeetestSite:
     """
 
     name: str = ""
-    """What logs call it; the class's name by default."""
+    """Its name in logs; the class's name by default."""
     urls: Sequence[str] = ()
     """``"example.com"``, ``"shop.example.com/login"``, ``"127.0.0.1:8000/v3"``: a host with its subdomains, any port
     unless one is named, a path prefix by whole segments."""
     mode: str = "form"
     """``"form"``: every form request needs a solution of its own. ``"gate"``: one accepted solution opens a session."""
     version: int | None = None
-    """3 or 4; ``None``: told by the page."""
+    """3 or 4; ``None``: inferred from the other attributes, else from the page."""
 
     detect_css: str | Sequence[str] = ()
     detect_xpath: str | Sequence[str] = ()
@@ -124,12 +124,11 @@ class GeetestSite:
     def challenge_request(self, request: Request, response: Response | None) -> Hook[Request | None]:
         """Which request yields a fresh challenge.
 
-        By default ``challenge_url``. Without one there is none, which says that the page and the site's attributes tell
-        everything: v4 needs no more, and a v3 challenge that the server renders into the page belongs to that page. Where
-        nothing was downloaded, it is the page.
+        By default ``challenge_url``. Without one, ``None``: the page and the site's attributes hold everything (v4; a v3
+        challenge that the server renders into the page). Where nothing was downloaded, a request for the page.
 
         Args:
-            request: The request that is held up.
+            request: The request that waits.
             response: The challenge page, whose own challenge nobody has used, or ``None`` where nothing was downloaded.
         """
         page_url = self.page_url(request, response)
@@ -144,7 +143,7 @@ class GeetestSite:
         """Read the challenge out of the answer to :meth:`challenge_request`.
 
         Raises:
-            ValueError: There is none in it that a solution could be bought for; the message says why.
+            ValueError: It holds no challenge that could be solved; the message says why.
         """
         return parse_register(
             getattr(response, "text", ""),
@@ -170,7 +169,7 @@ class GeetestSite:
         return plan_submission(request, response, self.submit_as).fill(self.fields(solution))
 
     def verify_request(self, request: Request, response: Response | None, solution: Solution) -> Hook[Request | None]:
-        """The request that takes a solution to the verification of a two-step site; ``None``: it is no such site.
+        """The request that takes a solution to the verification of a two-step site; ``None``: it is not such a site.
 
         By default a POST of the solution's fields, as a form, to ``verify_url``.
 
@@ -194,7 +193,7 @@ class GeetestSite:
         By default as ``refused_…`` and ``accepted_…`` say.
 
         Returns:
-            ``None``: it does not tell; then status, address and words of the answer are looked at.
+            ``None``: it shows neither; then the answer's status, address and words decide.
         """
         rule = self.verdict_rule(response)
         return None if rule is None else rule.startswith("accepted_")
@@ -225,14 +224,14 @@ class GeetestSite:
         return widgets[0].version if widgets else None
 
     def known_challenge(self) -> V4Challenge:
-        """The challenge that the attributes alone tell, where nothing was downloaded.
+        """The challenge that the attributes alone give, where nothing was downloaded.
 
         Raises:
             RegisterError: They do not.
         """
         if not self.captcha_id:
             raise RegisterError(
-                f"no page was downloaded that could tell the captcha_id; set captcha_id (or challenge_url) of {self.name}",
+                f"no downloaded page shows the captcha_id; set captcha_id (or challenge_url) of {self.name}",
                 transient=False,
             )
         return V4Challenge(
@@ -321,9 +320,7 @@ def refuse_unknown(attributes: Iterable[Any]) -> None:
     """
     for attribute in attributes:
         if attribute not in ATTRIBUTES:
-            raise ValueError(
-                f"A GeetestSite has no attribute {attribute!r}{_did_you_mean(attribute)} It has: {', '.join(ATTRIBUTES)}."
-            )
+            raise ValueError(f"a GeetestSite has no attribute {attribute!r}; {_meant(attribute)}")
 
 
 def _refuse_slips(declared: type[GeetestSite]) -> None:
@@ -337,11 +334,18 @@ def _refuse_slips(declared: type[GeetestSite]) -> None:
             is_own_code = callable(value) or isinstance(value, property | staticmethod | classmethod)
             if not is_own_code or get_close_matches(name, _KNOWN, 1, cutoff=_SLIP):
                 raise ValueError(
-                    f"{declared.__name__}: a GeetestSite has no attribute {name!r}{_did_you_mean(name)} If it is your own, "
+                    f"{declared.__name__}: a GeetestSite has no attribute {name!r}{_did_you_mean(name) or '.'} If it is your own, "
                     f"begin its name with an underscore: {'_' + name!r}."
                 )
 
 
-def _did_you_mean(attribute: Any) -> str:
-    close = get_close_matches(str(attribute), _KNOWN, 1)
-    return f"; did you mean {close[0]!r}?" if close else "."
+def _meant(attribute: Any) -> str:
+    if attribute in _KNOWN:
+        return "it is a method: override it in a subclass."
+    close = get_close_matches(str(attribute), ATTRIBUTES, 1)
+    return f"did you mean {close[0]!r}?" if close else f"it has: {', '.join(ATTRIBUTES)}."
+
+
+def _did_you_mean(name: str) -> str:
+    close = get_close_matches(name, _KNOWN, 1)
+    return f"; did you mean {close[0]!r}?" if close else ""

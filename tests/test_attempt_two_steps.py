@@ -83,5 +83,5 @@ async def test_a_verification_elsewhere_is_refused_before_paying(world: SmallWor
     world.route("/page")(lambda _: challenge_page())
     site = {"submit_as": "query", "verify_url": "http://127.0.0.2:9/v", "verified_fields": {"token": "token"}}
     outcome = await world.crawl([f"{world.site.url}/page"], site)
-    assert "is not of the site" in str(outcome.errors[0])
+    assert "does not belong to site" in str(outcome.errors[0])
     assert world.calls == []

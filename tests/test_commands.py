@@ -89,7 +89,7 @@ def test_an_output_that_lacks_characters(monkeypatch: pytest.MonkeyPatch, tmp_pa
 def test_a_site_whose_matches_fails_is_passed_over(
     capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As in a crawl: logged, and taken for no."""
+    """As in a crawl: logged, and treated as no match."""
 
     class Failing(GeetestSite):
         urls = ("club.example",)
@@ -100,7 +100,7 @@ def test_a_site_whose_matches_fails_is_passed_over(
     sites = [Failing, {"name": "club", "urls": "club.example"}]
     assert _inspect(V4_PAGE, "--url", "https://club.example/join", GEETEST_SITES=sites) == 0
     assert "try --site club." in capsys.readouterr().out
-    assert "matches of site Failing failed on https://club.example/join; it is taken for no" in caplog.text
+    assert "matches of site Failing failed on https://club.example/join; it is treated as no match" in caplog.text
 
 
 def test_any_other_failure_is_told_in_one_line(
@@ -135,7 +135,7 @@ def test_a_site_that_is_declared(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (("no-such-file",), {}, "No such file or directory; an address begins with http:// or https://"),
         ((str(PAGES),), {}, "Is a directory"),
-        ((V4_PAGE, "--site", "other"), {}, "no site that is called 'other'; it has: none"),
+        ((V4_PAGE, "--site", "other"), {}, "no site called 'other'; it has: none"),
         ((V4_PAGE,), {"GEETEST_MAX_ATTEMPTS": 0}, "GEETEST_MAX_ATTEMPTS = 0 is invalid"),
         (("http://[",), {}, "Invalid"),
     ],
@@ -235,7 +235,7 @@ def test_help(project: Project) -> None:
 @pytest.mark.parametrize(
     ("module", "told"),
     [
-        (inspect, "Exit codes: 0 it is a challenge page, 1 it is none, 2"),
+        (inspect, "Exit codes: 0 it is a challenge page, 1 it is not, 2"),
         (sandbox, "--solve-seconds"),
         (trial, "Exit codes: 0 the site accepted the solution"),
     ],

@@ -51,7 +51,7 @@ https://shop.example.com/login: status 200, HtmlResponse, 362 bytes
 Challenge page: yes, by the built-in detection
   +  built-in detection: a GeeTest v3 widget: GeeTest v3: a call of initGeetest in a script; it leaves a person nothing to type, and shows hardly any text
 
-What there is of GeeTest
+Signs of GeeTest
   +  GeeTest is named: 1 time in the whole text
   +  a live script calls GeeTest's function: initGeetest
   -  GeeTest's loader is linked, loaded or inside: none
@@ -65,13 +65,13 @@ Register endpoint, the likeliest first
   https://shop.example.com/gt/register?t={timestamp}
 
 A solution
-  bought for       what https://shop.example.com/gt/register?t={timestamp} answers, asked for anew for each solution
+  bought for       what https://shop.example.com/gt/register?t={timestamp} answers, fetched again for each solution
   sent             with the page's form: POST https://shop.example.com/login?next=1
   as               geetest_challenge, geetest_validate, geetest_seccode
   beside           user, csrf
 
 Note
-  Gate? The page is withheld as a whole (nothing but the widget to see). If one solution opens it for a session, other addresses included, set mode = "gate"; look at whether a browser is asked once, or for each page.
+  Gate? The page is withheld as a whole (nothing but the widget to see). If one solution opens it for a session, other addresses included, set mode = "gate"; check whether a browser is asked once or for each page.
 
 A site class for it, to start from
 
@@ -95,7 +95,7 @@ def test_a_page_that_only_carries_a_widget() -> None:
     assert (found.sending.url, found.sending.kept) == ("https://shop.example.com/login?next=1", ("user", "csrf"))
     assert found.remarks == (
         (
-            "This is no challenge page, it only carries the widget. The form of the page asks a person to fill in 'user', and "
+            "This is not a challenge page; it only carries the widget. The form of the page asks a person to fill in 'user', and "
             "sends POST /login?next=1: let the spider send that request with geetest=True in its meta, or override "
             "submit_request (docs: recipes/answers)."
         ),
@@ -115,7 +115,7 @@ def test_a_page_with_text_beside_its_widget() -> None:
     assert (found.is_challenge, found.sending.way) == (False, "page form")
     assert found.remarks == (
         (
-            "This is no challenge page, it only carries the widget. Send the request that needs a solution with geetest=True in "
+            "This is not a challenge page; it only carries the widget. Send the request that needs a solution with geetest=True in "
             "its meta (docs: recipes/answers)."
         ),
     )
@@ -180,7 +180,7 @@ def test_several_widgets() -> None:
     [
         ("<p>Nothing</p>", "GeeTest is named: 0 times"),
         ("<!-- initGeetest({gt: a}) --><script>/* initGeetest4( */</script>", "2 in comments, strings or text"),
-        ("<script src='/js/gt.js'></script>", "/js/gt.js may be anybody's"),
+        ("<script src='/js/gt.js'></script>", "/js/gt.js may be unrelated"),
     ],
 )
 def test_why_a_page_is_none(body: str, words: str) -> None:
@@ -208,7 +208,8 @@ def test_a_json_answer_that_tells_nothing_but_need() -> None:
     response = JsonResponse(URL, body=b'{"need_captcha": true}')
     found = inspect(response, GeetestSite(urls="example.com", detect_jmespath="need_captcha"))
     assert (found.is_challenge, found.sending.fields) == (True, ())
-    assert found.remarks[0].startswith("Nobody knows where its answer goes")
+    assert found.remarks[0].startswith("It is not known where its answer goes")
+    assert found.remarks[0].count("submit_request") == 1
     assert "\n  as  " not in found.to_text()
     assert declared(found.declaration).detect_jmespath == "need_captcha"
 
@@ -216,8 +217,8 @@ def test_a_json_answer_that_tells_nothing_but_need() -> None:
 @pytest.mark.parametrize(
     ("body", "purchase"),
     [
-        (REGISTER_ANSWER, "what https://shop.example.com/login answers, asked for anew for each solution"),
-        (f"cb({REGISTER_ANSWER})", "what https://shop.example.com/login answers, asked for anew for each solution"),
+        (REGISTER_ANSWER, "what https://shop.example.com/login answers, fetched again for each solution"),
+        (f"cb({REGISTER_ANSWER})", "what https://shop.example.com/login answers, fetched again for each solution"),
         (REGISTER_ANSWER.replace('"success": 1', '"success": 0'), "nothing: the site could not reach GeeTest"),
         ('{"status": "error", "error": "old challenge"}', "nothing: GeeTest says 'old challenge'"),
     ],
@@ -239,7 +240,9 @@ def test_an_answer_that_withholds_and_registers() -> None:
     assert found.purchase.startswith("nothing: the site could not reach GeeTest")
     assert declared(found.declaration).detect_jmespath == "need_captcha"
     [remark] = found.remarks
-    assert remark.startswith("JSON is no challenge page by the built-in detection; by the site class below it is one")
+    assert remark.startswith(
+        "JSON is not a challenge page by the built-in detection; by the site class below it is one"
+    )
 
 
 def test_a_declared_site_is_tried_by_its_own_rules() -> None:
@@ -260,7 +263,7 @@ def test_a_declared_site_is_tried_by_its_own_rules() -> None:
         ("css '#nothing'", False),
     ]
     assert (found.site, found.overridden) == ("login", ())
-    assert found.purchase == "what /other/register answers, asked for anew for each solution"
+    assert found.purchase == "what /other/register answers, fetched again for each solution"
     assert (found.sending.way, found.sending.method) == ("json", "POST")
     assert found.sending.fields == ("geetest_challenge", "captcha.validate")
     text = found.to_text()

@@ -78,7 +78,7 @@ def test_a_script_that_sends_the_answer_elsewhere() -> None:
     assert f"Note\n  {gate}\n" in found.to_text()
     [remark] = inspect(page(V3_FORM + sends % "/gt/check?v=1")).remarks
     assert remark == (
-        "This is no challenge page, it only carries the widget. The page's script sends the answer to /gt/check?v=1: let the "
+        "This is not a challenge page; it only carries the widget. The page's script sends the answer to /gt/check?v=1: let the "
         "spider send that request with geetest=True in its meta, or override submit_request (docs: recipes/answers)."
     )
     assert max(map(len, found.declaration.splitlines())) <= 120

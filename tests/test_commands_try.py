@@ -110,7 +110,7 @@ def test_an_interrupted_wait(shop: Project, sandbox: Sandbox) -> None:
     assert (running.returncode, messages) == (2, "")
     assert text.splitlines()[-2:] == [
         "Verdict     failed: it was interrupted",
-        "Bought      1 task, which was not waited for: what it cost is not known",
+        "Bought      1 task, which was not waited for; its cost is unknown",
     ]
 
 
@@ -126,8 +126,8 @@ def test_no_key(shop: Project, sandbox: Sandbox) -> None:
     [
         ((), "give either a URL or --curl"),
         (("page.html",), "an address begins with http:// or https://"),
-        (("http://club.example/", "--site", "other"), "no site that is called 'other'"),
-        (("http://club.example/", "--spider", "other"), "no spider that is called 'other'"),
+        (("http://club.example/", "--site", "other"), "no site called 'other'"),
+        (("http://club.example/", "--spider", "other"), "no spider called 'other'"),
         (("http://club.example/", "--header", "nothing"), "a header is given as 'NAME: VALUE'"),
     ],
 )

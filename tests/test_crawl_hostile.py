@@ -138,7 +138,7 @@ async def test_a_register_endpoint_cannot_send_the_plugin_elsewhere(sandbox: San
     """A redirect out of the declared sites is not followed: the page does not choose what is fetched."""
     outcome, elsewhere = await _redirected(sandbox, declared=declared, challenge_url="/register")
     words = _refused(outcome, ChallengeError)
-    assert ("is of no declared site" in words) is not declared
+    assert ("belongs to no declared site" in words) is not declared
     assert len(elsewhere.seen) == declared
     assert sandbox.books()["created"]["total"] == 0
 
@@ -161,7 +161,7 @@ async def test_a_solution_is_not_redirected_to_somebody_else(sandbox: Sandbox, s
     [task] = sandbox.books()["tasks"]
     words = _refused(outcome, SubmissionError)
     assert f"task {task['id']}" in words
-    assert "is of no declared site" in words
+    assert "belongs to no declared site" in words
     assert elsewhere.seen == []
     assert outcome.stats["gave_up/submission"] == 1
 

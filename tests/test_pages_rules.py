@@ -154,7 +154,7 @@ def test_explain() -> None:
         ),
         Finding("re 'robot'", matched=True, seen="found robot"),
         Finding("re 'android'", matched=False, seen="not found in the text"),
-        Finding("jmespath 'a'", None, "the response is no JSON"),
+        Finding("jmespath 'a'", None, "the response is not JSON"),
     )
     assert rules(jmespath="a", css="p").explain(JsonResponse(URL, body=b'{"a": [1]}')) == (
         Finding("css 'p'", None, "the response is neither HTML nor XML"),
@@ -169,7 +169,7 @@ def test_explain() -> None:
     assert rules().explain(html(WIDGET))[0].seen == (
         "GeeTest v4: a call of initGeetest4 in a script; it leaves a person nothing to type, and shows hardly any text"
     )
-    assert rules().explain(Response(URL))[0].seen == "the response is no text (Response)"
+    assert rules().explain(Response(URL))[0].seen == "the response is not text (Response)"
     assert rules(re="(?s)P.*").explain(html(b"P" + b"x" * 300))[0].seen == "found P" + "x" * 98 + "\u2026"
 
 

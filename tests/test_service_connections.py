@@ -126,7 +126,7 @@ async def test_https_at_a_plain_port_is_told_at_once() -> None:
 
     server = await asyncio.start_server(plain, "127.0.0.1", 0)
     async with transport_to(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}") as t:
-        with pytest.raises(NotSentError, match="https was spoken to a port that does not speak TLS"):
+        with pytest.raises(NotSentError, match="https was used on a port that does not speak TLS"):
             await t.call("createTask", BODY, as_it_came)
     server.close()
 

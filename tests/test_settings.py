@@ -74,8 +74,8 @@ def test_a_slip_in_a_name_is_told(caplog: pytest.LogCaptureFixture) -> None:
     """A limit that is not one limits nothing, so the log says so; the monitors' settings are known."""
     _config(GEETEST_MAX_SOLVE=5, GEETEST_WHATEVER=1, GEETEST_MONITOR_MAX_COST=1)
     assert [record.getMessage() for record in caplog.records] == [
-        "GeeTest: there is no setting GEETEST_MAX_SOLVE, and it is ignored; did you mean GEETEST_MAX_SOLVES?",
-        "GeeTest: there is no setting GEETEST_WHATEVER, and it is ignored",
+        "GeeTest: the unknown setting GEETEST_MAX_SOLVE is ignored; did you mean GEETEST_MAX_SOLVES?",
+        "GeeTest: the unknown setting GEETEST_WHATEVER is ignored",
     ]
 
 
@@ -99,11 +99,11 @@ def test_a_slip_in_a_name_is_told(caplog: pytest.LogCaptureFixture) -> None:
         ("GEETEST_MAX_SOLVES", -1, "a whole number of 0 or more"),
         ("GEETEST_BUDGET", "200", "a budget like"),
         ("GEETEST_BUDGET", "0/hour", "a budget like"),
-        ("GEETEST_SITE_BUDGET", 200, "a text"),
+        ("GEETEST_SITE_BUDGET", 200, "a string"),
         ("GEETEST_BREAKER_FAILURES", 2.5, "a whole number"),
         ("GEETEST_BREAKER_SECONDS", 0, "above 0"),
         ("GEETEST_ENABLED", "perhaps", "True or False"),
-        ("GEETEST_TASK_TYPE", 5, "a text"),
+        ("GEETEST_TASK_TYPE", 5, "a string"),
         ("GEETEST_API_URL", "http://api.capmonster.cloud", "only sent over https"),
         ("GEETEST_API_URL", "api.capmonster.cloud", "a URL like"),
         ("GEETEST_API_URL", "https://[::1", "a URL like"),
@@ -113,7 +113,7 @@ def test_a_slip_in_a_name_is_told(caplog: pytest.LogCaptureFixture) -> None:
         ("GEETEST_API_URL", "https://a b", "a URL like"),
         ("GEETEST_API_URL", "https://a\tb", "a URL like"),
         ("GEETEST_API_URL", " ", "a URL like"),
-        ("GEETEST_API_URL", 5, "a text"),
+        ("GEETEST_API_URL", 5, "a string"),
         ("GEETEST_PASS_PROXY", [], "True or False"),
         ("GEETEST_PASS_PROXY", {"a": 1}, "True or False"),
     ],
@@ -183,7 +183,7 @@ def test_key_from_the_environment() -> None:
 
 @pytest.mark.parametrize("key", ["with space", "new\nline", "kéy", 17])
 def test_a_malformed_key_is_refused_without_repeating_it(key: Any) -> None:
-    """It may be a key with a slip in it."""
+    """It may be a mistyped key."""
     with pytest.raises(ValueError, match="GEETEST_API_KEY") as caught:
         _config(GEETEST_API_KEY=key)
     assert str(key) not in str(caught.value)

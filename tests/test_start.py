@@ -127,7 +127,7 @@ class _Elsewhere:
         (
             "rotating_proxies.middlewares.BanDetectionMiddleware",
             620,
-            "like 570: where it is, it may take a challenge page",
+            "like 570: where it is, it may mistake a challenge page",
         ),
         ("rotating_proxies.middlewares.BanDetectionMiddleware", 570, ""),
         (

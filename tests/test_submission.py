@@ -165,7 +165,7 @@ def test_what_cannot_carry_a_solution_says_so_before_anything_is_bought(
 def test_a_page_that_is_no_html_has_no_form() -> None:
     """A JSON challenge page does not hold a form, whatever it says."""
     response = TextResponse("https://a.test", body=b"<form>", encoding="utf-8")
-    with pytest.raises(ValueError, match="no HTML page but TextResponse"):
+    with pytest.raises(ValueError, match="not an HTML page but TextResponse"):
         plan(Request("https://a.test"), response)
 
 

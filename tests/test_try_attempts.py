@@ -63,7 +63,7 @@ async def test_a_v4_form_that_is_solved_first(sandbox: Sandbox) -> None:
     assert tried.step("verdict")["why"] == "nothing in it shows whether the solution was accepted"
     assert tried.told["advice"][-2:] == [
         '    accepted_css = "..."',
-        '    refused_css = "..."  # or refused_re, for a text',
+        '    refused_css = "..."  # or refused_re, for plain text',
     ]
     assert "for rope in Oslo" in tried.told["advice"][1]
 
@@ -99,6 +99,7 @@ async def test_a_page_that_only_carries_a_widget(sandbox: Sandbox) -> None:
     tried = await attempt(sandbox, "/v4/form", {"name": "club", "urls": host(sandbox)})
     assert tried.ending is Ending.NOT_WITHHELD
     assert "Send the request that needs a solution with geetest=True" in " ".join(tried.told["advice"])
+    assert "scrapy geetest try --solve-first" in tried.told["advice"][-1]
 
 
 async def test_an_error_page_of_an_undeclared_address(sandbox: Sandbox) -> None:
@@ -115,7 +116,7 @@ async def test_an_undeclared_page_without_a_widget(sandbox: Sandbox) -> None:
     """No class is made up."""
     tried = await attempt(sandbox, "/plain/1", gate_site(sandbox))
     assert tried.ending is Ending.INCOMPLETE
-    assert "Nothing in the page speaks of a widget" in tried.told["advice"][1]
+    assert "The page shows no sign of a widget" in tried.told["advice"][1]
 
 
 async def test_a_refused_solution(sandbox: Sandbox) -> None:
@@ -141,7 +142,7 @@ async def test_a_task_that_failed(sandbox: Sandbox) -> None:
     sandbox.reset(solve_seconds=0.1, faults={"getTaskResult": ["ERROR_TOKEN_EXPIRED"]})
     tried = await attempt(sandbox, ROPE, search_site(sandbox))
     assert (tried.ending, tried.told["tasks"], tried.told["cost"]) == (Ending.NOT_SOLVED, 1, None)
-    assert tried.step("bought")["text"] == ["1 task; the service does not say what it cost"]
+    assert tried.step("bought")["text"] == ["1 task; the service does not report its cost"]
 
 
 async def test_a_wrong_key(sandbox: Sandbox) -> None:
@@ -226,7 +227,7 @@ async def test_the_site_that_is_named(sandbox: Sandbox) -> None:
     assert (await attempt(sandbox, ROPE, *sites, site="search")).ending is Ending.ACCEPTED
     tried = await attempt(sandbox, "/plain/1", *sites, site="search")
     assert (tried.ending, tried.steps) == (Ending.INCOMPLETE, ["verdict", "bought"])
-    assert f"the address is none of site search, whose urls are {host(sandbox)}/v3" in tried.told["why"]
+    assert f"the address does not belong to site search, whose urls are {host(sandbox)}/v3" in tried.told["why"]
 
 
 @pytest.mark.parametrize(
@@ -282,5 +283,5 @@ async def test_the_settings_of_a_spider(sandbox: Sandbox) -> None:
     assert vars(made)["allowed_domains"] == ["127.0.0.1"]
     tried = await attempt(sandbox, "/plain/1", search_site(sandbox), spider="shop", SPIDER_MODULES=[__name__])
     assert tried.steps == ["page", "verdict", "bought"]
-    with pytest.raises(ValueError, match="no spider that is called 'other'"):
+    with pytest.raises(ValueError, match="no spider called 'other'"):
         spider_settings(Settings(settings), "other", None)

@@ -14,7 +14,7 @@ HOST = SHOP_URL.partition("://")[2]
 class ShopLogin(GeetestSite):
     """A GeeTest v3 login form: every time the form is sent, it needs a solution of its own."""
 
-    # Whose responses are looked at: a host, a port if need be, and a path prefix.
+    # Which responses to look at: a host, a port if need be, and a path prefix.
     urls = (f"{HOST}/v3",)
 
     # The response is a challenge page when this matches: the form is back, with its widget, instead of the account.

@@ -70,14 +70,15 @@ class Challenges:
             raise ChallengeError(f"No fresh challenge for {context}: {error}", **context.parts) from error
         if unfilled := context.site.unfilled(challenge):
             raise ChallengeError(
-                f"No fresh challenge for {context}: the site's answer has no {', '.join(unfilled)}, which field_names names",
+                f"No fresh challenge for {context}: field_names names {', '.join(unfilled)}, which neither "
+                "the solution nor the site's answer has",
                 **context.parts,
             )
         self._stats.count("challenges_fetched")
         if not context.site.challenge_is_reusable and not self._bought.take(challenge):
             self._stats.count("challenges_repeated")
             raise NotYetError(
-                "the site handed out a challenge that was bought before, and a second solution of it is worth nothing. If "
+                "the site handed out a challenge that was bought before; a second solution of it is worthless. If "
                 "it keeps one challenge a session, set one_at_a_time = True; if a cache answers, let challenge_url differ "
                 "each time ({timestamp})"
             )

@@ -51,7 +51,7 @@ class Forms:
         """Solve first, then send.
 
         Raises:
-            GeetestError: It could not be got past.
+            GeetestError: Its CAPTCHA could not be passed.
             Stopping: The crawl is ending.
         """
         return await self.react(context)
@@ -60,7 +60,7 @@ class Forms:
         """From a challenge page, or the knowledge that there would be one, to the site's answer.
 
         Raises:
-            GeetestError: It could not be got past.
+            GeetestError: Its CAPTCHA could not be passed.
             Stopping: The crawl is ending.
         """
         async with self._alone(context):

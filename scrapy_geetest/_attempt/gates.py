@@ -159,8 +159,8 @@ class Gates:
             bounces += 1
             if bounces > _MAX_BOUNCES:
                 raise SolutionRejected(
-                    f"{context} is withheld though its gate was opened {bounces} times; is it a gate site, and what does "
-                    "session_key say?",
+                    f"{context} is withheld though its gate was opened {bounces} times; if each request needs a "
+                    'solution of its own, set mode = "form", otherwise check session_key',
                     **context.parts,
                 )
             context = context.on(response)
@@ -236,8 +236,8 @@ class Gates:
         if await is_withheld(door, response):
             self._breaker.failed(door)
             raise SolutionRejected(
-                f"The gate did not open for {door}: {response} is withheld all the same. See what the site's "
-                "accepted_…, detect_… and session_key say, and whether it is a gate site at all",
+                f"The gate did not open for {door}: {response} is still withheld. If each request needs a solution "
+                'of its own, set mode = "form"; otherwise check accepted_…, detect_… and session_key of the site',
                 **door.parts,
             )
 

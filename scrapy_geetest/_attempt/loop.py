@@ -86,7 +86,7 @@ class Attempts:
             What the spider gets.
 
         Raises:
-            GeetestError: It could not be got past.
+            GeetestError: Its CAPTCHA could not be passed.
             Stopping: The crawl is ending.
         """
         tries = tries or Tries(self._config)
@@ -196,7 +196,7 @@ class Attempts:
         answer = await self._submissions.send_unsolved(way)
         if await self._fresh_pages.is_withheld(way.context.on(answer)):
             raise ChallengeError(
-                f"The site says that it wants no CAPTCHA, and withholds the page all the same: {way.context}",
+                f"The site says that it wants no CAPTCHA, and still withholds the page: {way.context}",
                 **way.context.parts,
             )
         return answer

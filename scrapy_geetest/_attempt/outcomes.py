@@ -1,4 +1,4 @@
-"""The one outcome of a request that was not got past its CAPTCHA, and what is told of the pages that were met."""
+"""The outcome of a request whose CAPTCHA was not passed, and what is logged of the pages that were met."""
 
 from __future__ import annotations
 
@@ -83,8 +83,8 @@ class Outcomes:
                 continue
             self._warned_sites.add((context.site.name, name))
             logger.warning(
-                "GeeTest: a middleware changes %s between two requests of one attempt for %s, so that the site sees two "
-                "visitors and may refuse what is paid for. Let it keep requests whose meta has _geetest as they are, or "
+                "GeeTest: a middleware changes %s between two requests of one attempt for %s, so the site sees two visitors "
+                "and may refuse the solution. Let it keep requests whose meta has _geetest as they are, or "
                 "place it before order 585",
                 _CHANGES.get(name, f"the header {name}"),
                 context,
@@ -104,7 +104,7 @@ class Outcomes:
             self._warned_sites.add((context.site.name, "cookies"))
             logger.warning(
                 "GeeTest: %s is sent without Scrapy's cookies (dont_merge_cookies, or COOKIES_ENABLED = False). Most "
-                "sites tie challenge and answer together by a session cookie, and will refuse what is paid for.",
+                "sites tie challenge and answer together by a session cookie, and will refuse the solution.",
                 context,
             )
 
@@ -115,5 +115,5 @@ def passed(page: Response) -> Response:
 
 
 def stopped(context: Context) -> StoppedError:
-    """The error of a request that no queue can keep when the crawl ends."""
+    """The error of a waiting request that cannot be put back in the queue when the crawl ends."""
     return StoppedError(f"The crawl ended before the CAPTCHA was solved: {context}", **context.parts)

@@ -207,7 +207,7 @@ class Purchases:
         except ValueError as error:
             self._budget.give_back()
             raise ChallengeError(
-                f"No task can be made of the challenge for {context}: {error}", **context.parts
+                f"No task can be made from the challenge for {context}: {error}", **context.parts
             ) from error
         except ServiceError as error:
             if error.sent:
@@ -230,7 +230,7 @@ class Purchases:
             if error.sent:
                 self._books.failed(taken, error)
             else:
-                self._books.abandoned(taken, f"the service is asked nothing more ({error.code})")
+                self._books.abandoned(taken, f"the service is not called any more ({error.code})")
             raise
         except BaseException as error:
             why = "the crawl is ending" if isinstance(error, Stopping) else f"of {type(error).__name__}"

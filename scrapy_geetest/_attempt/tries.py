@@ -19,6 +19,8 @@ CHALLENGE_TRIES = 3  # of a site that says it will be better later; costs reques
 CHALLENGE_PAUSE = 2.0  # seconds between them
 SHORTEST_PAUSE = 0.05  # seconds; a hook may say "at once" again and again
 
+_CURE = "scrapy geetest try shows each step; for the usual causes see the docs: reference/messages"
+
 
 class Tries:
     """The tries of one request.
@@ -64,7 +66,7 @@ class Tries:
         if not self.are_left:
             raise SolutionRejected(
                 f"{self.bought} solution(s) were bought for {context} (GEETEST_MAX_ATTEMPTS), and none was accepted: "
-                f"{self.refusal or 'they came to nothing'}",
+                f"{self.refusal or 'they came to nothing'}. {_CURE}",
                 **context.parts,
             )
 

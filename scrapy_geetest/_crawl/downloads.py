@@ -321,7 +321,7 @@ class Downloads:
             return
         if await self._find_site(request.url) is None:
             raise IgnoreRequest(
-                f"a redirect would lead to {request.url[:200]!r}, which is of no declared site; if that is right, add "
+                f"a redirect would lead to {request.url[:200]!r}, which belongs to no declared site; if that is right, add "
                 "its host to the site's urls"
             )
 

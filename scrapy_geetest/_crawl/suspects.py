@@ -1,4 +1,4 @@
-"""Pages that may have a widget which only a linked script makes: nothing in them proves it, so that they are told of, once a host."""
+"""Pages that may have a widget which only a linked script makes: nothing in them proves it, so they are logged, once a host."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ class SuspectPages:
         self._told.add((host, is_withheld))
         logger.log(
             logging.WARNING if is_withheld else logging.INFO,
-            "GeeTest: %s may carry a GeeTest widget that a linked script makes, which a crawl does not read, and is left "
+            "GeeTest: %s may carry a GeeTest widget made by a linked script, which a crawl does not read; it is left "
             'alone: %s; %s. See what the scripts say: scrapy geetest inspect "%s". If such pages withhold their content, %s '
-            "with detect_css, or another detect_..., of what only they have.",
+            "with detect_css, or another detect_..., that only they match.",
             *(response, why, seen, request.url),
             f"complete the site {site.name}" if site else "declare a site in GEETEST_SITES",
         )

@@ -42,7 +42,7 @@ class UndeclaredPages:
         if self._is_first(request):
             logger.warning(
                 "GeeTest: %s carries a GeeTest v%d widget, and no site in GEETEST_SITES matches its URL; it is left "
-                'alone. See what it is: scrapy geetest inspect "%s"',
+                'alone. If it is withheld, correct the urls of a site, or declare one: scrapy geetest inspect "%s"',
                 response,
                 widgets[0].version,
                 request.url,
@@ -51,7 +51,7 @@ class UndeclaredPages:
     def let_through(self, context: Context) -> None:
         """A response that the rules of its site do not match: if it carries a widget all the same, say so, once a site.
 
-        Such a page may be just a login page. With a status of an error it is more likely that a rule has a slip in it.
+        Such a page may be just a login page. With a status of an error it is more likely that a rule is wrong.
         """
         response = context.page
         assert response is not None  # noqa: S101  # the rules were applied to it

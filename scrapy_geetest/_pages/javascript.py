@@ -219,7 +219,7 @@ def _template(text: bytes, token: bytes, position: int, depths: list[int], budge
         return None
     if token == b"}":
         depths.pop()
-    elif text.find(b"`", position) < 0:  # the last one: a slip of this reading, or of the page
+    elif text.find(b"`", position) < 0:  # the last one: a mistake of this reading, or of the page
         return None
     while stop := _TEMPLATE_STOP.search(text, position):
         position = stop.end()

@@ -50,18 +50,18 @@ class _Fixed:
         gt = self.gt or gt
         if (gt is None or gt == "") and challenge == "":
             raise RegisterError(
-                "gt and challenge are empty: the site does not ask for a CAPTCHA at the moment, or wants something else "
-                "of the request first (a cookie, a parameter)"
+                "gt and challenge are empty: the site does not ask for a CAPTCHA at the moment, or first wants something "
+                "else from the request (a cookie, a parameter)"
             )
         if not (self.gt or is_site_id(gt)):
             raise RegisterError(
-                f"gt is {_quote(gt)}, which is no GeeTest id (32 hexadecimal digits, as a rule); set gt if you know it, or "
-                "challenge_path if it stands elsewhere"
+                f"gt is {_quote(gt)}, which is not a GeeTest id (usually 32 hexadecimal digits); set gt if you know it, or "
+                "challenge_path if it is elsewhere"
             )
         if not is_challenge(challenge):
             raise RegisterError(
-                f"challenge is {_quote(challenge)}, which is no GeeTest challenge (32 to 40 digits and letters); set "
-                "challenge_path if it stands elsewhere"
+                f"challenge is {_quote(challenge)}, which is not a GeeTest challenge (32 to 40 digits and letters); set "
+                "challenge_path if it is elsewhere"
             )
         return V3Challenge(
             gt=gt, challenge=challenge, api_server=self.api_server or api_server, get_lib=self.get_lib, extra=extra
@@ -73,8 +73,8 @@ class _Fixed:
         captcha_id = self.captcha_id or captcha_id
         if not (self.captcha_id or is_site_id(captcha_id)):
             raise RegisterError(
-                f"captcha_id is {_quote(captcha_id)}, which is no GeeTest id (32 hexadecimal digits, as a rule); set "
-                "captcha_id if you know it, or challenge_path if it stands elsewhere"
+                f"captcha_id is {_quote(captcha_id)}, which is not a GeeTest id (usually 32 hexadecimal digits); set "
+                "captcha_id if you know it, or challenge_path if it is elsewhere"
             )
         return V4Challenge(
             captcha_id=captcha_id,
@@ -117,7 +117,7 @@ def parse_register(  # noqa: PLR0913  # one for each attribute of a site that ha
     Raises:
         ChallengeNotNeeded: The answer says that no CAPTCHA is wanted.
         ChallengeNotReady: The answer says that there will be a challenge later.
-        RegisterError: There is no challenge in it that a solution could be bought for; the message says why, and its
+        RegisterError: It holds no challenge that could be solved; the message says why, and its
             ``transient`` whether to ask again.
     """
     fixed = _Fixed(version, gt, captcha_id, risk_type, api_server, get_lib)
@@ -205,7 +205,7 @@ def _decided(
     if told and fixed.version and told != fixed.version and is_sure:
         raise RegisterError(
             f"the answer is of GeeTest v{told}, but version = {fixed.version} is declared: {_quote(text)}; leave version "
-            "out where the site uses both, and each answer tells"
+            "out if the site uses both: each answer shows which"
         )
     return fixed.version or told or (V4Challenge.version if fixed.captcha_id else None)
 
@@ -213,8 +213,8 @@ def _decided(
 def _v3(one: AnswerObject, fixed: _Fixed) -> V3Challenge:
     if one.says_no_success():
         raise RegisterError(
-            'the site could not reach GeeTest ("success": 0) and made the challenge up itself: no solution of it would '
-            "ever be accepted, so none is bought; register again later",
+            'the site could not reach GeeTest ("success": 0) and made up the challenge itself: no solution of it would '
+            "be accepted, so none is bought; register again later",
             transient=True,
         )
     return fixed.v3(one.gt(), one.challenge(), one.api_server(), one.extra())
@@ -264,7 +264,7 @@ def _nothing_found(objects: Sequence[AnswerObject], fixed: _Fixed, text: str) ->
     if any(is_site_id(one.values.get("gt")) for one in objects):
         if fixed.version is None:
             return f"the answer {_quote(text)} has a gt but no challenge; set version = 4 if this gt is a v4 captcha_id"
-        return f"the answer {_quote(text)} has a gt but no challenge; set challenge_path if it stands elsewhere"
+        return f"the answer {_quote(text)} has a gt but no challenge; set challenge_path if it is elsewhere"
     expected = {3: "gt and challenge", 4: "captcha_id"}.get(fixed.version or 0, "gt and challenge, or captcha_id")
     return (
         f"the answer is JSON without {expected}: {_quote(text)}; set challenge_path to the object that has them, or check "
@@ -292,7 +292,7 @@ def _from_page(text: str, fixed: _Fixed, read: Sequence[Widget]) -> Challenge:
     if widget.offline:
         raise RegisterError(
             "the site could not reach GeeTest when it made the page (offline: true): no solution of this challenge would "
-            "ever be accepted, so none is bought; get the page again later",
+            "be accepted, so none is bought; get the page again later",
             transient=True,
         )
     if widget.version == 4:  # noqa: PLR2004  # the versions of GeeTest
@@ -304,7 +304,7 @@ def _refuse_other_version(widgets: Sequence[Widget], fixed: _Fixed) -> None:
     if any(_tells_enough(widget, _Fixed()) for widget in widgets):
         raise RegisterError(
             f"the answer is a page with a GeeTest v{widgets[0].version} widget, but version = {fixed.version} is declared; "
-            "leave version out where the site uses both, and each answer tells"
+            "leave version out if the site uses both: each answer shows which"
         )
 
 

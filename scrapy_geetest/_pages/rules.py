@@ -61,7 +61,7 @@ class Rules:
 
     Attributes:
         css: CSS selectors, for HTML and XML.
-        xpath: XPath expressions, for HTML and XML; a ``false``, ``0`` or empty text is no match.
+        xpath: XPath expressions, for HTML and XML; a ``false``, ``0`` or empty string does not match.
         re: Regular expressions, searched for in the first million characters of the text.
         jmespath: JMESPath expressions, for JSON however it is served; a true result is a match.
         status: Only responses with these statuses are looked at; empty means any status. A redirect's stands for 200, too:
@@ -128,7 +128,7 @@ class Rules:
             if not is_among:
                 return
         if not isinstance(response, TextResponse):
-            yield Finding("any", matched=False, seen=f"the response is no text ({type(response).__name__})")
+            yield Finding("any", matched=False, seen=f"the response is not text ({type(response).__name__})")
         elif not self.named:
             yield _built_in(response)
         else:
@@ -208,7 +208,7 @@ def _is_true(root: Any) -> bool:
 def _query(expression: Any, data: Any) -> Finding:
     rule = f"jmespath {expression.expression!r}"
     if data is loose_json.ABSENT:
-        return Finding(rule, None, "the response is no JSON")
+        return Finding(rule, None, "the response is not JSON")
     try:
         result = expression.search(data)
     except (JMESPathError, RecursionError, TypeError, ValueError, ArithmeticError) as error:
@@ -234,7 +234,7 @@ def _compiled(kind: str, value: Any, source: str, make: Callable[[str], _T]) -> 
     made = []
     for selector in selectors:
         if not isinstance(selector, str) or not selector.strip():
-            raise ValueError(f"{name} = {selector!r} is invalid: it must be a text that is not empty; {rule}.")
+            raise ValueError(f"{name} = {selector!r} is invalid: it must be a non-empty string; {rule}.")
         try:
             made.append(make(selector))
         except (ValueError, OverflowError, RecursionError, regular_expressions.error, JMESPathError) as error:

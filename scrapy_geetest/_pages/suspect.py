@@ -48,6 +48,6 @@ def find_suspect(body: bytes) -> str | None:
     for src in sources:
         loader = linked_loader(src, is_about_geetest=True)
         if loader and (speaks or loader.version == 4) and len(sources) > 1:  # noqa: PLR2004  # the versions of GeeTest
-            about = " and speaks of a captcha" if speaks else " and scripts that may call it"
+            about = " and mentions a captcha" if speaks else " and scripts that may call it"
             return f"it links {src[:200]}, which may be GeeTest's loader{about}"
     return None

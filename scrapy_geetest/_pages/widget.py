@@ -181,7 +181,7 @@ class PageReading:
         return tuple(self._read_scripts.values())
 
     def signs(self, body: bytes) -> Signs:
-        """What there is of GeeTest in it, and in *body*, of which it was read."""
+        """Signs of GeeTest in it, and in *body*, of which it was read."""
         calls = tuple(call.function for call in self.calls())
         written = sum(1 for _ in _WRITTEN_CALL.finditer(body))
         return Signs(

@@ -35,7 +35,7 @@ def withholds(page: TextResponse) -> tuple[bool, str]:
         return True, f"the status is {page.status}"
     roots = outline_roots(page)
     if not roots:
-        return False, "it is no HTML page"
+        return False, "it is not an HTML page"
     if typed := [name for root in roots for name in typed_controls(root)]:
         return False, f"it only carries the widget: a person types {', '.join(typed[:_SHOWN_NAMES])}"
     weight = 0

@@ -57,7 +57,7 @@ def read_answer(answer: Answer, secret: Secret, service: SolvingService) -> dict
     if data is not None and readable and (success or "errorId" in data or "errorCode" in data):
         return data
     if success:
-        what = "no JSON object" if data is None else "no answer: its errorId is neither a number nor a text"
+        what = "no JSON object" if data is None else "no answer: its errorId is neither a number nor a string"
         raise ServiceError(ANSWER_LOST, f"HTTP {answer.status} with a body that is {what}")
     raise ServiceError(f"HTTP_{answer.status}", "without an error of the service's own")
 
@@ -100,7 +100,7 @@ def read_task_id(data: dict[str, Any], secret: Secret) -> int | str:
     task_id = _task_id(data.get("taskId"), secret)
     if task_id is None:
         kind = type(data.get("taskId")).__name__
-        raise ServiceError(ANSWER_LOST, f"createTask was answered with a taskId that is no id ({kind})")
+        raise ServiceError(ANSWER_LOST, f"createTask was answered with a taskId that is not an id ({kind})")
     return task_id
 
 
@@ -138,7 +138,7 @@ def read_solution(data: dict[str, Any], challenge: Challenge, secret: Secret) ->
         for text in (item for pair in solution_values(solution).items() for item in pair):
             text.encode()  # half a surrogate pair passes as JSON, and as nothing else
     except UnicodeEncodeError:
-        reason = "its solution is no valid text"
+        reason = "its solution is not valid text"
     except ValueError as error:
         reason = clean_text(str(error), secret)
     else:

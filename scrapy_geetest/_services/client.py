@@ -46,7 +46,7 @@ _OUTAGE = 3.0
 
 _PROBE_SECONDS = 10.0
 _LOOK_AGAIN = 0.25
-_OPTIONAL = frozenset({NO_SUCH_METHOD})  # what stops nothing after a call that solving does without
+_OPTIONAL = frozenset({NO_SUCH_METHOD})  # not fatal after an optional call
 
 
 class ServiceClient:
@@ -224,7 +224,7 @@ class ServiceClient:
         """
         call = self._service.balance()
         if call is None:
-            raise ServiceError(NO_SUCH_METHOD, "the service tells no balance", sent=False, advice=NO_BALANCE)
+            raise ServiceError(NO_SUCH_METHOD, "the service reports no balance", sent=False, advice=NO_BALANCE)
         return read_balance(await self._call(call, harmless=_OPTIONAL))
 
     async def report_incorrect(self, task_id: int | str) -> None:
@@ -235,7 +235,7 @@ class ServiceClient:
         """
         call = self._service.report(task_id)
         if call is None or not self._can_report:
-            raise ServiceError(NO_SUCH_METHOD, "the service takes no reports", task_id=task_id, sent=False)
+            raise ServiceError(NO_SUCH_METHOD, "the service accepts no reports", task_id=task_id, sent=False)
         try:
             await self._call(call, harmless=_OPTIONAL)
         except ServiceError as error:

@@ -218,11 +218,11 @@ class OwnSolver:
 
     async def balance(self) -> Decimal:
         """There is none."""
-        raise ServiceError(NO_SUCH_METHOD, "a service of one's own has no balance", sent=False, advice=NO_BALANCE)
+        raise ServiceError(NO_SUCH_METHOD, "a service of your own has no balance", sent=False, advice=NO_BALANCE)
 
     async def report_incorrect(self, task_id: int | str) -> None:
         """It takes no reports."""
-        raise ServiceError(NO_SUCH_METHOD, "the service takes no reports", task_id=task_id, sent=False)
+        raise ServiceError(NO_SUCH_METHOD, "the service accepts no reports", task_id=task_id, sent=False)
 
     async def close(self) -> None:
         """What it does is ended by who waits for it."""
@@ -237,7 +237,7 @@ def _read(value: Any, challenge: Challenge) -> Solution:
     if isinstance(value, BaseException):
         raise ValueError(clean_text(f"failed: {type(value).__name__}: {value}", Secret("")))
     if not isinstance(value, V3Solution | V4Solution):
-        raise ValueError(f"returned {type(value).__name__}, no V3Solution or V4Solution")
+        raise ValueError(f"returned {type(value).__name__}, not a V3Solution or V4Solution")
     try:
         return read_solution({"solution": solution_values(value)}, challenge, Secret(""))
     except (ServiceError, TypeError) as error:

@@ -112,6 +112,7 @@ _BUSY_ADVICE = "The service is busy: nothing to do, or lower GEETEST_MAX_CONCURR
 _FRESH_ADVICE = "Make sure that challenge_request fetches a challenge which no widget and no earlier task has used."
 _PROXY_ADVICE = "Check that the proxy is up, and reachable from the internet with its login and password."
 _TASK_ADVICE = "Check GEETEST_API_URL and GEETEST_TASK_TYPE: this service does not take what it was sent."
+_FIELD_ADVICE = "Check the field that the description names in the site's declaration (gt of a v4 task: captcha_id)."
 ADVICE: Mapping[str, str] = MappingProxyType(
     {
         BAD_KEY: _KEY_ADVICE,
@@ -126,10 +127,10 @@ ADVICE: Mapping[str, str] = MappingProxyType(
         "ERROR_TASK_ABSENT": _TASK_ADVICE,
         "ERROR_DOMAIN_NOT_ALLOWED": "The service does not solve for this website; ask its support.",
         "ERROR_RECAPTCHA_INVALID_DOMAIN": "Check the site's website_url: the service cannot read it.",
-        "ERROR_INVALID_TASK": "Check the field that the description names in the site's declaration.",
-        "ERROR_INVALID_TASK_DATA": "Check the field that the description names in the site's declaration.",
-        "ERROR_BAD_REQUEST": "Check the field that the description names in the site's declaration.",
-        "ERROR_BAD_PARAMETERS": "Check the field that the description names in the site's declaration.",
+        "ERROR_INVALID_TASK": _FIELD_ADVICE,
+        "ERROR_INVALID_TASK_DATA": _FIELD_ADVICE,
+        "ERROR_BAD_REQUEST": _FIELD_ADVICE,
+        "ERROR_BAD_PARAMETERS": _FIELD_ADVICE,
         "ERROR_RECAPTCHA_INVALID_SITEKEY": "Check that gt or captcha_id is that of the page.",
         "ERROR_WRONG_USERAGENT": "Leave GEETEST_USER_AGENT unset, or set it to the service's current one.",
         "ERROR_PROXY_MISSING": "Set GEETEST_PASS_PROXY, or a GEETEST_TASK_TYPE without proxy.",
@@ -155,13 +156,13 @@ ADVICE: Mapping[str, str] = MappingProxyType(
         TOO_MUCH_REQUESTS: "Lower GEETEST_MAX_CONCURRENT_SOLVES, or raise GEETEST_POLL_INTERVAL.",
         "HTTP_429": "Lower GEETEST_MAX_CONCURRENT_SOLVES, or raise GEETEST_POLL_INTERVAL.",
         NOT_SENT: "Check GEETEST_API_URL and the network: the service could not be reached, and nothing was sent.",
-        ANSWER_LOST: "Check GEETEST_API_URL and the network: the service's answer was lost, or is none.",
+        ANSWER_LOST: "Check GEETEST_API_URL and the network: the service's answer was lost, or is unreadable.",
         BAD_ANSWER: "Check that GEETEST_API_URL speaks CapMonster Cloud's protocol.",
         SOLVE_TIMEOUT: "Raise GEETEST_SOLVE_TIMEOUT if the service is merely slow.",
     }
 )
 """What a person should do about a code, for log lines."""
-NO_BALANCE = "Nothing to do: this service tells no balance."
+NO_BALANCE = "Nothing to do: this service reports no balance."
 """Advice for who asks for one."""
 CREATE_LOST_ADVICE = (
     "Compare the tasks with the bill: one may be charged and unknown here. If it recurs, check GEETEST_API_URL."

@@ -105,7 +105,7 @@ class SolvingService:
         return ServiceCall("getBalance", {})
 
     def report(self, task_id: int | str) -> ServiceCall | None:
-        """The call that reports a refused solution; ``None``: the service takes no reports."""
+        """The call that reports a refused solution; ``None``: the service accepts no reports."""
         del task_id
         return None
 

@@ -312,7 +312,7 @@ def _describe(error: BaseException, *, is_in_handshake: bool) -> str:
     causes = _causes(error)
     words = " ".join(str(cause) for cause in causes if isinstance(cause, TLSError))
     if is_in_handshake and any(known in words for known in _NO_TLS):
-        return "https was spoken to a port that does not speak TLS"
+        return "https was used on a port that does not speak TLS"
     cause = causes[min(1, len(causes) - 1)]
     return f"{type(cause).__name__}: {cause}"
 

@@ -111,7 +111,7 @@ class Breaker:
         circuit.reason = f"site {context.site.name}: {reason}"
         if is_news:
             duration = f"for {seconds:g} s" if isfinite(seconds) else "for the rest of the crawl"
-            logger.warning("GeeTest: nothing more is bought %s: %s", duration, circuit.reason)
+            logger.warning("GeeTest: purchases are paused %s: %s", duration, circuit.reason)
 
     def _of(self, context: Context) -> _Circuit:
         return self._circuits.setdefault(context.site.name, _Circuit())

@@ -65,7 +65,7 @@ class Budget:
             for limit in limits
         ]
         in_memory = config.storage_uri.startswith("memory:")
-        # A storage that was named is looked at even if no budget needs it: a slip in it should show now.
+        # A storage that was named is looked at even if no budget needs it: a mistake in it should show now.
         needed = self._allowances or not in_memory
         self._limiter = _limiter(config.storage_uri) if needed else None
         self._storage: Storage | None = None

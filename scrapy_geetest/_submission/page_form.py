@@ -31,7 +31,9 @@ _NO_PAGE = "there is no page whose form could be sent"
 def form_to_send(page: Response | None) -> WidgetForm:
     """The form of *page* that its widget belongs to, if the plugin may send it, or why there is none."""
     if not isinstance(page, HtmlResponse):
-        return WidgetForm(None, _NO_PAGE if page is None else f"the answer is no HTML page but {type(page).__name__}")
+        return WidgetForm(
+            None, _NO_PAGE if page is None else f"the answer is not an HTML page but {type(page).__name__}"
+        )
     return widget_form(page)
 
 

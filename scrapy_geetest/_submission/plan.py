@@ -51,7 +51,7 @@ def plan_submission(request: Request, page: Response | None, submit_as: str = "a
         if form.element is not None and page is not None:
             return plan_page_form(request, page, form.element)
         if submit_as == "auto":
-            raise ValueError(f"nobody knows where its answer goes: {form.problem}. {_sentence(WAYS_OUT)}")
+            raise ValueError(f"it is not known where its answer goes: {form.problem}. {_sentence(WAYS_OUT)}")
     return _PLANS[submit_as](request)
 
 

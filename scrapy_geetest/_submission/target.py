@@ -49,7 +49,7 @@ def resolve_action(base: str, action: str) -> str:
     if match := _SCHEME.fullmatch(written):
         scheme, rest = match[1].lower(), match[2]
     if scheme not in _PORTS:
-        raise ValueError(f"the form leads to {shown}, which is no http or https address")
+        raise ValueError(f"the form leads to {shown}, which is not an http or https address")
     path, mark, query = rest.partition("?")
     rest = path.replace("\\", "/") + mark + query
     if rest.startswith("//") or (match and (rest.startswith("/") or scheme != base_parts.scheme)):
@@ -72,7 +72,7 @@ def check_readable(url: str, shown: str) -> None:
     except ValueError:
         known = False
     if not known or parts.scheme not in _PORTS:
-        raise ValueError(f"the form leads to {shown}, which is no address that could be asked")
+        raise ValueError(f"the form leads to {shown}, which is not an address that can be requested")
     if "@" in parts.netloc or "\\" in parts.netloc:
         raise ValueError(f"the form leads to {shown}, which holds a user name or a backslash before the host")
 
@@ -93,10 +93,10 @@ async def check_target(url: str, asked: str, page: str, site: GeetestSite) -> No
     """
     check_readable(url, repr(url[:_SHOWN]))
     if urlsplit(url).scheme == "http" and {urlsplit(asked).scheme, urlsplit(page).scheme} != {"http"}:
-        raise ValueError(f"the solution would go to {url[:_SHOWN]!r} in clear, and the page came over https")
+        raise ValueError(f"the solution would go to {url[:_SHOWN]!r} unencrypted, though the page came over https")
     if origin(url) == origin(asked) or site.has_host(url) or await resolve(site.matches(url)):
         return
     raise ValueError(
-        f"the solution would go to {url[:_SHOWN]!r}, which is not of the site {site.name}; if that is right, add its "
+        f"the solution would go to {url[:_SHOWN]!r}, which does not belong to site {site.name}; if that is right, add its "
         "host to the site's urls"
     )

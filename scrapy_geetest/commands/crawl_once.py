@@ -41,7 +41,7 @@ def named_site(sites: Sequence[GeetestSite], name: str | None) -> GeetestSite | 
         if site.name == name:
             return site
     names = ", ".join(site.name for site in sites) or "none"
-    raise ValueError(f"GEETEST_SITES has no site that is called {name!r}; it has: {names}")
+    raise ValueError(f"GEETEST_SITES has no site called {name!r}; it has: {names}")
 
 
 def crawl_once(settings: Settings, spider: type[Spider], **arguments: Any) -> BaseException | None:

@@ -48,7 +48,7 @@ downloaded once, through the project's own settings (User-Agent, proxies, robots
 of a browser in which a person passed the CAPTCHA once, it prints the whole site class and a spider. Nothing is sent to the
 solving service, and no key is needed."""
 EXIT_CODES = (
-    "Exit codes: 0 it is a challenge page, 1 it is none, 2 it could not be read. "
+    "Exit codes: 0 it is a challenge page, 1 it is not, 2 it could not be read. "
     "Of a HAR file: 0 the CAPTCHA was passed in it, 1 it was not."
 )
 CHALLENGE, NO_CHALLENGE, UNREADABLE = 0, 1, 2

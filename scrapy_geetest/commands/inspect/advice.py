@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from scrapy_geetest.commands.inspect.sending import Sending
 
 REGISTER_ANSWER = "This looks like a register answer: use its URL as challenge_url."
-_CARRIES = "This is no challenge page, it only carries the widget. "
+_CARRIES = "This is not a challenge page; it only carries the widget. "
 _LEAVE_PAGE = "get the page with geetest=False in its meta and "
 _SHOWN = 5
 
@@ -52,4 +52,5 @@ def _without_address(sending: Sending, start: str, *, is_challenge: bool) -> Ite
     if not is_challenge:
         yield f"{start}Send the request that needs a solution with geetest=True in its meta (docs: recipes/answers)."
     elif sending.problem and not sending.by:
-        yield f"{sending.problem[:1].upper()}{sending.problem[1:].rstrip('.')}: {WAYS_OUT}."
+        ways_out = "" if "submit_request" in sending.problem else f": {WAYS_OUT}"  # some problems name them already
+        yield f"{sending.problem[:1].upper()}{sending.problem[1:].rstrip('.')}{ways_out}."

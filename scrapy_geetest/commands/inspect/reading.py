@@ -51,7 +51,7 @@ class Reading:
     Attributes:
         widgets: Those that it carries, or that a linked script makes, or whose parameters its JSON tells.
         own_widgets: Those that the detection of a crawl sees.
-        signs: What there is of GeeTest, whether it counts or not.
+        signs: Signs of GeeTest, whether it counts or not.
         register_urls: Candidates for the register endpoint, the likeliest first.
         jsonp: The parameter that names the callback, where the likeliest of these answers JSONP; else empty.
         answer: Where it sends the widget's answer.

@@ -39,11 +39,11 @@ _HOOKS = (
 )
 _TOKEN = re.compile(r"csrf|xsrf|token|nonce|^_", re.IGNORECASE)
 _JSON_REFUSAL = (
-    "JSON is no challenge page by the built-in detection; by the site class below it is one, and the request that got it is "
+    "JSON is not a challenge page by the built-in detection; by the site class below it is one, and the request that got it is "
     "sent again with the solution."
 )
 NOTHING = "nothing"
-"""There is nothing to buy a solution for."""
+"""There is nothing to solve."""
 
 
 @frozen(kw_only=True)
@@ -60,7 +60,7 @@ class Inspection:
         declared: Names of declared sites that the URL belongs to.
         is_challenge: Whether it is a challenge page.
         findings: What each of the rules that decide says.
-        signs: What there is of GeeTest in it, whether it counts or not.
+        signs: Signs of GeeTest in it, whether it counts or not.
         widgets: Those that it carries.
         register_urls: Candidates for the register endpoint, the likeliest first.
         purchase: What a solution would be bought for, or why none could be.
@@ -183,8 +183,8 @@ def _remarks(
 ) -> Iterator[str]:
     if found.widgets and not found.own_widgets and not found.is_json:
         yield (
-            "Only linked scripts show the widget, which a crawl does not read: name detect_css, or another detect_..., of "
-            "what pages that are withheld have."
+            "The widget shows only in linked scripts, which a crawl does not read: name detect_css, or another detect_..., "
+            "that only withheld pages match."
         )
     elif not found.widgets and isinstance(response, TextResponse) and (why := find_suspect(response.body)):
         yield f"There may be a widget all the same: {why}."
@@ -209,7 +209,7 @@ def _gate_remark(response: Response, sending: Sending) -> Iterator[str]:
         seen = f"status {response.status}" if response.status >= ERROR_STATUS else "nothing but the widget to see"
         yield (
             f"Gate? The page is withheld as a whole ({seen}). If one solution opens it for a session, other addresses "
-            'included, set mode = "gate"; look at whether a browser is asked once, or for each page.'
+            'included, set mode = "gate"; check whether a browser is asked once or for each page.'
         )
 
 
@@ -219,7 +219,7 @@ def _overridden(site: GeetestSite) -> tuple[str, ...]:
 
 def _sign_findings(signs: Signs) -> tuple[Finding, ...]:
     idle = f"; {signs.idle} in comments, strings or text, which do not count" if signs.idle else ""
-    namesakes = f"; {', '.join(signs.namesakes)} may be anybody's, the page speaks of GeeTest nowhere else"
+    namesakes = f"; {', '.join(signs.namesakes)} may be unrelated: the page mentions GeeTest nowhere else"
     return (
         Finding("GeeTest is named", signs.named > 0, f"{signs.named} time{'s' * (signs.named != 1)} in the whole text"),
         Finding(
@@ -236,7 +236,7 @@ def _sign_findings(signs: Signs) -> tuple[Finding, ...]:
 def _purchase(response: Response, site: GeetestSite | None, found: Reading, register_urls: Sequence[str]) -> str:
     widgets = found.own_widgets
     if site and site.challenge_url:
-        return f"what {site.challenge_url} answers, asked for anew for each solution"
+        return f"what {site.challenge_url} answers, fetched again for each solution"
     if site is None and not widgets and found.widgets and not found.is_json:
         return _linked_purchase(found.widgets[0], register_urls)
     try:
@@ -251,7 +251,7 @@ def _purchase(response: Response, site: GeetestSite | None, found: Reading, regi
     else:
         if site or widgets or not register_urls:
             return _described(challenge, is_json=found.is_json)
-    return f"what {register_urls[0]} answers, asked for anew for each solution"
+    return f"what {register_urls[0]} answers, fetched again for each solution"
 
 
 def _challenge(response: Response, site: GeetestSite | None) -> Challenge:
@@ -274,7 +274,7 @@ def _linked_purchase(widget: Widget, register_urls: Sequence[str]) -> str:
     if widget.captcha_id:
         return f"v4, captcha_id {widget.captcha_id}"
     if register_urls:
-        return f"what {register_urls[0]} answers, asked for anew for each solution"
+        return f"what {register_urls[0]} answers, fetched again for each solution"
     return f"{NOTHING}: the linked scripts do not show what the widget is made with"
 
 

@@ -31,7 +31,7 @@ def lines(inspection: Inspection) -> Iterator[str]:
     yield f"{inspection.url}: status {inspection.status}, {inspection.kind}, {inspection.size} bytes"
     yield from _verdict(inspection)
     if inspection.signs:
-        yield from ("", "What there is of GeeTest")
+        yield from ("", "Signs of GeeTest")
         yield from (f"  {_MARKS[finding.matched]}  {finding.rule}: {finding.seen}" for finding in inspection.signs)
     for number, widget in enumerate(inspection.widgets, 1):
         yield from ("", f"Widget {number} of {len(inspection.widgets)}: {widget.brand} v{widget.version}")

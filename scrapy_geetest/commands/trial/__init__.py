@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 DESCRIPTION = """\
 Tries one address for real: downloads it through the project's own settings and, if it is a challenge page of a declared
 site, goes the whole way that a crawl goes: a fresh challenge, one task at the solving service, the request with the
-solution, the verdict. Every step is told as it happens, without keys, values of cookies, or whole solutions. At most one
+solution, the verdict. Every step is printed as it happens, without keys, values of cookies, or whole solutions. At most one
 solution is bought, and you are asked before it is. In the end it says what is missing in the site class."""
 USAGE = 2
 
@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("target", nargs="?", metavar="URL", help="an http(s) address")
     add_request_options(parser)
     parser.add_argument("--solve-first", action="store_true", help="solve before the request is sent (geetest=True)")
-    parser.add_argument("--site", metavar="NAME", help="go by this site of GEETEST_SITES, whichever comes first")
+    parser.add_argument("--site", metavar="NAME", help="use this site of GEETEST_SITES, even if an earlier one matches")
     parser.add_argument("--spider", metavar="NAME", help="crawl with the settings of this spider of the project")
     parser.add_argument("--yes", action="store_true", help="buy a solution without asking")
     parser.add_argument("--json", action="store_true", help="print JSON, in the end")

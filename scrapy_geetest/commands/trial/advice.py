@@ -25,10 +25,15 @@ if TYPE_CHECKING:
 _MAX_KEYS = 12
 _REFUSED = (
     "Compare the request above with the one that a browser sends (docs: recipes/network-tab): its address, the names of its "
-    "fields (field_names, submit_as), its cookies. What else it may be: docs, operations, Refused solutions."
+    "fields (field_names, submit_as), its cookies. Other causes: docs, "
+    "reference/messages: When a site refuses good solutions."
+)
+_SOLVE_FIRST = (
+    "To try that request: scrapy geetest try --solve-first, with its URL, --method, --header and --data; if it carries values "
+    "of this page, run the spider with -s GEETEST_MAX_SOLVES=1."
 )
 _REGISTERED = (
-    "Look at what the register request above was answered with: challenge_url, challenge_path and version have to fit it "
+    "Look at the answer to the register request above: challenge_url, challenge_path and version must match it "
     "(docs: register-request)."
 )
 
@@ -50,8 +55,9 @@ def advise(ending: Ending, seen: Seen, page: Response | None) -> Iterator[str]:
     elif isinstance(seen.error, SubmissionError) and seen.page is not None and seen.site is not None:
         yield from inspect(seen.page, seen.site).remarks
     elif ending is Ending.NOT_WITHHELD and page is not None and seen.site is not None and widgets_of(page):
-        yield "The page carries a GeeTest widget all the same. What says that it withholds its content belongs into detect_…"
+        yield "The page carries a GeeTest widget. If it withholds its content, name in detect_… what shows that."
         yield from inspect(page, seen.site).remarks
+        yield _SOLVE_FIRST
 
 
 def declare(page: Response, sites: Sequence[GeetestSite]) -> Iterator[str]:
@@ -60,7 +66,7 @@ def declare(page: Response, sites: Sequence[GeetestSite]) -> Iterator[str]:
     names = ", ".join(site.name for site in sites)
     yield f'Why it is a challenge page, or not: scrapy geetest inspect "{address(page.url)}"'
     if not found.declaration:
-        yield "Nothing in the page speaks of a widget. If it is of a declared site, add its host to that site's urls."
+        yield "The page shows no sign of a widget. If it belongs to a declared site, add its host to that site's urls."
         return
     yield f"Add its host to the urls of a declared site ({names}), or begin with this class, and name it in GEETEST_SITES:"
     yield ""
@@ -77,7 +83,7 @@ def _of_verdict(answer: Response, seen: Seen) -> Iterator[str]:
         return
     yield tidied(told_by(answer, seen.page))
     yield '    accepted_css = "..."'
-    yield '    refused_css = "..."  # or refused_re, for a text'
+    yield '    refused_css = "..."  # or refused_re, for plain text'
 
 
 def _of_challenge(page: Response, site: GeetestSite) -> Iterator[str]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TextIO
 
-NO_TERMINAL = "standard input is no terminal, so that nobody can be asked; --yes buys without asking"
+NO_TERMINAL = "standard input is not a terminal, so nobody can be asked; --yes buys without asking"
 DECLINED = "it was declined"
 MAX_THINKING = 10.0  # seconds after which a challenge is fetched again, which would grow old otherwise
 

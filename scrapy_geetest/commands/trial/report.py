@@ -59,9 +59,9 @@ def _bought(trial: Trial) -> str:
         )
         return f"nothing{lost}"
     if stat("tasks_abandoned"):
-        return "1 task, which was not waited for: what it cost is not known"
+        return "1 task, which was not waited for; its cost is unknown"
     cost = _cost(trial)
-    told = "1 task; the service does not say what it cost" if cost is None else f"1 task, cost {cost}"
+    told = "1 task; the service does not report its cost" if cost is None else f"1 task, cost {cost}"
     return told + "; it was never sent" * bool(stat("unused"))
 
 

@@ -64,7 +64,9 @@ class TrySpider(Spider):
             return
         site = named_site(config.sites, trial.site)
         if site is not None and not await belongs(trial.request.url, site):
-            trial.end(Ending.INCOMPLETE, f"the address is none of site {site.name}, whose urls are {_urls(site)}")
+            trial.end(
+                Ending.INCOMPLETE, f"the address does not belong to site {site.name}, whose urls are {_urls(site)}"
+            )
             return
         yield trial.request.replace(callback=self.parse, errback=self.failed)
 
@@ -128,7 +130,7 @@ def spider_settings(settings: Settings, name: str | None, site: str | None) -> t
         try:
             named = get_spider_loader(settings).load(name)
         except KeyError as error:
-            raise ValueError(f"the project has no spider that is called {name!r}") from error
+            raise ValueError(f"the project has no spider called {name!r}") from error
         named.update_settings(own)
         attributes = {key: getattr(named, key) for key in _OF_SPIDERS if hasattr(named, key)}
         spider = type(TrySpider.__name__, (TrySpider,), attributes)
