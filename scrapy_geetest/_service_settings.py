@@ -220,12 +220,13 @@ def _imported(path: str) -> Any:
 
 
 def _address(service: SolvingService, own: Any, of_first: str | None) -> str:
-    if own is None:
-        return of_first or service.base_url
+    if own is None and of_first:
+        return of_first
     try:
-        return check_base_url(str(own))
+        return check_base_url(service.base_url if own is None else str(own))
     except ValueError as error:
-        raise ValueError(f"api_url of {service.name} is invalid: {error}.") from None  # it may hold credentials
+        what = "base_url" if own is None else "api_url"
+        raise ValueError(f"{what} of {service.name} is invalid: {error}.") from None  # it may hold credentials
 
 
 def _kind(value: Any) -> str:

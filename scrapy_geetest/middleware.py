@@ -26,6 +26,7 @@ from scrapy_geetest._attempt.outcomes import passed, stopped
 from scrapy_geetest._attempt.verdict import is_withheld
 from scrapy_geetest._crawl.browser_pages import close_page, hand_over_page
 from scrapy_geetest._crawl.delivery import as_answer_to
+from scrapy_geetest._crawl.downloads import kept_target
 from scrapy_geetest._crawl.identity import Visitor
 from scrapy_geetest._crawl.marks import (
     META_KEY,
@@ -285,8 +286,13 @@ class GeetestMiddleware:
         return self._deliver(context, answer)
 
     async def _behind_redirect(self, context: Context, response: Response) -> Response:
+        if kept_target(response) is None:
+            return response
         try:
-            return await self._downloads.behind_redirect(context, response)
+            with self._parking.place(
+                context.site.name
+            ):  # what is fetched would wait for the place of this very request
+                return await self._downloads.behind_redirect(context, response)
         except (Stopping, GeetestError):
             raise
         except Exception as error:

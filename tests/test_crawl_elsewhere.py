@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from scrapy import Request
 from scrapy.exceptions import IgnoreRequest
-from small_world import challenge_page, page, redirect
+from small_world import Answer, challenge_page, page, redirect
 
 from scrapy_geetest import ChallengeError, GeetestSite
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
     from crawl import Crawl
     from scrapy.http import Response
-    from small_world import Answer, Asked, Server, SmallWorld
+    from small_world import Asked, Server, SmallWorld
 
 OWN_HOST = ["127.0.0.1"]
 
@@ -238,6 +240,18 @@ async def test_a_kept_redirect_whose_status_is_not_declared(
     assert "add 302 to the site's detect_status" in told
 
 
+async def test_what_a_kept_redirect_leads_to_waits_for_nobody(world: SmallWorld) -> None:
+    """With a single place in the downloader the page behind it takes that of the request: nothing waits a second for it."""
+    _redirecting(world, "/plain")
+    requests = [
+        Request(f"{world.site.url}/page/{number}", meta={"handle_httpstatus_list": [302]}) for number in range(8)
+    ]
+    began = time.monotonic()
+    outcome = await world.crawl(requests, {"detect_status": 302}, CONCURRENT_REQUESTS=1)
+    assert len(outcome.pages) == 8
+    assert time.monotonic() - began < 4
+
+
 async def test_a_redirect_that_is_followed(world: SmallWorld) -> None:
     """Its status stands for the page that it leads to."""
     _redirecting(world)
@@ -324,6 +338,26 @@ async def test_what_arrives_is_not_taken(world: SmallWorld, caplog: pytest.LogCa
     plain: list[str | Request] = [f"{world.site.url}/page/1", Request(f"{world.site.url}/403", meta={"geetest": False})]
     await world.crawl(plain, **monkey)
     await world.crawl([f"{world.site.url}/403"], {"urls": ["elsewhere.example"]}, **monkey)
+    assert _told(caplog, "taken by another") == []
+
+
+class _Slow:
+    """Takes its time with a 403, as one does that asks somebody else about it."""
+
+    async def process_response(self, request: Request, response: Response) -> Response:
+        if response.status == 403 and request.method == "GET":
+            await asyncio.sleep(1.5)
+        return response
+
+
+async def test_what_arrives_late_is_not_taken(world: SmallWorld, caplog: pytest.LogCaptureFixture) -> None:
+    """As long as the request is in the downloader, its response may come."""
+    world.route("/403")(lambda _: page("no", 403))
+    world.route("/slow")(lambda _: Answer("<p>slow</p>", seconds=1.2))
+    world.route("/page")(lambda _: page("yes"))
+    urls = [f"{world.site.url}/{path}" for path in ("403", "slow", "page")]
+    outcome = await world.crawl(urls, CONCURRENT_REQUESTS=2, DOWNLOADER_MIDDLEWARES={_Slow: 610})
+    assert len(outcome.pages) == 3
     assert _told(caplog, "taken by another") == []
 
 

@@ -186,6 +186,40 @@ async def test_a_middleware_that_waits_for_a_withheld_page(world: SmallWorld, mo
     assert outcome.texts("h1::text") == ["inside", "inside"]
 
 
+class FetchesToken(LogsInFirst):
+    """Each page takes a token, which is to be had from the same site without a CAPTCHA."""
+
+    async def process_request(self, request: Request) -> None:
+        if "/page" not in request.url or self._crawler.engine is None:
+            return
+        token = Request(request.url.replace("/page", "/token"), callback=NO_CALLBACK, dont_filter=True)
+        answer = await self._crawler.engine.download_async(token)
+        request.headers["X-Token"] = answer.body
+
+
+@pytest.mark.parametrize("order", [500, 610])
+async def test_a_middleware_that_waits_for_the_site_of_a_gate(world: SmallWorld, order: int) -> None:
+    """The opener's own page waits in it for a request that would wait for the gate."""
+
+    @world.route("/page")
+    def view(asked: Asked) -> Answer:
+        if asked.headers.get("x-token") != "token":
+            return page("no token", 400)
+        if asked.method == "POST" and world.geetest.takes(asked.fields):
+            return page("thanks", Set_Cookie="s=1; Path=/")
+        return page("<h1>inside</h1>") if asked.cookies.get("s") else challenge_page("/page")
+
+    world.route("/token")(lambda _: Answer("token"))
+    outcome = await world.crawl(
+        [f"{world.site.url}/page/{number}" for number in range(3)],
+        {"mode": "gate"},
+        CLOSESPIDER_TIMEOUT=15,
+        DOWNLOADER_MIDDLEWARES={FetchesToken: order},
+    )
+    assert outcome.texts("h1::text") == ["inside"] * 3
+    assert outcome.stats["tasks_created"] == 1
+
+
 def _delay_at_the_end(delays: list[float]) -> Any:
     def prepare(crawler: Crawler) -> None:
         def note() -> None:

@@ -13,7 +13,7 @@ from sandbox_crawl import crawl_sandbox, search_site, searches, several
 from service_relay import Relay
 from small_world import Answer, challenge_page, failure, page
 
-from scrapy_geetest import SolveError, SolvingService, V4Challenge, V4Solution
+from scrapy_geetest import GeetestSite, SolveError, SolvingService, V4Challenge, V4Solution
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,6 +73,9 @@ async def test_a_service_that_can_never_solve_is_out(
     lines = [one.getMessage() for one in caplog.records if "is out for this crawl" in one.message]
     assert len(lines) == 1
     assert f"the service capmonster is out for this crawl, and 2captcha goes on: {code}" in lines[0]
+    charged = [one for one in caplog.records if "(may have been charged); trying again" in one.getMessage()]
+    assert bool(charged) == (call == "getTaskResult")
+    assert all(one.levelname == "WARNING" for one in charged)
     assert_balanced(outcome)
     assert outcome.stats["failover"] == outcome.stats["tasks_created/service/2captcha"] == 3
 
@@ -224,3 +227,44 @@ async def test_all_are_away(sandbox: Sandbox) -> None:
     [error] = outcome.errors
     assert isinstance(error, SolveError)
     assert (error.code, outcome.reason, outcome.stats["tasks_refused"]) == ("NOT_SENT", "finished", 0)
+
+
+@pytest.mark.parametrize(
+    "faults", [{"getTaskResult": ["ERROR_CAPTCHA_UNSOLVABLE", "..."]}, {"createTask": ["ERROR_INVALID_TASK", "..."]}]
+)
+async def test_what_another_service_solves_is_no_fault_of_the_site(
+    sandbox: Sandbox, faults: dict[str, list[str]]
+) -> None:
+    """However many fail at the preferred one: the site's breaker stays closed, and every page comes."""
+    sandbox.reset(**AT_ONCE, faults=faults)
+    outcome = await crawl_words(sandbox, 8, "capmonster", "2captcha", GEETEST_BREAKER_FAILURES=3)
+    assert (len(outcome.pages), outcome.errors) == (8, [])
+    assert outcome.stats["tasks_created/service/2captcha"] == outcome.stats["failover"] == 8
+    assert_balanced(outcome)
+    one_by_one = {"GEETEST_MAX_ATTEMPTS": 1, "GEETEST_MAX_CONCURRENT_SOLVES": 1}  # nothing is left for the next one
+    outcome = await crawl_words(sandbox, 5, "capmonster", "2captcha", GEETEST_BREAKER_FAILURES=3, **one_by_one)
+    assert outcome.stats["budget_refused"] == 2
+
+
+async def test_a_site_whose_services_are_away_holds_up_no_other_site(sandbox: Sandbox) -> None:
+    """It has no place at a service while it waits; its pages come when its service is back."""
+    sandbox.reset(**AT_ONCE)
+    relay = await Relay(several(sandbox, "capsolver")[0]["api_url"]).start()
+    await relay.kill()
+    services = several(sandbox, "capmonster", "capsolver", capsolver=relay.url)
+    declared = {**search_site(sandbox, services=["capsolver"]), "name": "poor"}
+    poor = type("Poor", (GeetestSite,), {**declared, "matches": lambda _, url: "q=poor" in url})
+    wanted = [one.replace(priority=9) for one in searches(sandbox, *(f"poor{n}" for n in range(4)))]
+    wanted += searches(sandbox, *"abcdef")
+    later = asyncio.get_running_loop().call_later(2.5, lambda: asyncio.ensure_future(relay.start()))
+    outcome = await crawl_sandbox(
+        *(sandbox, wanted, poor, search_site(sandbox, services=["capmonster"])),
+        GEETEST_SERVICES=services,
+        GEETEST_API_URL="",
+        GEETEST_MAX_CONCURRENT_SOLVES=2,
+    )
+    later.cancel()
+    await relay.stop()
+    assert outcome.errors == []
+    assert ["poor" in str(one.request) for one in outcome.pages] == [False] * 6 + [True] * 4
+    assert_balanced(outcome)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from attrs import evolve
+from crawl import RecordingSpider
 from scrapy import Request
+from scrapy.http.request import NO_CALLBACK
 from small_world import Answer, Asked, challenge_page, data, failure, page
 
 from scrapy_geetest import GeetestError, GeetestMiddleware, SolveError, signals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
-    from crawl import RecordingSpider
     from scrapy.http import Response
     from small_world import SmallWorld
 
@@ -193,3 +196,96 @@ async def test_a_page_that_a_spider_has_is_never_emptied(world: SmallWorld) -> N
 
     await world.crawl(wanted, {"challenge_url": "/register", "one_at_a_time": True})
     assert [size > len(LARGE) for size in sizes] == [True, True]
+
+
+class ImpatientSpider(RecordingSpider):
+    """Awaits a page itself, until it has had enough; its other requests come meanwhile."""
+
+    is_solving: Callable[[], bool]
+    has_enough: Callable[[int], bool]  # how many wait
+
+    async def start(self) -> AsyncIterator[Any]:
+        first, *others = self.wanted(self)
+        assert self.crawler.engine is not None
+        opening = asyncio.ensure_future(self.crawler.engine.download_async(first))
+        await self._until(self.is_solving)
+        for request in others:
+            yield request.replace(callback=self.parse, errback=self.failed)
+        stats = self.crawler.stats
+        assert stats is not None
+        await self._until(lambda: self.has_enough(stats.get_value("geetest/parked_max")))
+        opening.cancel()
+
+    @staticmethod
+    async def _until(condition: Callable[[], bool]) -> None:
+        for _ in range(200):
+            if condition():
+                break
+            await asyncio.sleep(0.05)
+
+
+async def test_an_opener_that_is_cancelled_takes_nobody_with_it(world: SmallWorld) -> None:
+    """Its spider was out of patience, which says nothing about the gate: one of those who wait opens it."""
+    sessions: set[str] = set()
+
+    @world.route("/page")
+    def view(asked: Asked) -> Answer:
+        if asked.method == "POST" and world.geetest.takes(asked.fields):
+            sessions.add("1")
+            return page("thanks", Set_Cookie="s=1; Path=/")
+        return page("<h1>content</h1>") if asked.cookies.get("s") in sessions else challenge_page("/page")
+
+    def on_poll(method: str, body: Any) -> Answer | None:
+        is_first = method == "getTaskResult" and body["taskId"] == world.tasks[0].id
+        return data({"errorId": 0, "status": "processing"}) if is_first else None
+
+    world.first = on_poll
+
+    class Spider(ImpatientSpider):
+        is_solving = staticmethod(lambda: "getTaskResult" in world.calls)
+        has_enough = staticmethod(lambda waiting: waiting == 5)
+
+    requests = [Request(f"{world.site.url}/page/{number}", callback=NO_CALLBACK) for number in range(5)]
+    outcome = await world.crawl(lambda _: requests, {"mode": "gate"}, spider=Spider)
+    assert outcome.errors == []
+    assert outcome.texts("h1::text") == ["content"] * 4
+    assert (outcome.stats["tasks_created"], outcome.stats["tasks_abandoned"], outcome.stats["accepted"]) == (2, 1, 1)
+
+
+async def test_a_solution_that_was_sent_for_a_request_that_is_cancelled(world: SmallWorld) -> None:
+    """It left, and nobody heard what the site said: unverified, not unused."""
+
+    @world.route("/page")
+    def view(asked: Asked) -> Answer:
+        return Answer("late", seconds=1) if asked.method == "POST" else challenge_page("/page")
+
+    class Spider(ImpatientSpider):
+        is_solving = has_enough = staticmethod(lambda *_: world.count("POST", "/page") == 1)
+
+    request = Request(f"{world.site.url}/page", callback=NO_CALLBACK)
+    outcome = await world.crawl(lambda _: [request], {}, spider=Spider)
+    assert world.count("POST", "/page") == 1
+    assert (outcome.stats["tasks_solved"], outcome.stats["unverified"], outcome.stats["unused"]) == (1, 1, 0)
+
+
+async def test_a_request_that_is_cancelled_before_it_bought_anything_leaves_its_budget(world: SmallWorld) -> None:
+    """Its challenge was on the way: the only solution that is allowed goes to the next one."""
+    world.route("/page")(lambda asked: page("<h1>yes</h1>") if asked.method == "POST" else challenge_page("/page"))
+    world.route("/register")(
+        lambda _: evolve(world.geetest.register(), seconds=1 if world.count("GET", "/reg") == 1 else 0)
+    )
+
+    class Spider(ImpatientSpider):
+        is_solving = staticmethod(lambda: world.count("GET", "/register") == 1)
+        has_enough = staticmethod(lambda waiting: waiting == 2)
+
+    requests = [Request(f"{world.site.url}/page/{number}", callback=NO_CALLBACK) for number in range(2)]
+    outcome = await world.crawl(
+        lambda _: requests,
+        {"challenge_url": f"{world.site.url}/register", "version": 3},
+        spider=Spider,
+        GEETEST_MAX_CONCURRENT_SOLVES=1,
+        GEETEST_MAX_SOLVES=1,
+    )
+    assert outcome.texts("h1::text") == ["yes"]
+    assert (outcome.stats["budget_refused"], outcome.stats["tasks_created"]) == (0, 1)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from scrapy import Request
+from scrapy.http import HtmlResponse
+from twisted.internet.defer import CancelledError, Deferred
 
+from scrapy_geetest import ChallengeError, GeetestSite
 from scrapy_geetest._attempt import gate
-from scrapy_geetest._attempt.gate import GateRegistry
+from scrapy_geetest._attempt.gate import Gate, GateRegistry
 
 
 @pytest.fixture
@@ -45,3 +49,27 @@ def test_ten_thousand_more_than_are_remembered(monkeypatch: pytest.MonkeyPatch) 
     for number in range(10_000):
         registry.make("site", str(number), None).begin()
     assert all(registry.get("site", str(number)) for number in range(10_000))
+
+
+def test_a_gate_keeps_no_page_of_a_failure() -> None:
+    """Ten thousand are remembered: what one failed with keeps its words, not the page and not the frames that held it."""
+    shut = Gate(None, lambda: 0.0)
+    shut.begin()
+    request = Request("https://shop.test/")
+    page = HtmlResponse(request.url, body=b"x" * 200_000)
+    site = GeetestSite(name="shop", urls=["shop.test"])
+    with pytest.raises(ChallengeError) as failed:
+        raise ChallengeError("no challenge", request=request, response=page, site=site)
+    shut.fail(failed.value)
+    assert failed.value.response is page
+    assert isinstance(shut.failure, ChallengeError)
+    assert (str(shut.failure), shut.failure.response, shut.failure.__traceback__) == ("no challenge", None, None)
+
+
+def test_those_who_wait_for_an_opener_that_left_go_on() -> None:
+    """It was cancelled: nobody knows how the gate stands, and that is no failure."""
+    left = Gate(None, lambda: 0.0)
+    left.begin()
+    waiter: Deferred[None] = left.wait()
+    left.fail(CancelledError())
+    assert (waiter.result, left.is_opening, left.is_open, left.failures) == (None, False, False, 0)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
+from contextlib import suppress
 from importlib.util import find_spec
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from sandbox_crawl import (
 )
 from scrapy import Request
 
-from scrapy_geetest import ChallengeError, GeetestMiddleware, StoppedError, V3Solution, V4Solution
+from scrapy_geetest import ChallengeError, GeetestMiddleware, StoppedError, V3Solution, V4Solution, signals
 from scrapy_geetest._crawl.progress import Bulletin
 from scrapy_geetest.stats import Stats
 
@@ -121,6 +122,28 @@ async def test_a_spider_can_have_the_answer_itself(sandbox: Sandbox) -> None:
     assert (stats["tasks_created"], stats["tasks_solved"], stats["challenges_fetched"]) == (1, 1, 1)
     solution, _ = await _solved(sandbox, "/v4/api/config", page=False)
     assert isinstance(solution, V4Solution)
+
+
+async def test_a_spider_may_lose_patience(sandbox: Sandbox) -> None:
+    """Also while a handler looks at the solution that came: it is in the books, as one that was not used."""
+
+    async def look(spider: RecordingSpider) -> None:  # noqa: ARG001  # Scrapy's signature
+        await asyncio.sleep(60)
+
+    def wanted(spider: RecordingSpider) -> Iterable[Request]:
+        spider.crawler.signals.connect(look, signals.challenge_solved, weak=False)
+
+        async def parse(response: Response) -> None:
+            middleware = spider.crawler.get_downloader_middleware(GeetestMiddleware)
+            assert middleware is not None
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(middleware.solve(response), 1.0)
+
+        yield Request(sandbox.url + SEARCH, parse, meta={"geetest": False, "handle_httpstatus_list": [403]})
+
+    sandbox.reset(solve_seconds=0, poll_floor=0)
+    outcome = await crawl(wanted, **_settings(sandbox), GEETEST_FIRST_POLL=0)
+    assert (outcome.stats["tasks_created"], outcome.stats["tasks_solved"], outcome.stats["unused"]) == (1, 1, 1)
 
 
 async def test_a_spider_is_told_why_there_is_no_answer(sandbox: Sandbox) -> None:

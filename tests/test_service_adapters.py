@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
+from attrs import evolve
 from reactor import settle as settle_on_loop
 from service_servers import refused_port
 from service_stub import BALANCE, CREATED, READY, Service, error, now
 
-from scrapy_geetest import Reaction, SolvingService, Task, V3Challenge, V3Solution, V4Challenge
+from scrapy_geetest import Reaction, SolvingService, Task, V3Challenge, V3Solution, V4Challenge, V4Solution
 from scrapy_geetest._services import adapters
 from scrapy_geetest._services.adapters import SERVICES, AntiCaptcha, CapMonster, CapSolver, RuCaptcha, TwoCaptcha
 from scrapy_geetest._services.client import ServiceClient
@@ -229,7 +230,10 @@ def test_another_floor_is_kept() -> None:
         ({"name": ""}, "name must be 1 to 64"),
         ({"name": "a b"}, "name must be 1 to 64"),
         ({"poll_floor": "2"}, "poll_floor must be a number above 0"),
-        ({"max_polls": 0}, "max_polls must be a number above 0"),
+        ({"poll_floor": float("nan")}, "poll_floor must be a number above 0"),
+        ({"max_polls": 0}, "max_polls must be a whole number of 1 or more"),
+        ({"max_polls": 60.0}, "max_polls must be a whole number of 1 or more"),
+        ({"key_field": None}, "key_field must be a string"),
         ({"reactions": {"ERROR_X": "later"}}, "reactions must be a mapping"),
     ],
 )
@@ -297,6 +301,10 @@ async def test_a_service_of_ones_own_needs_only_solve() -> None:
     [
         (KeyError("who"), "UNKNOWN: Person.solve failed: KeyError: 'who'"),
         (None, "UNKNOWN: Person.solve returned NoneType"),
+        (V3Solution(challenge="c", validate="", seccode="s"), "cannot be submitted: .* has no validate"),
+        (V3Solution(challenge="c", validate=None, seccode="s"), "cannot be submitted: .* has no validate"),  # type: ignore[arg-type]
+        (V3Solution(challenge="c", validate="\ud800", seccode="s"), "cannot be submitted: .* no valid text"),
+        (V3Solution(challenge="c", validate="v", seccode="s", extra=None), "cannot be submitted"),  # type: ignore[arg-type]
         (ServiceError("ERROR_CAPTCHA_UNSOLVABLE"), "ERROR_CAPTCHA_UNSOLVABLE"),
     ],
 )
@@ -307,6 +315,16 @@ async def test_what_it_does_wrong_is_an_error_of_the_service(answer: Any, told: 
     engine = make_engine(person, EngineOptions(), surroundings())
     with pytest.raises(ServiceError, match=told):
         await engine.result(await engine.create_task(Task(V3, PAGE)), V3)
+
+
+async def test_its_solution_is_completed() -> None:
+    """With the values of the challenge that a form may have to post back, and numbers as digits."""
+    person = Person()
+    person.answer = V4Solution(captcha_id="i", lot_number="l", pass_token="p", gen_time=17, captcha_output="o")  # type: ignore[arg-type]
+    engine = make_engine(person, EngineOptions(), surroundings())
+    challenge = V4Challenge("i", extra={"token": "t"})
+    solution = (await engine.result(await engine.create_task(Task(challenge, PAGE)), challenge)).solution
+    assert solution == evolve(person.answer, gen_time="17", extra={"token": "t"})
 
 
 async def test_it_is_ended_in_time_and_at_the_end_of_a_crawl() -> None:

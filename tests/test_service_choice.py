@@ -29,10 +29,16 @@ LOST = ConnectionDone("closed")
 class Crowd:
     """Services of one clock."""
 
-    def __init__(self, *scripts: list[Any], balances: Sequence[Any] = (), most: int | None = None) -> None:
+    def __init__(
+        self,
+        *scripts: list[Any],
+        balances: Sequence[Any] = (),
+        most: int | None = None,
+        solve_timeout: float = 20.0,
+    ) -> None:
         kinds = (CapMonster(), TwoCaptcha(), CapSolver())
         self.stubs = [
-            Service(script, balances=list(balances) or [BALANCE], service=kind, solve_timeout=20.0)
+            Service(script, balances=list(balances) or [BALANCE], service=kind, solve_timeout=solve_timeout)
             for script, kind in zip(scripts, kinds, strict=False)
         ]
         members = [
@@ -99,7 +105,7 @@ def test_a_lost_answer_is_an_attempt() -> None:
     """The task may exist: no second one for this challenge, and the next one goes elsewhere."""
     crowd = Crowd([LOST, CREATED], [CREATED], balances=[REFUSED])
     failure = crowd.failing()
-    assert (failure.code, failure.moves_on, failure.took_nothing) == ("ANSWER_LOST", False, False)
+    assert (failure.code, failure.moves_on, failure.took_nothing) == ("ANSWER_LOST", True, False)
     assert crowd.create().service == "2captcha"
 
 
@@ -225,3 +231,69 @@ def test_a_sole_service_is_spoken_of_without_its_name(caplog: pytest.LogCaptureF
     assert (failure.moves_on, failure.service) == (False, "capmonster")
     assert "is out for this crawl" not in caplog.text
     assert crowd.services.trouble == ""
+
+
+def test_a_challenge_that_was_seen_under_an_unknown_type_goes_to_no_other_service() -> None:
+    """Nothing was sent under the second name, but the service has seen the challenge under the first one."""
+    crowd = Crowd([error("ERROR_TASK_NOT_SUPPORTED"), REFUSED, CREATED], [CREATED], balances=[REFUSED])
+    failure = crowd.failing()
+    assert (failure.code, failure.sent, failure.took_nothing, failure.moves_on) == ("NOT_SENT", True, True, True)
+    assert crowd.calls() == [2, 0]
+    assert crowd.create().service == "2captcha"
+
+
+@pytest.mark.parametrize("challenge", [V3, V4Challenge("c" * 32)], ids=["v3", "v4"])
+def test_a_challenge_does_not_grow_old_while_its_service_is_away(challenge: V3Challenge | V4Challenge) -> None:
+    """It is dropped, and nothing was sent; a v4 challenge cannot grow old."""
+    crowd = Crowd([CREATED], balances=[REFUSED] * 80 + [BALANCE], solve_timeout=300.0)
+    [stub] = crowd.stubs
+    with crowd.services.place("shop", None, ()) as place:
+        now(crowd.services.ready(place))
+        stub.client._availability.failed("createTask", ServiceError("NOT_SENT", sent=False), stub.clock.seconds())
+        created = crowd.services.create_task(place, Task(challenge, "https://shop.example/"))
+        if challenge is V3:
+            with pytest.raises(ServiceError, match="CHALLENGE_TOO_OLD: the service took no task in time"):
+                now(created)
+        else:
+            assert now(created).service == "capmonster"
+    assert stub.clock.seconds() > 300
+    assert crowd.calls() == [int(challenge is not V3)]
+
+
+def test_a_challenge_does_not_grow_old_while_all_services_are_full() -> None:
+    """As above."""
+    crowd = Crowd([CREATED], [CREATED], most=1)
+    with crowd.services.place("shop", None, ()) as place:
+        now(crowd.services.ready(place))
+        for member in crowd.services.members:
+            member.running += 1
+        with pytest.raises(ServiceError, match="CHALLENGE_TOO_OLD: no service took the task in time"):
+            now(crowd.services.create_task(place, TASK))
+    assert 300 < crowd.slept < 310
+    assert crowd.calls() == [0, 0]
+
+
+def test_a_challenge_is_given_up_where_other_sites_have_other_services() -> None:
+    """The turn that would wait with it is theirs: the request waits before the next challenge is fetched."""
+    crowd = Crowd([BUSY, CREATED], [CREATED])
+    with crowd.services.place("shop", ["capmonster"], ()) as place:
+        assert crowd.services.is_kept_at_once(place)
+        for code, sent in (("ERROR_NO_SLOT_AVAILABLE", True), ("NOT_SENT", False)):
+            with pytest.raises(ServiceError, match=code) as failure:
+                now(crowd.services.create_task(place, TASK))
+            assert (failure.value.sent, failure.value.moves_on) == (sent, True)
+        assert not crowd.services.is_kept_at_once(place)
+        assert crowd.slept == 0
+        now(crowd.services.ready(place))
+        assert now(crowd.services.create_task(place, TASK)).service == "capmonster"
+    assert crowd.calls() == [2, 0]
+
+
+def test_a_service_that_is_found_out_by_another_call_is_spoken_of(caplog: pytest.LogCaptureFixture) -> None:
+    """As by a look at its balance: the first request that passes it over says so, once."""
+    crowd = Crowd([CREATED], [CREATED], balances=[error("ERROR_KEY_DOES_NOT_EXIST")])
+    with pytest.raises(ServiceError):
+        now(crowd.services.balance("capmonster"))
+    assert {crowd.create().service for _ in range(3)} == {"2captcha"}
+    told = "the service capmonster is out for this crawl, and 2captcha goes on: ERROR_KEY_DOES_NOT_EXIST"
+    assert caplog.text.count(told) == 1

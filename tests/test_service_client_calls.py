@@ -55,6 +55,23 @@ def test_tasks_that_were_paid_for_are_waited_for_without_a_balance() -> None:
     assert service.methods == ["createTask", "createTask", "getTaskResult"]
 
 
+def test_an_empty_account_may_say_so_to_any_call() -> None:
+    """To a look at its balance, or to a poll: only purchases end, until there is a balance."""
+    empty = error(ZERO_BALANCE)
+    service = Service([empty, empty, READY, CREATED], balances=[empty, BALANCE])
+    service.client.look_again()
+    assert failing(service.client.create_task(TASK)).sent
+    service.clock.advance(61.0)
+    assert not failing(service.client.create_task(TASK)).sent
+    assert failing(service.client.result(1, V3)).sent
+    assert now(service.client.result(2, V3)).solution.version == 3
+    service.clock.advance(61.0)
+    assert now(service.client.create_task(TASK)) == 407533072
+    assert service.methods == [
+        *("createTask", "getBalance", "getTaskResult", "getTaskResult", "getBalance", "createTask"),
+    ]
+
+
 @pytest.mark.parametrize("code", [ZERO_BALANCE, "ERROR_IP_BLOCKED"])
 def test_an_empty_account_is_looked_at_now_and_then(code: str, caplog: pytest.LogCaptureFixture) -> None:
     """Once a minute, in the background, where that is wanted; a balance that buys nothing is not tried again."""
@@ -81,7 +98,7 @@ def test_an_empty_account_is_looked_at_now_and_then(code: str, caplog: pytest.Lo
 
 
 def test_a_fatal_answer_reaches_a_call_that_waits_to_repeat() -> None:
-    """Who sleeps at that moment wakes up to the error, not to another call."""
+    """Who sleeps at that moment wakes up to the error, not to another call. The service has seen the challenge before."""
     service = Service([error("ERROR_NO_SLOT_AVAILABLE"), CREATED], balances=[error("ERROR_ZERO_BALANCE")])
 
     async def sleep(seconds: float) -> None:
@@ -91,7 +108,7 @@ def test_a_fatal_answer_reaches_a_call_that_waits_to_repeat() -> None:
 
     service.client._sleep = sleep
     failure = failing(service.client.create_task(TASK))
-    assert (failure.code, failure.sent) == ("ERROR_ZERO_BALANCE", False)
+    assert (failure.code, failure.sent) == ("ERROR_ZERO_BALANCE", True)
     assert service.methods == ["createTask", "getBalance"]
     assert len(service.slept) == 1
 

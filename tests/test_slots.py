@@ -12,7 +12,7 @@ from scrapy.settings import Settings
 from twisted.internet.defer import CancelledError, Deferred
 
 from scrapy_geetest._crawl.marks import FOR_ANSWER, FOR_PAGE, mark_own
-from scrapy_geetest._crawl.slots import Slots
+from scrapy_geetest._crawl.slots import Slots, _Waiter
 
 
 def _slots(delay: float, *, max_age: float = 10.0, **slot: Any) -> tuple[Slots, Any]:
@@ -174,3 +174,43 @@ def test_a_delay_longer_than_the_age_is_told_once(caplog: pytest.LogCaptureFixtu
     _hold(slots, _context("2"), [])
     [line] = [record.getMessage() for record in caplog.records]
     assert "slot a.test has a delay of up to 12.0 s, and no solution may be older than 10 s" in line
+
+
+def test_a_thousand_that_leave_at_once_leave_one_after_the_other() -> None:
+    """Without asyncio whoever is let in goes on within the call that lets it in."""
+    slots, _ = _slots(60.0)
+    first, _ = _hold(slots, _context("first"), [])
+    entered: list[bool] = []
+
+    async def pass_through() -> None:
+        async with slots.room(_context("other"), opens_gate=False) as has_waited:
+            entered.append(has_waited)
+
+    waiting = [Deferred.fromCoroutine(pass_through()) for _ in range(1000)]
+    first.callback(None)
+    assert entered == [True] * 1000
+    assert all(one.called and one.result is None for one in waiting)
+    assert not slots._rooms
+
+
+def test_the_end_of_a_crawl_is_no_search_for_each_that_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands give up at one moment, in any order: none of them is compared with all others."""
+    slots, _ = _slots(60.0)
+    leaving, _ = _hold(slots, _context("first"), [])
+    waits: list[Deferred[None]] = []
+
+    async def wait(deferred: Deferred[None]) -> None:
+        waits.append(deferred)
+        await deferred
+
+    slots._wait = wait
+    waiting = [_hold(slots, _context(str(number)), [])[1] for number in range(1000)]
+    for one in waiting:
+        one.addErrback(lambda failure: failure.trap(CancelledError) and None)
+    compared: list[object] = []
+    monkeypatch.setattr(_Waiter, "__eq__", lambda one, _: compared.append(one))
+    for deferred in reversed(waits):
+        deferred.cancel()
+    assert not compared
+    leaving.callback(None)
+    assert not slots._rooms

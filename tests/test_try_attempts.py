@@ -137,6 +137,14 @@ async def test_no_money(sandbox: Sandbox) -> None:
     assert "ERROR_ZERO_BALANCE" in tried.told["why"]
 
 
+async def test_a_task_that_failed(sandbox: Sandbox) -> None:
+    """The service bills it, and does not say how much: no figure is made up."""
+    sandbox.reset(solve_seconds=0.1, faults={"getTaskResult": ["ERROR_TOKEN_EXPIRED"]})
+    tried = await attempt(sandbox, ROPE, search_site(sandbox))
+    assert (tried.ending, tried.told["tasks"], tried.told["cost"]) == (Ending.NOT_SOLVED, 1, None)
+    assert tried.step("bought")["text"] == ["1 task; the service does not report its cost"]
+
+
 async def test_a_wrong_key(sandbox: Sandbox) -> None:
     """What to check; the key is not shown."""
     tried = await attempt(sandbox, ROPE, search_site(sandbox), GEETEST_API_KEY="a-wrong-key-of-a-user")

@@ -136,6 +136,45 @@ def test_a_late_slot_gets_no_more_than_half() -> None:
     assert queue.began[9:] == slow[8:9]
 
 
+def test_who_waits_for_a_service_holds_no_place() -> None:
+    """Nor do more of its site begin; with a service, they go on beside those that have begun meanwhile."""
+    queue = Queue(2)
+    away = [queue.ask("away", slot) for slot in "abcd"]
+    opener = queue.ask("away", "e", gate=True)
+    others = [queue.ask("other") for _ in range(6)]
+    asides = [turn.aside() for turn in away[:2]]
+    for aside in asides:
+        aside.__enter__()
+    assert queue.began == [*away[:2], *others[:2]]
+    queue.clock.advance(PROMPT + 0.1)
+    queue.reach(*others[:2])
+    queue.end(others[0])
+    assert queue.began[-1] is others[2]
+    for aside in asides:
+        aside.__exit__(None, None, None)
+    assert queue.count("prompt") == 3
+    queue.reach(*away[:2], others[2])
+    assert (queue.turns.solving, queue.count("ready")) == (2, 2)
+    queue.end(*others[1:3], *away[:2])
+    assert opener in queue.began
+    queue.end(*away[2:], opener, *others[3:])
+    _assert_empty(queue)
+
+
+def test_a_wait_for_a_service_ends_with_the_crawl() -> None:
+    """And with any other error."""
+    queue = Queue(1)
+    first, second = queue.ask("a"), queue.ask("a")
+    aside = first.aside()
+    aside.__enter__()
+    assert second not in queue.began
+    aside.__exit__(CancelledError, CancelledError(), None)
+    queue.end(first)
+    assert second in queue.began
+    queue.end(second)
+    _assert_empty(queue)
+
+
 def test_the_end_of_the_crawl_ends_every_turn() -> None:
     """Whether it was asked for, granted, or waited for its place: nothing stays taken."""
     queue = Queue(1)
@@ -152,6 +191,7 @@ def test_the_end_of_the_crawl_ends_every_turn() -> None:
 def _assert_empty(queue: Queue) -> None:
     turns = queue.turns
     assert (turns.solving, +turns._getting_ready, +turns._late, list(turns._ready)) == (0, {}, {}, [])
+    assert not turns._aside
     assert queue.clock.getDelayedCalls() == []
 
 
@@ -220,3 +260,19 @@ def test_within_a_site_first_come_first_served(limit: int) -> None:
     while holders := [turn for turn in queue.began if turn.state.value != "over"]:
         queue.end(holders[0])
     assert queue.began == all_of_them
+
+
+def test_a_thousand_turns_that_end_at_once_end_one_after_the_other() -> None:
+    """Without asyncio whoever gets a turn goes on within the call that gives it: a budget that is used up ends each at once."""
+    turns, ended = Turns(1, _wait, Clock()), []
+
+    async def end_at_once(number: int) -> None:
+        async with turns.ask(Claim("a", "a", number)):
+            ended.append(number)
+
+    first = turns.ask(Claim("a", "a", 0))
+    waiting = [Deferred.fromCoroutine(end_at_once(number)) for number in range(1, 1000)]
+    turns.end(first)
+    assert ended == list(range(1, 1000))
+    assert all(one.called and one.result is None for one in waiting)
+    assert not turns._asked

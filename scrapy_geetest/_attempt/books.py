@@ -134,8 +134,8 @@ class Books:
             verdict: What *answer* shows.
             answer: Of the site.
         """
-        purchase.is_settled = True
         told = told_by(answer, context.page)
+        purchase.is_settled = True
         facts = {
             "task_id": purchase.task.id,
             "service": purchase.task.service,

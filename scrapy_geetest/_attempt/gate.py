@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
+
+from scrapy_geetest.exceptions import GeetestError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from http.cookiejar import Cookie
+
+    from scrapy import Request
 
 MAX_GATES = 10_000  # sessions that are remembered; one that was forgotten is opened again when it has to be
 
@@ -22,11 +27,23 @@ class Gate:
             was on its way before the gate opened, and only has to go again.
         failures: How often opening it failed; it counts in the same way.
         failure: What the last opening failed with.
+        opener: The request that opens it, if anybody does.
         values: What every request carries from then on, at a site of two steps.
         cookies: Those of the session that opened it: a late answer may put those of another one into the jar.
     """
 
-    __slots__ = ("_clock", "_max_age", "_opened_at", "_waiters", "cookies", "failure", "failures", "openings", "values")
+    __slots__ = (
+        "_clock",
+        "_max_age",
+        "_opened_at",
+        "_waiters",
+        "cookies",
+        "failure",
+        "failures",
+        "opener",
+        "openings",
+        "values",
+    )
 
     def __init__(self, max_age: float | None, clock: Callable[[], float]) -> None:
         self._max_age = max_age
@@ -36,6 +53,7 @@ class Gate:
         self.openings = 0
         self.failures = 0
         self.failure: BaseException | None = None
+        self.opener: Request | None = None
         self.cookies: Sequence[Cookie] = ()
         self.values: Mapping[str, str] = {}
 
@@ -52,14 +70,15 @@ class Gate:
         return self._waiters is not None
 
     def wait(self) -> Deferred[None]:
-        """Fires when the gate is open; fails with what the opening failed with."""
+        """Fires when nobody opens the gate any more; fails with what the opening failed with."""
         assert self._waiters is not None  # noqa: S101  # asked for only while somebody opens it
         waiter: Deferred[None] = Deferred()
         self._waiters.append(waiter)
         return waiter
 
-    def begin(self) -> None:
+    def begin(self, opener: Request | None = None) -> None:
         """Somebody opens it; everybody else waits."""
+        self.opener = opener
         self._opened_at = None
         self._waiters = []
 
@@ -72,13 +91,20 @@ class Gate:
             waiter.callback(None)
 
     def fail(self, error: BaseException) -> None:
-        """It could not be opened."""
+        """It could not be opened. An opener that was cancelled says nothing of it: those who wait see for themselves."""
+        if isinstance(error, CancelledError | asyncio.CancelledError):
+            for waiter in self._dismiss():
+                waiter.callback(None)
+            return
         self.failures += 1
-        self.failure = error
+        # Kept for as long as the gate is known: without the page, and without the frames that hold it.
+        slim = error.for_request(error.request, None, str(error)) if isinstance(error, GeetestError) else error
+        self.failure = slim
         for waiter in self._dismiss():
             waiter.errback(error)
 
     def _dismiss(self) -> list[Deferred[None]]:
+        self.opener = None
         waiters, self._waiters = self._waiters or [], None
         return [waiter for waiter in waiters if not waiter.called]  # a cancelled one was called
 

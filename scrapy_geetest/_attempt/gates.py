@@ -7,6 +7,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from attrs import define, evolve, field, frozen
+from scrapy.http.request import NO_CALLBACK
 
 from scrapy_geetest._attempt.sessions import session_of
 from scrapy_geetest._attempt.tries import Tries
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from scrapy_geetest.settings import Config
     from scrapy_geetest.stats import Stats
 
+_LOOK_AGAIN = 0.5  # seconds after which a request that somebody awaits sees how its gate stands
 _MAX_BOUNCES = 20  # each of them after another request's purchase, so that a session may end at any moment
 
 
@@ -102,8 +104,9 @@ class Gates:
         """
         session = await session_of(context, self._others.with_proxy(context.outer))
         gate = self._registry.make(context.site.name, session, context.site.gate_max_age)
-        if gate.is_opening:
-            await self._wait(gate, context)
+        while gate.is_opening:  # after one opener left, another may have come
+            if not await self._wait_outside(gate, context):
+                return None
             if "redirect_urls" not in context.outer.meta:  # else it may lead to the captcha page, of no use any more
                 note_gate(context.outer, self._note(gate, waited=True))
             if not gate.values:
@@ -211,7 +214,7 @@ class Gates:
         Returns:
             The page behind it.
         """
-        gate.begin()
+        gate.begin(context.outer)
         self._visitors.opens(context, gate.openings)
         try:
             door = await self._door(context)
@@ -266,6 +269,20 @@ class Gates:
                 f"The page could not be fetched at its gate for {context}: {type(error).__name__}: {error}",
                 **context.parts,
             ) from error
+
+    async def _wait_outside(self, gate: Gate, context: Context) -> bool:
+        """Wait before a request is sent. False: it goes as it is, since the opener's own may wait for it in a middleware."""
+        if context.request.callback is not NO_CALLBACK:
+            await self._wait(gate, context)
+            return True
+        failures = gate.failures
+        while gate.is_opening:
+            if self._downloads.is_held_up(gate.opener):
+                return False
+            await self._parking.sleep(_LOOK_AGAIN)
+        if failures < gate.failures:
+            self._fail(gate.failure, context)
+        return True
 
     async def _wait(self, gate: Gate, context: Context) -> None:
         context.let_page_go()

@@ -105,7 +105,7 @@ class Attempts:
                     if not turn.at_once:
                         way = None  # it holds what it read of the page
                         context.let_page_go()
-                    async with turn, self._purchases.place(context, tries) as place:
+                    async with turn, self._purchases.place(context, tries, turn) as place:
                         has_waited = place.has_waited or not turn.at_once
                         own_cookies.begin()
                         context = await self._fresh_pages.fresh(context, in_hand=in_hand and not has_waited)
@@ -139,7 +139,7 @@ class Attempts:
             try:
                 async with (
                     self._turns.ask(_claim(context, tries)) as turn,
-                    self._purchases.place(context, tries) as place,
+                    self._purchases.place(context, tries, turn) as place,
                 ):
                     if place.has_waited or not in_hand:
                         context = await self._fresh_pages.fresh(context, in_hand=False)

@@ -19,7 +19,6 @@ from scrapy_geetest._services.task import Task
 from scrapy_geetest.exceptions import (
     BudgetExhausted,
     ChallengeError,
-    ChallengeNotNeeded,
     ChallengeNotReady,
     SolveError,
 )
@@ -80,7 +79,7 @@ class Purchases:
     _services: Services
 
     @asynccontextmanager
-    async def place(self, context: Context, tries: Tries) -> AsyncIterator[Place]:
+    async def place(self, context: Context, tries: Tries, turn: Turn) -> AsyncIterator[Place]:
         """Keep a place at a service that takes tasks, and wait until the budgets can be asked.
 
         A challenge that is fetched before would grow old.
@@ -92,7 +91,9 @@ class Purchases:
         """
         with self._services.place(context.site.name, context.site.services, tries.failed_at) as place:
             try:
-                await self._services.ready(place)
+                if not self._services.is_kept_at_once(place):
+                    with turn.aside():
+                        await self._services.ready(place)
             except ServiceError as error:
                 tries.failures.append(error)
                 raise self._solve_error(context, tries) from error
@@ -128,12 +129,13 @@ class Purchases:
             self._breaker.failed(context)
             raise
         except ServiceError as error:
-            self._note(context, error)
+            self._note(context, error, tries)
             tries.failures.append(error)
             goes_on = error.moves_on or error.reaction is Reaction.FRESH_CHALLENGE
             if not goes_on or not tries.are_left:
                 raise self._solve_error(context, tries) from error
-            level = logging.INFO if error.moves_on and error.took_nothing else logging.WARNING
+            costs_nothing = error.moves_on and error.took_nothing and error.task_id is None
+            level = logging.INFO if costs_nothing else logging.WARNING
             logger.log(
                 level,
                 "GeeTest: %s (%s); trying again with a fresh challenge for %s",
@@ -159,15 +161,19 @@ class Purchases:
         result = await self._result(context, place, taken, challenge)
         purchase = Purchase(result.solution, taken, tries.bought, time.monotonic())
         self._books.solved(purchase, result)
-        await self._books.tell(
-            signals.challenge_solved,
-            context,
-            challenge=challenge,
-            solution=result.solution,
-            task_id=taken.id,
-            service=taken.service,
-            seconds=time.monotonic() - started,
-        )
+        try:
+            await self._books.tell(
+                signals.challenge_solved,
+                context,
+                challenge=challenge,
+                solution=result.solution,
+                task_id=taken.id,
+                service=taken.service,
+                seconds=time.monotonic() - started,
+            )
+        except BaseException as error:  # whoever waits for it was cancelled, or a handler was
+            self._books.unused(purchase, f"of {type(error).__name__}")
+            raise
         return purchase
 
     async def _challenge(self, context: Context, turn: Turn) -> Challenge:
@@ -176,7 +182,7 @@ class Purchases:
             await self._offer(context, challenge)
             await turn.reach_service()
             self._parking.check()
-        except (BudgetExhausted, ChallengeNotNeeded, NotYetError, ChallengeError, Stopping):
+        except BaseException:  # a spider that awaits the page may be out of patience
             self._budget.give_back()
             raise
         return challenge
@@ -231,11 +237,12 @@ class Purchases:
             self._books.abandoned(taken, why)
             raise
 
-    def _note(self, context: Context, error: ServiceError) -> None:
+    def _note(self, context: Context, error: ServiceError, tries: Tries) -> None:
         """Tell the breaker, except of what says something about the service alone."""
-        if error.reaction is Reaction.STOP_SITE:
-            if error.moves_on:
-                return  # another service solves for it
+        is_of_site = error.reaction is Reaction.STOP_SITE
+        if error.moves_on and (is_of_site or tries.are_left):
+            return  # another service may solve it, which would show that the site is not at fault
+        if is_of_site:
             self._breaker.block(context, f"the service solves nothing for it ({error.code})")
         elif not error.is_the_services_fault:
             self._breaker.failed(context)

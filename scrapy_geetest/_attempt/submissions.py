@@ -11,7 +11,7 @@ from scrapy.exceptions import IgnoreRequest
 
 from scrapy_geetest._attempt.verdict import Outcome, Verdict
 from scrapy_geetest._crawl.delivery import without_values
-from scrapy_geetest._crawl.dispatch import DeliveryError, SolutionTooOldError
+from scrapy_geetest._crawl.dispatch import DeliveryError, SolutionTooOldError, answer_of
 from scrapy_geetest._crawl.downloads import NO_PAGE
 from scrapy_geetest._hooks import resolve
 from scrapy_geetest._submission.plan import plan_submission
@@ -129,13 +129,10 @@ class Submissions:
         """
         assert way.plan is not None  # noqa: S101  # a two-step site has one
         try:
-            answer, _ = await self._downloads.submit(
+            answer = await self._downloads.submit(
                 way.plan.fill(values),
-                way.context,
-                deadline=None,
-                solution=values.values(),
-                cookies=cookies_of(values),
-                can_wait=can_wait,
+                answer_of(way.context, solution=values.values(), can_wait=can_wait),
+                cookies_of(values),
             )
         except DeliveryError as failure:
             raise SubmissionError(
@@ -144,27 +141,23 @@ class Submissions:
         return without_values(answer, values.values())
 
     async def _deliver(self, context: Context, request: Request, purchase: Purchase) -> Response:
+        deadline = purchase.made_at + self._max_age
+        dispatch = answer_of(context, solution=solution_values(purchase.solution).values(), deadline=deadline)
         try:
-            answer, dispatch = await self._downloads.submit(
-                request,
-                context,
-                deadline=purchase.made_at + self._max_age,
-                solution=solution_values(purchase.solution).values(),
-            )
+            return await self._downloads.submit(request, dispatch)
         except DeliveryError as failure:
-            purchase.departures = failure.departures
-            if isinstance(failure.error, SolutionTooOldError) and not failure.departures:
+            if isinstance(failure.error, SolutionTooOldError) and not dispatch.departures:
                 raise failure.error from None
-            if failure.departures:
+            if dispatch.departures:
                 await self._books.unanswered(context, purchase)
             words = f"{type(failure.error).__name__}: {failure.error}"
-            sent = "was sent" if failure.departures else "was not sent"
+            sent = "was sent" if dispatch.departures else "was not sent"
             raise SubmissionError(
                 f"The solution of task {purchase.task} {sent} for {context}, and no answer came: {words}",
                 **context.parts,
             ) from failure.error
-        purchase.departures, purchase.was_too_old = dispatch.departures, dispatch.was_too_old
-        return answer
+        finally:  # a spider that awaits the page may be out of patience
+            purchase.departures, purchase.was_too_old = dispatch.departures, dispatch.was_too_old
 
     async def _check(self, context: Context, url: str) -> None:
         await check_target(url, context.request.url, context.page_address, context.site)
@@ -179,7 +172,7 @@ class Submissions:
         context = way.context
         request = context.request if way.plan is None else way.plan.fill({})
         try:
-            answer, _ = await self._downloads.submit(request, context, deadline=None, solution=())
+            answer = await self._downloads.submit(request, answer_of(context, solution=()))
         except DeliveryError as failure:
             raise SubmissionError(
                 f"No answer came for {context}, for which no CAPTCHA was wanted: {failure.error}", **context.parts

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from attrs import define
 from scrapy.exceptions import IgnoreRequest
 
+from scrapy_geetest._crawl.marks import FOR_ANSWER
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -19,17 +21,11 @@ class SolutionTooOldError(IgnoreRequest):
 
 
 class DeliveryError(Exception):
-    """A submission that got no answer.
+    """A submission that got no answer; *error* says why."""
 
-    Attributes:
-        error: Why.
-        departures: How often it was handed to the downloader; 0: the solution was never sent.
-    """
-
-    def __init__(self, error: Exception, departures: int) -> None:
+    def __init__(self, error: Exception) -> None:
         super().__init__(str(error))
         self.error = error
-        self.departures = departures
 
 
 def too_old() -> SolutionTooOldError:
@@ -52,6 +48,7 @@ class Dispatch:
         is_final: Whether the callback gets the answer, whatever it is.
         is_urgent: Whether it goes before others: a solution or a session grows old.
         can_wait: Whether nothing is lost when others go first.
+        held_since: When the crawl's middlewares were handed it, in seconds of the reactor; ``None``: it is past them.
         solution: The values of the solution that it carries; empty: none, so that all that it carries stays here.
     """
 
@@ -63,6 +60,7 @@ class Dispatch:
     is_final: bool = False
     is_urgent: bool = False
     can_wait: bool = False
+    held_since: float | None = None
     solution: Collection[str] = ()
     timer: Any = None
     was_too_old: bool = False
@@ -71,3 +69,19 @@ class Dispatch:
         """It is over, or begins anew."""
         if self.timer is not None and self.timer.active():
             self.timer.cancel()
+
+
+def answer_of(
+    context: Context, *, solution: Collection[str], deadline: float | None = None, can_wait: bool = False
+) -> Dispatch:
+    """The dispatch of an answer.
+
+    Args:
+        context: For whom.
+        solution: The values of the solution.
+        deadline: Until when it may be handed to the downloader, in monotonic seconds.
+        can_wait: Whether nothing is lost when others go first.
+    """
+    return Dispatch(
+        context, FOR_ANSWER, deadline=deadline, solution=solution, is_urgent=not can_wait, can_wait=can_wait
+    )

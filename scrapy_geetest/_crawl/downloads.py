@@ -17,11 +17,11 @@ from scrapy.http.request import NO_CALLBACK
 from scrapy.utils.defer import deferred_from_coro
 from w3lib.url import safe_url_string
 
+from scrapy_geetest._crawl.admission import PATIENCE
 from scrapy_geetest._crawl.browser_pages import close_page, keep_page
 from scrapy_geetest._crawl.dispatch import DeliveryError, Dispatch, too_old
 from scrapy_geetest._crawl.identity import Made
 from scrapy_geetest._crawl.marks import (
-    FOR_ANSWER,
     FOR_CHALLENGE,
     FOR_PAGE,
     SAFE_METHODS,
@@ -152,45 +152,28 @@ class Downloads:
                 return page if await self._is_challenge(context, page) else response
         return response
 
-    async def submit(
-        self,
-        query: Request,
-        context: Context,
-        *,
-        deadline: float | None,
-        solution: Collection[str],
-        cookies: Mapping[str, str] | None = None,
-        can_wait: bool = False,
-    ) -> tuple[Response, Dispatch]:
+    async def submit(self, query: Request, dispatch: Dispatch, cookies: Mapping[str, str] | None = None) -> Response:
         """Send a request with a solution in it. The end of the crawl does not cancel it: it is paid for.
 
         Args:
             query: As the plan or the site's hook made it.
-            context: For whom.
-            deadline: Until when it may be handed to the downloader, in monotonic seconds.
-            solution: The values of the solution.
+            dispatch: Made by :func:`answer_of`; it says afterwards how the solution went out, however this ends.
             cookies: Further ones, for the jar of the session.
-            can_wait: Whether nothing is lost when others go first.
-
-        Returns:
-            The answer, and how the solution went out.
 
         Raises:
             DeliveryError: There was no answer.
         """
+        context = dispatch.context
         request = self._own(query, context)
         if cookies:
             request = request.replace(cookies=dict(cookies))
         if context.page is not None and context.page.url != query.url:
             self._others.add_referer(request, context.page)
         self._add_origin(request, context, always=request.method not in SAFE_METHODS)
-        dispatch = Dispatch(
-            context, FOR_ANSWER, deadline=deadline, solution=solution, is_urgent=not can_wait, can_wait=can_wait
-        )
         try:
-            return await self._run(request, dispatch), dispatch
+            return await self._run(request, dispatch)
         except Exception as error:
-            raise DeliveryError(error, dispatch.departures) from error
+            raise DeliveryError(error) from error
 
     async def before(self, request: Request) -> None:
         """Called before one of these requests goes on to the downloader, again after each redirect and retry.
@@ -217,8 +200,17 @@ class Downloads:
         """Called when a request of the crawl is about to join the queue of its download slot."""
         number = own_number(request)
         dispatch = self._under_way.get(number) if number else None
-        if dispatch is not None and dispatch.is_urgent:
+        if dispatch is None:
+            return
+        dispatch.held_since = None
+        if dispatch.is_urgent:
             self._reactor.callLater(0, self._hasten, number, dispatch)
+
+    def is_held_up(self, outer: Request | None) -> bool:
+        """Whether a download for *outer* does not get past the crawl's middlewares: one may wait for another request first."""
+        latest = self._reactor.seconds() - PATIENCE
+        own = (one for one in self._under_way.values() if one.context.outer is outer)
+        return any(one.held_since is not None and one.held_since < latest for one in own)
 
     async def after(self, request: Request, response: Response) -> None:
         """Called with the answer: a challenge page is an answer, whatever its status, and no error to be retried."""
@@ -281,6 +273,7 @@ class Downloads:
         self._under_way[number] = dispatch
         try:
             await self._admission.admit(request, is_urgent=dispatch.is_urgent, can_wait=dispatch.can_wait)
+            dispatch.held_since = self._reactor.seconds()
             response = await self._engine.download_async(mark_own(request, number, dispatch.purpose))
         except BaseException:
             await close_page(request)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from typing import TYPE_CHECKING
 
 from attrs import frozen
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from scrapy import Request
+    from scrapy.core.downloader import Downloader
     from scrapy.crawler import Crawler
     from scrapy.http import Response
 
@@ -25,15 +25,12 @@ logger = logging.getLogger(__name__)
 CHALLENGE_STATUSES = frozenset({403, 412, 429})
 """With which challenge pages mostly come, where a site does not say."""
 _MAX_WAITING = 100
-_SECONDS = 1.0
-"""After which a response that was downloaded does not come any more: middlewares pass it on at once."""
 
 
 @frozen
 class _Waiting:
     request: Request
     status: int
-    since: float
 
 
 class InterceptedResponses:
@@ -58,7 +55,7 @@ class InterceptedResponses:
         """Scrapy's downloader has a response, which its middlewares are handed next."""
         is_asked_about = response.status >= ERROR_STATUS and len(self._waiting) < _MAX_WAITING
         if is_asked_about and not own_number(request) and not is_left_alone(request):
-            self._waiting[id(request)] = _Waiting(request, response.status, time.monotonic())
+            self._waiting[id(request)] = _Waiting(request, response.status)
 
     def arrived(self, request: Request) -> None:
         """The plugin was handed the response."""
@@ -72,8 +69,9 @@ class InterceptedResponses:
         """
         if not self._waiting:
             return
-        now = time.monotonic()
-        lost = [one for one in self._waiting.values() if at_end or now - one.since > _SECONDS]
+        # As long as the downloader has the request, a middleware may still pass the response on: some take their time.
+        active = () if at_end else self._downloader.active
+        lost = [one for one in self._waiting.values() if one.request not in active]
         for one in lost:
             self.arrived(one.request)
             site = await self._find_site(one.request.url)
@@ -81,6 +79,12 @@ class InterceptedResponses:
             if site and statuses and one.status in statuses and site.name not in self._told:
                 self._told.add(site.name)
                 self._tell(one, site)
+
+    @property
+    def _downloader(self) -> Downloader:
+        engine = self._crawler.engine
+        assert engine is not None  # noqa: S101  # a response was downloaded
+        return engine.downloader
 
     def _tell(self, lost: _Waiting, site: GeetestSite) -> None:
         logger.warning(
@@ -93,9 +97,7 @@ class InterceptedResponses:
 
     def _between(self) -> list[str]:
         """Middlewares that are handed a response before this plugin, but for Scrapy's."""
-        engine = self._crawler.engine
-        assert engine is not None  # noqa: S101  # a response was downloaded
-        middlewares = engine.downloader.middleware.middlewares
+        middlewares = self._downloader.middleware.middlewares
         own = next((at for at, one in enumerate(middlewares) if isinstance(one, self._middleware)), len(middlewares))
         behind = [type(one) for one in middlewares[own + 1 :] if hasattr(one, "process_response")]
         return [cls.__name__ for cls in behind if not cls.__module__.startswith("scrapy.")]

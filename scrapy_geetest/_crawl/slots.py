@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from bisect import insort
 from collections import defaultdict
 from contextlib import asynccontextmanager
+from heapq import heappop, heappush
 from itertools import count, takewhile
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,7 @@ class _Waiter:
 
     rank: tuple[bool, int, int]
     admitted: Deferred[None] = field(order=False)
+    is_in: bool = field(default=False, order=False)
 
 
 @define
@@ -41,7 +42,8 @@ class _Room:
     """The requests of one slot that may have a solution waiting there soon."""
 
     taken: int = 0
-    waiters: list[_Waiter] = field(factory=list)
+    waiters: list[_Waiter] = field(factory=list)  # a heap; those that gave up are dropped when they come up
+    is_admitting: bool = False
 
 
 class Slots:
@@ -107,13 +109,11 @@ class Slots:
             room.taken += 1
             return False
         waiter = _Waiter(rank, Deferred())
-        insort(room.waiters, waiter)
+        heappush(room.waiters, waiter)
         try:
             await self._wait(waiter.admitted)
         except BaseException:
-            if waiter in room.waiters:
-                room.waiters.remove(waiter)
-            else:  # it was admitted at the very moment
+            if waiter.is_in:  # it was admitted at the very moment
                 self._leave(key)
             raise
         return True
@@ -121,9 +121,16 @@ class Slots:
     def _leave(self, key: str) -> None:
         room = self._rooms[key]
         room.taken -= 1
+        if room.is_admitting:
+            return  # without asyncio whoever is let in goes on at once, and may leave: the loop below sees it
+        room.is_admitting = True
         while room.waiters and room.taken < self._most(key):
-            room.taken += 1
-            room.waiters.pop(0).admitted.callback(None)
+            waiter = heappop(room.waiters)
+            if not waiter.admitted.called:  # a cancelled one was called
+                room.taken += 1
+                waiter.is_in = True
+                waiter.admitted.callback(None)
+        room.is_admitting = False
         if not (room.taken or room.waiters):
             del self._rooms[key]
 

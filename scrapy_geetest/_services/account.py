@@ -44,17 +44,16 @@ class Account:
         """Why nothing can be bought; ``None``: something can."""
         return self._fatal or self._empty
 
-    def stop(self, error: ServiceError, *, is_purchase: bool) -> bool:
-        """Take a final answer.
+    def stop(self, error: ServiceError) -> bool:
+        """Take a final answer, to whichever call.
 
         Args:
             error: Its code stops the crawl.
-            is_purchase: Whether createTask was answered with it.
 
         Returns:
             Whether it ends purchases alone.
         """
-        if is_purchase and error.code == ZERO_BALANCE:
+        if error.code == ZERO_BALANCE:
             self._empty = self._empty or error
             self._next_look = self.clock() + _LOOK
             return True

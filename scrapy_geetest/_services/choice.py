@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from attrs import define, evolve, field, frozen
 
 from scrapy_geetest._services.availability import Step
-from scrapy_geetest._services.errors import Reaction, ServiceError
+from scrapy_geetest._services.creating import TOO_OLD
+from scrapy_geetest._services.errors import CHALLENGE_TOO_OLD, NOT_SENT, Reaction, ServiceError
+from scrapy_geetest.challenge import V3Challenge
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
@@ -173,13 +175,23 @@ class Services:
         finally:
             place.move(None)
 
-    async def ready(self, place: Place) -> None:
-        """Keep a place: called before a challenge is fetched, which would grow old while a service takes no tasks.
+    def is_kept_at_once(self, place: Place) -> bool:
+        """Keep a place at a service that takes a task now; says whether there is one.
 
         Raises:
             ServiceError: No service is left, or the trouble of all lasts too long.
         """
-        await self._keep(place, None, ())
+        place.move(None)
+        self._try_each(place, self._for_ever(place, None))
+        return place.member is not None
+
+    async def ready(self, place: Place) -> None:
+        """Keep a place, and wait for it: called before a challenge is fetched, which would grow old while a service takes no tasks.
+
+        Raises:
+            ServiceError: No service is left, or the trouble of all lasts too long.
+        """
+        await self._keep(place)
 
     async def create_task(self, place: Place, task: Task) -> TakenTask:
         """Have a task solved by the first service that takes it.
@@ -187,23 +199,25 @@ class Services:
         Another service is asked with the same challenge only if the one before got nothing of it.
 
         Raises:
-            ServiceError: ``moves_on``: another service may solve another challenge.
+            ServiceError: ``moves_on``: another service may solve another challenge. ``CHALLENGE_TOO_OLD``: none took the
+                task in time.
             ValueError: No service documents such a task.
         """
         unfit: list[Member] = []
         while True:
-            member = await self._keep(place, task.proxy, unfit)
+            member = await self._keep(place, task, unfit)
             is_alone = len(self._for_ever(place, task.proxy, unfit)) == 1
+            is_patient = is_alone and not self._are_others_elsewhere(place)
             try:
                 own = evolve(task, type=member.task_type)
-                task_id = await member.engine.create_task(own, is_patient=is_alone)
+                task_id = await member.engine.create_task(own, is_patient=is_patient)
             except ValueError:
                 unfit.append(member)
                 if len(unfit) == len(place.order):
                     raise
             except ServiceError as error:
-                self._note(error, member, place, is_alone=is_alone)
-                if error.sent or not error.moves_on:
+                self._note(error, member, place, is_patient=is_patient)
+                if error.sent or is_alone or not error.moves_on:
                     raise
             else:
                 return TakenTask(member.name, task_id, self.are_several)
@@ -218,7 +232,7 @@ class Services:
         try:
             return await member.engine.result(task.id, challenge)
         except ServiceError as error:
-            self._note(error, member, place, is_alone=False)
+            self._note(error, member, place, is_patient=False)
             raise
 
     async def balance(self, name: str) -> Decimal:
@@ -251,7 +265,9 @@ class Services:
         Raises:
             ServiceError: There is none; that of the last one.
         """
-        left, latest = [], None
+        left: list[Member] = []
+        out: list[tuple[Member, ServiceError]] = []
+        latest: ServiceError | None = None
         for member in place.order:
             if member in unfit:
                 continue
@@ -259,27 +275,50 @@ class Services:
                 member.engine.check(proxy)
             except ServiceError as error:
                 error.service, latest = member.name, error
+                if member.engine.verdict() is not None:
+                    out.append((member, error))
             else:
+                member.is_told = False
                 if place.site not in member.refused_sites:
                     left.append(member)
         if not left:
             raise latest or ServiceError("ERROR_DOMAIN_NOT_ALLOWED", "no service solves for this site", sent=False)
+        for member, why in out:
+            self._tell_that_it_is_out(member, why, left[0])
         return left
 
-    async def _keep(self, place: Place, proxy: Proxy | None, unfit: Sequence[Member]) -> Member:
-        """Wait until a service can take the task, and keep the place there."""
+    async def _keep(self, place: Place, task: Task | None = None, unfit: Sequence[Member] = ()) -> Member:
+        """Wait until a service can take the task, and keep the place there.
+
+        Args:
+            place: Whose.
+            task: What is to be taken; ``None``: its challenge is not fetched yet.
+            unfit: Services that document no such task.
+        """
         place.move(None)
+        waited = 0.0
         while True:
-            left = self._for_ever(place, proxy, unfit)
-            if len(left) == 1 and not left[0].is_full:
+            left = self._for_ever(place, task.proxy if task else None, unfit)
+            holds_up_others = task is not None and self._are_others_elsewhere(place)
+            if len(left) == 1 and not left[0].is_full and not holds_up_others:
                 place.move(left[0])
-                place.has_waited |= await self._sole(left[0])
+                if task is None:  # else the call itself waits, for as long as the challenge can
+                    place.has_waited |= await self._sole(left[0])
                 return left[0]
             seconds = self._try_each(place, left)
             if place.member is not None:
                 return place.member
+            if holds_up_others:
+                raise _none_now()
+            if task is not None and isinstance(task.challenge, V3Challenge) and waited > TOO_OLD:
+                raise ServiceError(CHALLENGE_TOO_OLD, "no service took the task in time", sent=False)
             place.has_waited = True
+            waited += seconds
             await self._sleep(seconds)
+
+    def _are_others_elsewhere(self, place: Place) -> bool:
+        """Whether other sites have services that this one does not use: nobody of theirs is to wait for this one's."""
+        return any(one not in place.order and one.engine.verdict() is None for one in self._used)
 
     @staticmethod
     async def _sole(member: Member) -> bool:
@@ -315,7 +354,7 @@ class Services:
             raise latest
         return min(waits)
 
-    def _note(self, error: ServiceError, member: Member, place: Place, *, is_alone: bool) -> None:
+    def _note(self, error: ServiceError, member: Member, place: Place, *, is_patient: bool) -> None:
         """Mark what an error says of its service, and whether another one may go on."""
         error.service = member.name
         others = [one for one in place.order if one is not member and one.engine.verdict() is None]
@@ -325,13 +364,23 @@ class Services:
         if error.reaction in (Reaction.STOP_CRAWL, Reaction.STOP_SITE):
             error.moves_on = bool(others)
         elif error.reaction is Reaction.SAME_CALL_LATER:
-            error.moves_on = bool(others) and not is_alone
-        elif error.reaction is Reaction.FAILED:
+            error.moves_on = not is_patient and (bool(others) or self._are_others_elsewhere(place))
+        elif error.sent:  # what one refuses or cannot solve, another one may
             error.moves_on = any(one.name not in place.failed_at for one in others)
-        is_out = member.engine.verdict() is not None
-        if is_out and others and not member.is_told:
+        if others and member.engine.verdict() is not None:
+            self._tell_that_it_is_out(member, error, others[0])
+
+    @staticmethod
+    def _tell_that_it_is_out(member: Member, error: ServiceError, other: Member) -> None:
+        if not member.is_told:
+            member.is_told = True
             logger.warning(
                 "GeeTest: the service %s is out for this crawl, and %s goes on: %s. %s",
-                *(member.name, others[0].name, error, error.advice),
+                *(member.name, other.name, error, error.advice),
             )
-        member.is_told = is_out
+
+
+def _none_now() -> ServiceError:
+    error = ServiceError(NOT_SENT, "no service takes a task now", sent=False)
+    error.moves_on = True
+    return error

@@ -15,6 +15,7 @@ from scrapy_geetest._services.creating import UNKNOWN_TYPE, Creator, as_create_e
 from scrapy_geetest._services.errors import (
     ANSWER_LOST,
     BUSY,
+    NO_BALANCE,
     NO_SUCH_METHOD,
     NOT_SENT,
     PROXY_BANNED,
@@ -223,7 +224,7 @@ class ServiceClient:
         """
         call = self._service.balance()
         if call is None:
-            raise ServiceError(NO_SUCH_METHOD, "the service reports no balance", sent=False)
+            raise ServiceError(NO_SUCH_METHOD, "the service reports no balance", sent=False, advice=NO_BALANCE)
         return read_balance(await self._call(call, harmless=_OPTIONAL))
 
     async def report_incorrect(self, task_id: int | str) -> None:
@@ -361,7 +362,7 @@ class ServiceClient:
     ) -> dict[str, Any]:
         self._account.check(is_purchase=urgent)
         payload = Sealed({self._service.key_field: self._api_key, **call.fields})
-        read = partial(self._read, harmless=harmless, is_purchase=urgent)
+        read = partial(self._read, harmless=harmless)
         try:
             return await self._transport.call(call.method, payload, read, within=within, urgent=urgent)
         except TransportError as error:
@@ -372,12 +373,12 @@ class ServiceClient:
             failure = ServiceError(NOT_SENT if unsent else ANSWER_LOST, description, sent=not unsent)
         raise failure
 
-    def _read(self, answer: Answer, *, harmless: frozenset[str], is_purchase: bool) -> dict[str, Any]:
+    def _read(self, answer: Answer, *, harmless: frozenset[str]) -> dict[str, Any]:
         try:
             return read_answer(answer, self._api_key, self._service)
         except ServiceError as error:
             if error.reaction is Reaction.STOP_CRAWL and error.code not in harmless:
-                ends_purchases_alone = self._account.stop(error, is_purchase=is_purchase)
+                ends_purchases_alone = self._account.stop(error)
                 self._transport.refuse(
                     f"the service has answered {error.code} before", only_urgent=ends_purchases_alone
                 )

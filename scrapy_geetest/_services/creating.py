@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 UNKNOWN_TYPE = frozenset({"ERROR_TASK_NOT_SUPPORTED", "ERROR_TASK_ABSENT"})
-_TOO_OLD = 300.0  # seconds that a v3 challenge, which lives ten minutes, may wait for the service
+TOO_OLD = 300.0  # seconds that a v3 challenge, which lives ten minutes, may wait for the service
 
 
 @define(repr=False)
@@ -69,6 +69,7 @@ class Creator:
         """
         types = (task.type,) if task.type else self.service.task_types(task)
         known = [name for name in types if name not in self._unknown_types] or list(types[-1:])
+        is_seen = False
         for name in known[:-1]:
             try:
                 call = self.service.create(task, name)
@@ -77,12 +78,21 @@ class Creator:
                 if error.code not in UNKNOWN_TYPE:
                     raise
                 self._unknown_types.add(name)
+                is_seen = True
                 logger.info("GeeTest: the service knows no task of type %s; %s is sent from now on", name, known[-1])
-        return await self._create(self.service.create(task, known[-1]), task.challenge, is_patient=is_patient)
+        call = self.service.create(task, known[-1])
+        return await self._create(call, task.challenge, is_patient=is_patient, is_seen=is_seen)
 
     async def _create(
-        self, call: ServiceCall, challenge: Challenge, *, is_patient: bool, has_other: bool = False
+        self,
+        call: ServiceCall,
+        challenge: Challenge,
+        *,
+        is_patient: bool,
+        has_other: bool = False,
+        is_seen: bool = False,
     ) -> int | str:
+        """Make the call until it is taken. Once the service has seen the challenge, no error says that nothing was sent."""
         began, calls = self.clock(), 0
         latest: ServiceError | None = None
         while True:
@@ -90,13 +100,15 @@ class Creator:
                 await self.admitted()
             except ServiceError as error:
                 is_final = error.reaction is Reaction.SAME_CALL_LATER
+                error.sent |= is_seen
                 raise (latest if latest is not None and is_final else error) from None
-            if isinstance(challenge, V3Challenge) and self.clock() - began > _TOO_OLD:
+            if isinstance(challenge, V3Challenge) and self.clock() - began > TOO_OLD:
                 raise ServiceError(CHALLENGE_TOO_OLD, "the service took no task in time", sent=False)
             calls += 1
             try:
                 task_id = await self.send(call, has_other)
             except ServiceError as error:
+                is_seen = error.sent = is_seen or error.sent
                 if error.code in SLOW_DOWN:
                     self.pacing.slow_down()
                 is_over = not is_patient or self.is_closed() or self.clock() - began > self.limit

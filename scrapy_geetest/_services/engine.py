@@ -7,15 +7,23 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from attrs import field, frozen
 
+from scrapy_geetest._services.answers import read_solution
 from scrapy_geetest._services.availability import Step
 from scrapy_geetest._services.background import start
 from scrapy_geetest._services.client import ServiceClient
-from scrapy_geetest._services.errors import NO_SUCH_METHOD, SOLVE_TIMEOUT, UNKNOWN, ServiceError, clean_text
+from scrapy_geetest._services.errors import (
+    NO_BALANCE,
+    NO_SUCH_METHOD,
+    SOLVE_TIMEOUT,
+    UNKNOWN,
+    ServiceError,
+    clean_text,
+)
 from scrapy_geetest._services.pacing import Pacing
 from scrapy_geetest._services.polling import Result
 from scrapy_geetest._services.secret import Secret
 from scrapy_geetest._services.transport import Transport
-from scrapy_geetest.challenge import V3Solution, V4Solution
+from scrapy_geetest.challenge import V3Solution, V4Solution, solution_values
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -26,9 +34,10 @@ if TYPE_CHECKING:
     from scrapy_geetest._services.connections import HttpProxy
     from scrapy_geetest._services.service import SolvingService
     from scrapy_geetest._services.task import Proxy, Task
-    from scrapy_geetest.challenge import Challenge
+    from scrapy_geetest.challenge import Challenge, Solution
 
 _LOOK = 0.1  # seconds between two looks at whether a service of one's own is done
+_ADVICE = "Correct its class: solve(task) has to return a V3Solution or V4Solution with all values."
 
 
 @frozen(kw_only=True)
@@ -189,7 +198,6 @@ class OwnSolver:
         Raises:
             ServiceError: It was not solved, or not in time.
         """
-        del challenge
         began = self._surroundings.clock()
         solving = start(self._service.solve(self._tasks.pop(task_id)))
         try:
@@ -201,13 +209,16 @@ class OwnSolver:
             solving.cancel()
         if isinstance(solving.value, ServiceError):
             raise solving.value
-        if not isinstance(solving.value, V3Solution | V4Solution):
-            raise ServiceError(UNKNOWN, f"{self._service.name}.solve {_told(solving.value)}", task_id=task_id)
-        return Result(solving.value, 0, round((self._surroundings.clock() - began) * 1000))
+        try:
+            solution = _read(solving.value, challenge)
+        except ValueError as error:
+            told = f"{self._service.name}.solve {error}"
+            raise ServiceError(UNKNOWN, told, task_id=task_id, advice=_ADVICE) from None
+        return Result(solution, 0, round((self._surroundings.clock() - began) * 1000))
 
     async def balance(self) -> Decimal:
         """There is none."""
-        raise ServiceError(NO_SUCH_METHOD, "a service of your own has no balance", sent=False)
+        raise ServiceError(NO_SUCH_METHOD, "a service of your own has no balance", sent=False, advice=NO_BALANCE)
 
     async def report_incorrect(self, task_id: int | str) -> None:
         """It takes no reports."""
@@ -217,7 +228,18 @@ class OwnSolver:
         """What it does is ended by who waits for it."""
 
 
-def _told(value: Any) -> str:
+def _read(value: Any, challenge: Challenge) -> Solution:
+    """What ``solve`` has returned, checked and completed like any other service's solution.
+
+    Raises:
+        ValueError: It raised something, or returned no solution, or one that cannot be submitted.
+    """
     if isinstance(value, BaseException):
-        return clean_text(f"failed: {type(value).__name__}: {value}", Secret(""))
-    return f"returned {type(value).__name__}, not a V3Solution or V4Solution"
+        raise ValueError(clean_text(f"failed: {type(value).__name__}: {value}", Secret("")))
+    if not isinstance(value, V3Solution | V4Solution):
+        raise ValueError(f"returned {type(value).__name__}, not a V3Solution or V4Solution")
+    try:
+        return read_solution({"solution": solution_values(value)}, challenge, Secret(""))
+    except (ServiceError, TypeError) as error:
+        why = error.description if isinstance(error, ServiceError) else str(error)
+        raise ValueError(f"returned a solution that cannot be submitted: {why}") from None

@@ -162,6 +162,8 @@ ADVICE: Mapping[str, str] = MappingProxyType(
     }
 )
 """What a person should do about a code, for log lines."""
+NO_BALANCE = "Nothing to do: this service reports no balance."
+"""Advice for who asks for one."""
 CREATE_LOST_ADVICE = (
     "Compare the tasks with the bill: one may be charged and unknown here. If it recurs, check GEETEST_API_URL."
 )

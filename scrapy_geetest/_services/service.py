@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Mapping
+from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from attrs import field, frozen
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from scrapy_geetest.challenge import Solution
 
 _NAME = re.compile(r"[\w.-]{1,64}")
-_NUMBERS = ("poll_floor", "max_polls")
-_TEXTS = ("name", "base_url", "key_variable", "currency")
+_TEXTS = ("name", "base_url", "key_variable", "key_field", "currency")
 
 
 @frozen
@@ -123,10 +123,11 @@ def _check(service: type[SolvingService]) -> None:
             raise TypeError(f"{where}: {attribute} must be a string")
     if not _NAME.fullmatch(service.name):
         raise TypeError(f"{where}: name must be 1 to 64 letters, digits, '.', '-' or '_': it is part of statistics")
-    for attribute in _NUMBERS:
-        value = getattr(service, attribute)
-        if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-            raise TypeError(f"{where}: {attribute} must be a number above 0")
+    floor, most = service.poll_floor, service.max_polls
+    if isinstance(floor, bool) or not isinstance(floor, int | float) or not 0 < floor < inf:
+        raise TypeError(f"{where}: poll_floor must be a number above 0")
+    if isinstance(most, bool) or not isinstance(most, int) or most < 1:
+        raise TypeError(f"{where}: max_polls must be a whole number of 1 or more")
     if not isinstance(service.reactions, Mapping) or not all(
         isinstance(code, str) and isinstance(reaction, Reaction) for code, reaction in service.reactions.items()
     ):

@@ -16,12 +16,16 @@ been getting ready for more than ``PROMPT`` seconds is late, and the place that 
 - Where a request is late, others would wait behind it in the same slot: no request of that slot begins a turn that would
   leave it with more than half of the places (gates' openers do).
 
+A site may use services that take no task now, while those of other sites do. A request that waits for such a service steps
+aside: it holds no place meanwhile, and no other request of its site begins a turn.
+
 Whatever ends a request (a solution, a failure, the end of the crawl) also ends its turn.
 """
 
 from __future__ import annotations
 
 from collections import Counter, deque
+from contextlib import contextmanager
 from enum import Enum
 from heapq import heappop, heappush
 from itertools import count
@@ -31,7 +35,7 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from typing_extensions import Self
 
@@ -61,6 +65,7 @@ class _State(Enum):
     ASKED = "asked"
     PROMPT = "prompt"
     LATE = "late"
+    ASIDE = "aside"
     READY = "ready"
     SOLVING = "solving"
     OVER = "over"
@@ -96,6 +101,15 @@ class Turn:
     async def __aexit__(self, *_: object) -> None:
         self._turns.end(self)
 
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """For as long as the ``with`` block waits for a service, before the request gets ready."""
+        self._turns.step_aside(self)
+        try:
+            yield
+        finally:
+            self._turns.step_back(self)
+
     async def reach_service(self) -> None:
         """Called when the challenge is there: take the place at the service, or the first one that becomes free.
 
@@ -124,7 +138,9 @@ class Turns:
         self._served: dict[str, int] = {}  # site -> number of its latest turn
         self._getting_ready: Counter[str] = Counter()  # by slot, the late ones included
         self._late: Counter[str] = Counter()  # by slot
+        self._aside: Counter[str] = Counter()  # by site
         self._ready: deque[Turn] = deque()
+        self._is_granting = False
         self.solving = 0
 
     def ask(self, claim: Claim) -> Turn:
@@ -144,6 +160,19 @@ class Turns:
         self._ready.append(turn)
         self._grant()
 
+    def step_aside(self, turn: Turn) -> None:
+        """A request waits for a service."""
+        self._is_ready_no_more(turn)
+        turn.state = _State.ASIDE
+        self._aside[turn.claim.site] += 1
+        self._grant()
+
+    def step_back(self, turn: Turn) -> None:
+        """It waits no more, and gets ready beside those that have begun meanwhile."""
+        self._take_off(self._aside, turn.claim.site)
+        self._gets_ready(turn)
+        self._grant()
+
     def end(self, turn: Turn) -> None:
         """A turn is over, whatever state it is in."""
         if turn.state is _State.SOLVING:
@@ -157,17 +186,30 @@ class Turns:
 
     def _grant(self) -> None:
         """Give places to those who have challenges, then turns to those who asked for them."""
-        while self._ready and self.solving < self._limit:
+        if self._is_granting:
+            return  # without asyncio whoever is called goes on at once, and may end its turn: the loop below sees it
+        self._is_granting = True
+        try:
+            while self._give():
+                pass
+        finally:
+            self._is_granting = False
+
+    def _give(self) -> bool:
+        """One place or one turn; says whether there was one to be given."""
+        if self._ready and self.solving < self._limit:
             first = self._ready.popleft()
             first.state = _State.SOLVING
             self.solving += 1
             first.placed.callback(None)
-        while self._has_room and (turn := self._next()) is not None:
-            turn.state = _State.PROMPT
-            self._getting_ready[turn.claim.slot] += 1
-            self._served[turn.claim.site] = next(self._numbers)
-            turn.timer = self._reactor.callLater(PROMPT, self._is_late, turn)
-            turn.granted.callback(None)
+            return True
+        turn = self._next() if self._has_room else None
+        if turn is None:
+            return False
+        self._served[turn.claim.site] = next(self._numbers)
+        self._gets_ready(turn)
+        turn.granted.callback(None)
+        return True
 
     @property
     def _has_room(self) -> bool:
@@ -185,7 +227,7 @@ class Turns:
                 del self._asked[site, slot]
                 continue
             is_behind, priority, since, number, turn = heap[0]
-            if is_behind and not self._is_open(slot):
+            if site in self._aside or (is_behind and not self._is_open(slot)):
                 continue
             rank = is_behind, priority, self._served.get(site, 0), since, number, turn
             best = rank if best is None or rank < best else best
@@ -198,6 +240,11 @@ class Turns:
     def _is_open(self, slot: str) -> bool:
         """Whether those of a slot may begin turns."""
         return not self._late[slot] or self._getting_ready[slot] < max(1, self._limit // 2)
+
+    def _gets_ready(self, turn: Turn) -> None:
+        turn.state = _State.PROMPT
+        self._getting_ready[turn.claim.slot] += 1
+        turn.timer = self._reactor.callLater(PROMPT, self._is_late, turn)
 
     def _is_late(self, turn: Turn) -> None:
         turn.state = _State.LATE
@@ -213,7 +260,7 @@ class Turns:
         self._take_off(self._getting_ready, slot)
 
     @staticmethod
-    def _take_off(counter: Counter[str], slot: str) -> None:
-        counter[slot] -= 1
-        if not counter[slot]:
-            del counter[slot]
+    def _take_off(counter: Counter[str], name: str) -> None:
+        counter[name] -= 1
+        if not counter[name]:
+            del counter[name]

@@ -58,13 +58,15 @@ def _bought(trial: Trial) -> str:
             stat("tasks_refused/ANSWER_LOST")
         )
         return f"nothing{lost}"
-    cost = _cost(trial)
-    if cost is None:
+    if stat("tasks_abandoned"):
         return "1 task, which was not waited for; its cost is unknown"
-    return f"1 task, cost {cost}" + "; it was never sent" * bool(stat("unused"))
+    cost = _cost(trial)
+    told = "1 task; the service does not report its cost" if cost is None else f"1 task, cost {cost}"
+    return told + "; it was never sent" * bool(stat("unused"))
 
 
 def _cost(trial: Trial) -> str | None:
-    """As the service says, in its currency; ``None``: it was not asked to the end."""
+    """As the service says, in its currency; ``None``: it does not say, or was not asked to the end."""
     stat = trial.observer.stat
-    return None if stat("tasks_abandoned") else f"{stat('cost_millionths') / _MILLION:f}"
+    is_unknown = stat("tasks_abandoned") or (stat("tasks_created") and not stat("cost_millionths"))
+    return None if is_unknown else f"{stat('cost_millionths') / _MILLION:f}"
