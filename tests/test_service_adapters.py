@@ -303,7 +303,7 @@ async def test_a_service_of_ones_own_needs_only_solve() -> None:
         (None, "UNKNOWN: Person.solve returned NoneType"),
         (V3Solution(challenge="c", validate="", seccode="s"), "cannot be submitted: .* has no validate"),
         (V3Solution(challenge="c", validate=None, seccode="s"), "cannot be submitted: .* has no validate"),  # type: ignore[arg-type]
-        (V3Solution(challenge="c", validate="\ud800", seccode="s"), "cannot be submitted: .* no valid text"),
+        (V3Solution(challenge="c", validate="\ud800", seccode="s"), "cannot be submitted: .* not valid text"),
         (V3Solution(challenge="c", validate="v", seccode="s", extra=None), "cannot be submitted"),  # type: ignore[arg-type]
         (ServiceError("ERROR_CAPTCHA_UNSOLVABLE"), "ERROR_CAPTCHA_UNSOLVABLE"),
     ],
