@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow browser plugins bench package clean
+.PHONY: help demo test coverage slow browser plugins bench package clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -14,6 +14,9 @@ demo: $(VENV)/demo ## crawl the example project against the local sandbox: no ke
 
 test: $(VENV)/tox ## lint, types, all tests with the newest and with the oldest supported versions
 	$(BIN)/tox run
+
+coverage: $(VENV)/tox ## the branches that the tests cover, with a bound
+	$(BIN)/tox run -e coverage
 
 slow: $(VENV)/tox ## the tests that take long: small benchmarks, several workers, stops and resumptions
 	$(BIN)/tox run -e slow
