@@ -15,6 +15,7 @@ from benchmarks.spiders import PagesSpider
 from scrapy_geetest import GeetestSite
 from scrapy_geetest._attempt.context import Context
 from scrapy_geetest._attempt.gate import GateRegistry
+from scrapy_geetest._attempt.gate_visitors import GateVisitors
 from scrapy_geetest._attempt.gates import Gates
 from scrapy_geetest._crawl.cookies import SessionCookies
 from scrapy_geetest._crawl.identity import Visitor
@@ -87,6 +88,7 @@ class OpeningSpider(PagesSpider):
             registry=GateRegistry(time.monotonic),
             stats=stats,
             submissions=unused,
+            visitors=GateVisitors(),
         )
         contexts = [_context(f"{sessions} {number}") for number in range(sessions) for _ in range(WAITING)]
         gc.collect()

@@ -92,5 +92,6 @@ def compare(scale: Scale) -> Table:
 
 def _crawl(pages: Pages, turns: int, **world: float) -> tuple[list[float], int]:
     """When each page came, and how many tasks there were at once at most."""
-    details = crawl_virtually([pages], {**SETTINGS, "GEETEST_MAX_CONCURRENT_SOLVES": turns}, **world).details
+    world_and_more: dict[str, Any] = dict(world)
+    details = crawl_virtually([pages], {**SETTINGS, "GEETEST_MAX_CONCURRENT_SOLVES": turns}, **world_and_more).details
     return details["times"][pages.label], details["most"]
