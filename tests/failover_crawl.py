@@ -21,7 +21,7 @@ NAMES = ("capmonster", "2captcha", "anticaptcha")
 AT_ONCE: dict[str, Any] = {"solve_seconds": 0.05, "poll_floor": 0.2}
 """Of the sandbox, for crawls with the shortened waits of ``fault_crawl.quick``."""
 _BUSY = "ERROR_NO_SLOT_AVAILABLE"
-_BUSY_FOR = 4  # calls
+_BUSY_SHARE = 0.08  # of as many calls as there are pages
 
 
 @frozen
@@ -56,8 +56,8 @@ class Run:
             ("tasks of the first service", self.books["capmonster"]["created"]["total"], self.money),
             ("failover", stats["failover"], created["2captcha"] + created["anticaptcha"]),
             ("lost answers", stats.get("tasks_refused/ANSWER_LOST", 0) >= sum(lost.values()), True),
-            ("no money", self.books["capmonster"]["refused"]["ERROR_ZERO_BALANCE"] >= 1, True),
-            ("busy", self.books["2captcha"]["faults"], {f"createTask:{_BUSY}": _BUSY_FOR}),
+            ("money left", self.books["capmonster"]["balance"] < PRICE / 1e6, True),
+            ("busy", list(self.books["2captcha"]["faults"]), [f"createTask:{_BUSY}"]),
         ]
         for name in NAMES:
             books = self.books[name]
@@ -106,7 +106,7 @@ def unbalanced(outcome: Crawl) -> list[str]:
 async def run_failover(sandbox: Sandbox, pages: int) -> Run:
     """Crawl that many pages."""
     money = round(0.45 * pages)
-    busy = {"createTask": ["ok"] * round(0.15 * pages) + [_BUSY] * _BUSY_FOR}
+    busy = {"createTask": ["ok"] * round(0.05 * pages) + [_BUSY] * round(_BUSY_SHARE * pages)}
     second, third = {"balance": 10, "faults": busy}, {"balance": 10, "price": 0.0007}
     services = {"2captcha": second, "anticaptcha": third}
     sandbox.reset(**AT_ONCE, balance=money * PRICE / 1e6, services=services)
