@@ -1,30 +1,20 @@
-"""The snippets of the documentation run, and the tutorial leads to where it says."""
+"""The snippets of the documentation run."""
 
 from __future__ import annotations
 
 import ast
 import asyncio
 import doctest
-import json
-import os
 import re
-import shlex
-import subprocess
 import sys
-import textwrap
 from contextlib import contextmanager
-from importlib.util import find_spec
 from inspect import CO_NEWLOCALS
-from pathlib import Path
 from types import CodeType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from attrs import frozen
-from sandbox_crawl import host, service
+from docs_blocks import DOCS, OTHER_PACKAGES, ROOT, Block, blocks, python_blocks
 from scrapy import Request, Spider
-from scrapy import signals as scrapy_signals
-from scrapy.crawler import AsyncCrawlerRunner
 from scrapy.http import HtmlResponse, JsonResponse
 from scrapy.settings import Settings, default_settings
 from scrapy.utils.misc import load_object
@@ -46,61 +36,15 @@ from scrapy_geetest.settings import SETTINGS, Config
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
+    from pathlib import Path
     from types import FrameType
 
-    from scrapy_geetest.sandbox import Sandbox
 
-ROOT = Path(__file__).parents[1]
-DOCS = ROOT / "docs"
 PAGES = [*sorted(DOCS.rglob("*.rst")), ROOT / "README.md"]
 OWN_PROCESS = {"tutorial.rst"}  # its blocks are the files of a project
 CRAWLED = {"operations.rst"}  # its functions are those of a spider, and called in a crawl below
-OTHER_PACKAGES = ("rotating_proxies", "scrapy_deltafetch", "scrapy_impersonate", "scrapy_poet")
 OTHERS_SETTINGS = ("SPIDERMON_", "GEETEST_MONITOR_")
 _IMPORT_PATH = re.compile(r"[a-z_]\w*(?:\.\w+)*\.[A-Z]\w+")
-_BLOCK = re.compile(r"^(?P<indent> *)(?:\.\. code-block:: |```)(?P<language>\w+)$")
-_COMMAND_SECONDS = 60
-
-
-@frozen
-class Block:
-    """A code block of a page."""
-
-    language: str
-    caption: str
-    text: str
-
-
-def _blocks(page: Path) -> Iterator[Block]:
-    lines = page.read_text(encoding="utf-8").splitlines()
-    for number, line in enumerate(lines):
-        start = _BLOCK.match(line)
-        if start is None:
-            continue
-        body, caption = [], ""
-        for following in lines[number + 1 :]:
-            if following.startswith("```") or (
-                page.suffix == ".rst" and following.strip() and not following.startswith(start["indent"] + "   ")
-            ):
-                break
-            if found := re.match(r" +:caption: (.+)", following):
-                caption = found[1]
-            else:
-                body.append(following)
-        yield Block(start["language"], caption, textwrap.dedent("\n".join(body)).strip() + "\n")
-
-
-def _python(page: Path) -> list[Block]:
-    """The Python blocks that can be run: those about packages of the group ``plugins`` only where these are installed."""
-    return [block for block in _blocks(page) if block.language == "python" and all(map(_is_there, _others(block)))]
-
-
-def _others(block: Block) -> Iterator[str]:
-    return (package for package in OTHER_PACKAGES if package in block.text)
-
-
-def _is_there(package: str) -> bool:
-    return find_spec(package) is not None
 
 
 def _assigned(text: str) -> set[str]:
@@ -178,7 +122,7 @@ def test_snippets(page: Path) -> None:
     namespace: dict[str, Any] = {"__name__": "snippet"}
     functions: list[CodeType] = []
     with _calls() as called:
-        for block in _python(page):
+        for block in python_blocks(page):
             if "spidermon" in block.text:
                 pytest.importorskip("spidermon")
             functions += _run(block, page, namespace)
@@ -186,7 +130,7 @@ def test_snippets(page: Path) -> None:
             CALLS[page.stem](SimpleNamespace(**namespace))
     if page.name not in CRAWLED:
         assert [function.co_name for function in functions if id(function) not in called] == []
-    for block in _python(page):
+    for block in python_blocks(page):
         if ">>>" not in block.text:
             _check_settings(block, namespace)
     made = [value for value in namespace.values() if isinstance(value, type) and issubclass(value, GeetestSite)]
@@ -202,9 +146,7 @@ def test_the_output_that_the_network_tab_recipe_shows(capsys: pytest.CaptureFixt
     """Is what comes: the summary, the class, the spider."""
     assert inspect.run([str(ROOT / "tests" / "hars" / "v3-form-gate.har")], Settings()) == 0
     printed = " ".join(capsys.readouterr().out.split())
-    shown = [
-        block.text for block in _blocks(DOCS / "recipes" / "network-tab.rst") if "scrapy geetest" not in block.text
-    ]
+    shown = [block.text for block in blocks(DOCS / "recipes" / "network-tab.rst") if "scrapy geetest" not in block.text]
     assert len(shown) == 4
     assert [
         text for text in shown if not text.startswith("scrapy crawl") and " ".join(text.split()) not in printed
@@ -308,133 +250,3 @@ CALLS: dict[str, Callable[[Any], None]] = {
     "errors": _call_errors,
     "signals": _call_signals,
 }
-
-
-def _environment() -> dict[str, str]:
-    inherited = {
-        name: value for name, value in os.environ.items() if name not in {"CAPMONSTER_API_KEY", "SCRAPY_PROJECT"}
-    }
-    return {**inherited, "PYTHONPATH": str(ROOT), "TLDEXTRACT_PUBLIC_SUFFIX_LIST_URLS": ""}
-
-
-def _execute(command: list[str], folder: Path) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", *command],
-        cwd=folder,
-        env=_environment(),
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=_COMMAND_SECONDS,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
-
-
-class _Reader:
-    """Follows the tutorial: writes its files, gives its commands, compares its outputs."""
-
-    def __init__(self, sandbox: Sandbox, folder: Path) -> None:
-        self.folder = folder
-        self.log = ""
-        self.shown = ""
-        self.commands: list[str] = []
-        self._addresses = {
-            "http://127.0.0.1:8001": sandbox.service_url,
-            "127.0.0.1:8000": host(sandbox),
-        }
-
-    def take(self, block: Block) -> None:
-        text = block.text
-        for ours, theirs in self._addresses.items():
-            text = text.replace(ours, theirs)
-        if block.language == "python":
-            self._write(block.caption, text)
-        elif block.language == "console":
-            for line in text.splitlines():
-                self._give(line.removeprefix("$ "))
-        elif block.language == "json":
-            assert _sorted(json.loads(text)) == _sorted(json.loads(self.shown))
-        else:
-            shown = [line.strip() for line in text.splitlines() if not line.startswith("export ")]
-            assert [line for line in shown if line not in self.log and not line.startswith("scrapy ")] == []
-
-    def _write(self, caption: str, text: str) -> None:
-        name, _, added = caption.partition(" ")
-        path = self.folder / name
-        before = path.read_text() + "\n\n" if added else ""
-        path.write_text(before + text)
-
-    def _give(self, line: str) -> None:
-        self.commands.append(line)
-        words = line.split()
-        if words[:2] == ["scrapy", "startproject"]:
-            _execute(words, self.folder)
-        elif words[0] == "cd":
-            self.folder /= words[1]
-            with (self.folder / "harbour" / "settings.py").open("a") as settings:
-                settings.write("\nDOWNLOAD_DELAY = 0\nGEETEST_FIRST_POLL = 0.3\n")  # only to be quick
-        elif words[:2] in (["scrapy", "crawl"], ["scrapy", "geetest"]) and words[2] != "sandbox":
-            self.log = _execute(shlex.split(line), self.folder)
-            assert " ERROR: " not in self.log
-        elif words[0] == "cat":
-            self.shown = (self.folder / words[1]).read_text()
-
-
-def _sorted(items: list[Any]) -> list[str]:
-    return sorted(json.dumps(item, sort_keys=True) for item in items)
-
-
-@pytest.mark.exhaustive
-def test_tutorial(sandbox: Sandbox, tmp_path: Path) -> None:
-    """Word for word, from ``startproject`` on: withheld first, then the pages, then five pages for one solution."""
-    reader = _Reader(sandbox, tmp_path)
-    for block in _blocks(DOCS / "tutorial.rst"):
-        reader.take(block)
-    assert json.loads((reader.folder / "before.json").read_text()) == []
-    assert "'geetest/tasks_created': 1," in reader.log
-    assert [line for line in reader.commands if line.startswith("scrapy crawl")] == [
-        "scrapy crawl search -O before.json",
-        "scrapy crawl search -O search.json",
-        "scrapy crawl reading -O reading.json",
-    ]
-    assert sandbox.books()["outcomes"] == {"solved": 4}  # one of them by the try command
-
-
-@pytest.mark.exhaustive
-def test_testing_with_pytest(tmp_path: Path) -> None:
-    """The test module that users are shown passes."""
-    [module] = [block for block in _python(DOCS / "testing.rst") if block.caption]
-    (tmp_path / "test_search.py").write_text(module.text)
-    shown = _execute(["pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:xdist"], tmp_path)
-    assert "2 passed" in shown
-
-
-async def test_a_spider_that_needs_the_answer_itself(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
-    """The spider of the operations page gets a solution, and the extension of the signals page tells of it."""
-    namespace: dict[str, Any] = {"__name__": "snippet"}
-    for block in (*_python(DOCS / "operations.rst"), *_python(DOCS / "reference" / "signals.rst")):
-        if "class " in block.text:
-            exec(block.text.replace("https://shop.example.com/ticket", f"{sandbox.url}/v3/login"), namespace)
-    items: list[Any] = []
-    spider: type[Spider] = namespace["OwnWay"]
-    runner = AsyncCrawlerRunner(
-        {
-            "ADDONS": {"scrapy_geetest.Addon": 500},
-            "EXTENSIONS": {namespace["SolveTimes"]: 500},
-            "GEETEST_SITES": [{"urls": [f"{host(sandbox)}/v3"], "challenge_url": "/v3/gt/register-slide"}],
-            **service(sandbox),
-            "GEETEST_FIRST_POLL": 0.3,
-            "TELNETCONSOLE_ENABLED": False,
-        }
-    )
-    crawler = runner.create_crawler(spider)
-
-    def scraped(item: Any) -> None:
-        items.append(item)
-
-    crawler.signals.connect(scraped, scrapy_signals.item_scraped)
-    with caplog.at_level("INFO"):
-        await runner.crawl(crawler)
-    assert [sorted(item) for item in items] == [["challenge", "validate"]]
-    assert re.search(r"task \d+ took \d", caplog.text)

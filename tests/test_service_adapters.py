@@ -390,15 +390,3 @@ async def test_the_documented_service_asks_a_person(challenge: Any) -> None:
     body = json.dumps(v3 if challenge is V3 else v4)
     await browse(f"POST /done HTTP/1.1\r\nContent-Length: {len(body)}\r\n\r\n{body}")
     assert (await solving).solution.version == challenge.version
-
-
-def test_no_task_is_asked_for_more_often_than_its_service_allows() -> None:
-    """As the service says."""
-
-    class Patient(CapMonster):
-        max_polls: ClassVar[int] = 10
-
-    stub = Service([{"errorId": 0, "status": "processing"}], service=Patient())
-    with pytest.raises(ServiceError, match="SOLVE_TIMEOUT"):
-        now(stub.client.result(1, V3))
-    assert stub.polls == 10

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 from unittest.mock import patch
 
 import pytest
@@ -11,8 +11,9 @@ from service_stub import BALANCE, CREATED, KEY, PROCESSING, READY, Service, erro
 from service_tasks import REFUSED, TASK, V3, failing
 from twisted.internet.error import ConnectionLost
 
+from scrapy_geetest._services.adapters import CapMonster
 from scrapy_geetest._services.client import Result
-from scrapy_geetest._services.errors import Reaction
+from scrapy_geetest._services.errors import Reaction, ServiceError
 from scrapy_geetest._services.pacing import Pacing
 from scrapy_geetest._services.solve_times import SolveTimes
 from scrapy_geetest.challenge import V3Solution, V4Solution
@@ -271,3 +272,15 @@ def test_the_cost_is_a_number_or_nothing(cost: Any, millionths: int) -> None:
     """An odd cost loses no solution."""
     service = Service([{**READY, "cost": cost}])
     assert now(service.client.result(1, V3)).cost_millionths == millionths
+
+
+def test_no_task_is_asked_for_more_often_than_its_service_allows() -> None:
+    """As the service says."""
+
+    class Patient(CapMonster):
+        max_polls: ClassVar[int] = 10
+
+    stub = Service([{"errorId": 0, "status": "processing"}], service=Patient())
+    with pytest.raises(ServiceError, match="SOLVE_TIMEOUT"):
+        now(stub.client.result(1, V3))
+    assert stub.polls == 10

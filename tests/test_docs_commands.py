@@ -1,0 +1,155 @@
+"""The tutorial leads to where it says, and so do the other commands and crawls of the documentation."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from docs_blocks import DOCS, ROOT, Block, blocks, python_blocks
+from sandbox_crawl import host, service
+from scrapy import Spider
+from scrapy import signals as scrapy_signals
+from scrapy.crawler import AsyncCrawlerRunner
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from scrapy_geetest.sandbox import Sandbox
+
+_COMMAND_SECONDS = 60
+
+
+def _environment() -> dict[str, str]:
+    inherited = {
+        name: value for name, value in os.environ.items() if name not in {"CAPMONSTER_API_KEY", "SCRAPY_PROJECT"}
+    }
+    return {**inherited, "PYTHONPATH": str(ROOT), "TLDEXTRACT_PUBLIC_SUFFIX_LIST_URLS": ""}
+
+
+def _execute(command: list[str], folder: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", *command],
+        cwd=folder,
+        env=_environment(),
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=_COMMAND_SECONDS,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+class _Reader:
+    """Follows the tutorial: writes its files, gives its commands, compares its outputs."""
+
+    def __init__(self, sandbox: Sandbox, folder: Path) -> None:
+        self.folder = folder
+        self.log = ""
+        self.shown = ""
+        self.commands: list[str] = []
+        self._addresses = {
+            "http://127.0.0.1:8001": sandbox.service_url,
+            "127.0.0.1:8000": host(sandbox),
+        }
+
+    def take(self, block: Block) -> None:
+        text = block.text
+        for ours, theirs in self._addresses.items():
+            text = text.replace(ours, theirs)
+        if block.language == "python":
+            self._write(block.caption, text)
+        elif block.language == "console":
+            for line in text.splitlines():
+                self._give(line.removeprefix("$ "))
+        elif block.language == "json":
+            assert _sorted(json.loads(text)) == _sorted(json.loads(self.shown))
+        else:
+            shown = [line.strip() for line in text.splitlines() if not line.startswith("export ")]
+            assert [line for line in shown if line not in self.log and not line.startswith("scrapy ")] == []
+
+    def _write(self, caption: str, text: str) -> None:
+        name, _, added = caption.partition(" ")
+        path = self.folder / name
+        before = path.read_text() + "\n\n" if added else ""
+        path.write_text(before + text)
+
+    def _give(self, line: str) -> None:
+        self.commands.append(line)
+        words = line.split()
+        if words[:2] == ["scrapy", "startproject"]:
+            _execute(words, self.folder)
+        elif words[0] == "cd":
+            self.folder /= words[1]
+            with (self.folder / "harbour" / "settings.py").open("a") as settings:
+                settings.write("\nDOWNLOAD_DELAY = 0\nGEETEST_FIRST_POLL = 0.3\n")  # only to be quick
+        elif words[:2] in (["scrapy", "crawl"], ["scrapy", "geetest"]) and words[2] != "sandbox":
+            self.log = _execute(shlex.split(line), self.folder)
+            assert " ERROR: " not in self.log
+        elif words[0] == "cat":
+            self.shown = (self.folder / words[1]).read_text()
+
+
+def _sorted(items: list[Any]) -> list[str]:
+    return sorted(json.dumps(item, sort_keys=True) for item in items)
+
+
+@pytest.mark.exhaustive
+def test_tutorial(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Word for word, from ``startproject`` on: withheld first, then the pages, then five pages for one solution."""
+    reader = _Reader(sandbox, tmp_path)
+    for block in blocks(DOCS / "tutorial.rst"):
+        reader.take(block)
+    assert json.loads((reader.folder / "before.json").read_text()) == []
+    assert "'geetest/tasks_created': 1," in reader.log
+    assert [line for line in reader.commands if line.startswith("scrapy crawl")] == [
+        "scrapy crawl search -O before.json",
+        "scrapy crawl search -O search.json",
+        "scrapy crawl reading -O reading.json",
+    ]
+    assert sandbox.books()["outcomes"] == {"solved": 4}  # one of them by the try command
+
+
+@pytest.mark.exhaustive
+def test_testing_with_pytest(tmp_path: Path) -> None:
+    """The test module that users are shown passes."""
+    [module] = [block for block in python_blocks(DOCS / "testing.rst") if block.caption]
+    (tmp_path / "test_search.py").write_text(module.text)
+    shown = _execute(["pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:xdist"], tmp_path)
+    assert "2 passed" in shown
+
+
+async def test_a_spider_that_needs_the_answer_itself(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+    """The spider of the operations page gets a solution, and the extension of the signals page tells of it."""
+    namespace: dict[str, Any] = {"__name__": "snippet"}
+    for block in (*python_blocks(DOCS / "operations.rst"), *python_blocks(DOCS / "reference" / "signals.rst")):
+        if "class " in block.text:
+            exec(block.text.replace("https://shop.example.com/ticket", f"{sandbox.url}/v3/login"), namespace)
+    items: list[Any] = []
+    spider: type[Spider] = namespace["OwnWay"]
+    runner = AsyncCrawlerRunner(
+        {
+            "ADDONS": {"scrapy_geetest.Addon": 500},
+            "EXTENSIONS": {namespace["SolveTimes"]: 500},
+            "GEETEST_SITES": [{"urls": [f"{host(sandbox)}/v3"], "challenge_url": "/v3/gt/register-slide"}],
+            **service(sandbox),
+            "GEETEST_FIRST_POLL": 0.3,
+            "TELNETCONSOLE_ENABLED": False,
+        }
+    )
+    crawler = runner.create_crawler(spider)
+
+    def scraped(item: Any) -> None:
+        items.append(item)
+
+    crawler.signals.connect(scraped, scrapy_signals.item_scraped)
+    with caplog.at_level("INFO"):
+        await runner.crawl(crawler)
+    assert [sorted(item) for item in items] == [["challenge", "validate"]]
+    assert re.search(r"task \d+ took \d", caplog.text)
