@@ -56,9 +56,11 @@ async def test_connections_are_bounded() -> None:
     async with serving(hang) as server, transport_to(server.url, timeout=5.0, max_connections=3) as t:
         calls = [asyncio.ensure_future(t.call("createTask", BODY, as_it_came)) for _ in range(20)]
         results = await asyncio.gather(*calls, return_exceptions=True)
-        assert len(server.received) == 3
-        assert server.opened <= 2 * 3  # whose turn comes as its time is up may have connected, and sends nothing
-        assert sorted(type(result).__name__ for result in results) == ["AnswerLostError"] * 3 + ["NotSentError"] * 17
+        # Whose turn comes as its time is up may still connect, and on a loaded machine send.
+        assert 3 <= len(server.received) <= server.opened <= 2 * 3
+        names = [type(result).__name__ for result in results]
+        assert len(server.received) <= names.count("AnswerLostError") <= 2 * 3
+        assert names.count("NotSentError") == 20 - names.count("AnswerLostError")
         await server.until_closed()
 
 
