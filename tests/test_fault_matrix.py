@@ -1,6 +1,6 @@
-"""Every fault at every call, once or for ever in turn: the outcome that is defined for it, and not a task too many.
+"""Every fault at every call, once and for ever: the outcome that is defined for it, and not a task more than it takes.
 
-``tests/proofs/fault_table.py`` runs each of them both ways.
+One half of the cells, each fault in one of both ways, is run with all tests; the other one is slow.
 """
 
 from __future__ import annotations
@@ -42,11 +42,12 @@ def sandboxes() -> Iterator[list[Sandbox]]:
         yield [stack.enter_context(Sandbox()) for _ in range(AT_ONCE)]
 
 
+@pytest.mark.parametrize("half", [0, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("call", "kind"), GROUPS)
-async def test_every_fault_has_its_outcome(sandboxes: list[Sandbox], call: str, kind: str) -> None:
+async def test_every_fault_has_its_outcome(sandboxes: list[Sandbox], call: str, kind: str, half: int) -> None:
     """The crawl ends in time, the request ends once, the fewest tasks are bought, nothing untoward is logged."""
     faults = [fault for called, fault in pairs() if called == call and _kind(fault) == kind]
-    in_turn = [tuple(cells(call, fault))[number % 2] for number, fault in enumerate(faults)]
+    in_turn = [tuple(cells(call, fault))[(number + half) % 2] for number, fault in enumerate(faults)]
     outcome = await run_cells(in_turn, sandboxes)
     assert len(outcome.runs) == len(faults)
     assert outcome.problems() == []

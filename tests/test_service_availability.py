@@ -159,24 +159,39 @@ HTML: list[Any] = [(status, None) for status in (200, 301, 401, 402, 403, 404, 4
 FAULTS = [*HTML, (503, {"message": "odd"}), (200, {"errorId": []}), NOT_SENT, LOST, LOST_BUT_DONE]
 
 
-@pytest.mark.parametrize(
-    ("fault", "seconds"),
-    [*((fault, 1.0) for fault in FAULTS), *((fault, 30.0) for fault in (HTML[5], HTML[8], NOT_SENT, LOST))],
-    ids=str,
-)
-def test_a_short_outage_costs_time_only(fault: Any, seconds: float) -> None:
+def _cost_time_only(fault: Any, seconds: float, wanted: int) -> None:
     """Every page comes, no challenge is sent twice, one getBalance at a time probes, no poll is too early."""
     pages = Pages()
     pages.service.state = during(22.0, seconds, fault, pages.clock)
-    pages.fetch(100)
-    assert (pages.solved, pages.errors) == (100, [])
+    pages.fetch(wanted)
+    assert (pages.solved, pages.errors) == (wanted, [])
     assert max(pages.service.challenges.values()) == 1
     assert pages.service.most_probing <= 1
     assert max(pages.attempts.values()) <= 2 or seconds > 1
     for polls in pages.service.polled.values():
         assert all(later - earlier >= 2.0 for earlier, later in pairwise(polls))
-    assert pages.clock.seconds() < 100 / 32 * 17 + 20 + 1.3 * seconds + 20
+    assert pages.clock.seconds() < wanted / 32 * 17 + 20 + 1.3 * seconds + 20
     assert pages.client.trouble == ""
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=str)
+def test_a_short_outage_costs_time_only(fault: Any) -> None:
+    """A second of each kind."""
+    _cost_time_only(fault, 1.0, 100)
+
+
+@pytest.mark.parametrize("fault", [(404, None), (502, None), NOT_SENT, LOST], ids=str)
+def test_an_outage_costs_time_only(fault: Any) -> None:
+    """Half a minute of a few kinds."""
+    _cost_time_only(fault, 30.0, 100)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", FAULTS, ids=str)
+@pytest.mark.parametrize("seconds", [1.0, 30.0])
+def test_two_hundred_pages_through_an_outage(fault: Any, seconds: float) -> None:
+    """The same for more pages, and each kind in both lengths."""
+    _cost_time_only(fault, seconds, 200)
 
 
 @pytest.mark.parametrize("fault", [NOT_SENT, (403, None), (503, None)], ids=str)
