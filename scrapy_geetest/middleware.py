@@ -102,10 +102,8 @@ class GeetestMiddleware:
             raise ValueError(str(error)) from None  # one plain line, without those that led to it
         middleware = cls(crawler, config)
         crawler.signals.connect(middleware.spider_opened, scrapy_signals.spider_opened)
-        crawler.signals.connect(middleware.request_reached_downloader, scrapy_signals.request_reached_downloader)
         crawler.signals.connect(middleware.request_scheduled, scrapy_signals.request_scheduled)
         crawler.signals.connect(middleware.request_dropped, scrapy_signals.request_dropped)
-        crawler.signals.connect(middleware.response_downloaded, scrapy_signals.response_downloaded)
         crawler.signals.connect(middleware.response_received, scrapy_signals.response_received)
         crawler.signals.connect(middleware.spider_closed, scrapy_signals.spider_closed)
         return middleware
@@ -113,18 +111,13 @@ class GeetestMiddleware:
     def spider_opened(self) -> None:
         self._stats.open()
         self._redirects.open()
+        self._intercepted.open()
 
     def request_scheduled(self, request: Request) -> None:
         self._redirects.scheduled(request)
 
     def request_dropped(self, request: Request) -> None:
         self._redirects.arrived(request)
-
-    def response_downloaded(self, request: Request, response: Response) -> None:
-        self._intercepted.downloaded(request, response)
-
-    def request_reached_downloader(self, request: Request) -> None:
-        self._downloads.reached(request)
 
     def response_received(self, request: Request) -> None:
         """The middlewares are through with a response: what was noted is gone before the callback sees it."""
@@ -185,7 +178,8 @@ class GeetestMiddleware:
         return await self._services.balance(service or self.services[0])
 
     async def process_request(self, request: Request) -> Request | Response | None:
-        await self._intercepted.look()
+        if self._intercepted.are_any:
+            await self._intercepted.look()
         if own_number(request):
             await self._downloads.before(request)
             return None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus, urljoin, urlsplit
 
 from attrs import define, field
+from scrapy import signals
 from scrapy.exceptions import IgnoreRequest
 from scrapy.http.request import NO_CALLBACK
 from scrapy.utils.defer import deferred_from_coro
@@ -196,16 +197,6 @@ class Downloads:
         if dispatch.deadline is not None:
             self._set_timer(own_number(request), dispatch, dispatch.deadline)
 
-    def reached(self, request: Request) -> None:
-        """Called when a request of the crawl is about to join the queue of its download slot."""
-        number = own_number(request)
-        dispatch = self._under_way.get(number) if number else None
-        if dispatch is None:
-            return
-        dispatch.held_since = None
-        if dispatch.is_urgent:
-            self._reactor.callLater(0, self._hasten, number, dispatch)
-
     def is_held_up(self, outer: Request | None) -> bool:
         """Whether a download for *outer* does not get past the crawl's middlewares: one may wait for another request first."""
         latest = self._reactor.seconds() - PATIENCE
@@ -270,7 +261,7 @@ class Downloads:
             await close_page(outer)
         number = next(self._numbers)
         made = dispatch.made = Made.of(request)
-        self._under_way[number] = dispatch
+        self._begin(number, dispatch)
         try:
             await self._admission.admit(request, is_urgent=dispatch.is_urgent, can_wait=dispatch.can_wait)
             dispatch.held_since = self._reactor.seconds()
@@ -279,14 +270,36 @@ class Downloads:
             await close_page(request)
             raise
         finally:
-            del self._under_way[number]
-            dispatch.stop_timer()
+            self._end(number, dispatch)
         await keep_page(response.request or request, outer)
         if response.request is not None:
             changed = dispatch.context.visitor.changes(response.request, made)
             if changed:
                 self._on_change(dispatch.context, changed)
         return response
+
+    # A handler of a signal costs every request of the crawl, so there is one only while a download is under way.
+
+    def _begin(self, number: int, dispatch: Dispatch) -> None:
+        if not self._under_way:
+            self._crawler.signals.connect(self._reached, signals.request_reached_downloader)
+        self._under_way[number] = dispatch
+
+    def _end(self, number: int, dispatch: Dispatch) -> None:
+        del self._under_way[number]
+        dispatch.stop_timer()
+        if not self._under_way:
+            self._crawler.signals.disconnect(self._reached, signals.request_reached_downloader)
+
+    def _reached(self, request: Request) -> None:
+        """A request of the crawl is about to join the queue of its download slot."""
+        number = own_number(request)
+        dispatch = self._under_way.get(number) if number else None
+        if dispatch is None:
+            return
+        dispatch.held_since = None
+        if dispatch.is_urgent:
+            self._reactor.callLater(0, self._hasten, number, dispatch)
 
     def _set_timer(self, number: int, dispatch: Dispatch, deadline: float) -> None:
         seconds = deadline - time.monotonic()

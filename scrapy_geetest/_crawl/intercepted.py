@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from attrs import frozen
+from scrapy import signals
 
 from scrapy_geetest._crawl.marks import is_left_alone, own_number
 from scrapy_geetest._pages.withholding import ERROR_STATUS
@@ -51,7 +52,17 @@ class InterceptedResponses:
         self._waiting: dict[int, _Waiting] = {}  # by the identity of the request, which is kept
         self._told: set[str] = set()
 
-    def downloaded(self, request: Request, response: Response) -> None:
+    def open(self) -> None:
+        """The crawl begins: responses are followed only if a middleware between the downloader and the plugin may take them."""
+        if self._between():
+            self._crawler.signals.connect(self._downloaded, signals.response_downloaded)
+
+    @property
+    def are_any(self) -> bool:
+        """Whether a response has not arrived yet."""
+        return bool(self._waiting)
+
+    def _downloaded(self, request: Request, response: Response) -> None:
         """Scrapy's downloader has a response, which its middlewares are handed next."""
         is_asked_about = response.status >= ERROR_STATUS and len(self._waiting) < _MAX_WAITING
         if is_asked_about and not own_number(request) and not is_left_alone(request):
