@@ -254,8 +254,9 @@ class GeetestMiddleware:
 
     async def _look(self, context: Context, response: Response) -> Response:
         """Does it withhold its content, or is it what the spider asked for?"""
-        page = await self._behind_redirect(context, response)
-        context = context.on(page)
+        page = response if kept_target(response) is None else await self._behind_redirect(context, response)
+        if page is not response:
+            context = context.on(page)
         if not await self._is_met(context, page):
             if context.site.mode == "gate" and self._redirects.led_to_captcha_page(context.outer):
                 with self._parking.place(context.site.name):
@@ -280,8 +281,6 @@ class GeetestMiddleware:
         return self._deliver(context, answer)
 
     async def _behind_redirect(self, context: Context, response: Response) -> Response:
-        if kept_target(response) is None:
-            return response
         try:
             with self._parking.place(
                 context.site.name

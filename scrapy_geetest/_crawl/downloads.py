@@ -341,8 +341,10 @@ class Downloads:
 
 def kept_target(response: Response) -> str | None:
     """Where a redirect leads that was not followed."""
+    if response.status not in REDIRECTS:
+        return None
     location = response.headers.get(b"Location")
-    if response.status not in REDIRECTS or not location:
+    if not location:
         return None
     target = urljoin(response.url, safe_url_string(location))
     return target if urlsplit(target).scheme in {"http", "https"} else None
