@@ -66,12 +66,68 @@ class Parts:
     undeclared: UndeclaredPages
 
 
+@frozen
+class _Common:
+    """What most other parts are handed."""
+
+    books: Books
+    breaker: Breaker
+    budget: Budget
+    bulletin: Bulletin
+    cookies: SessionCookies
+    others: OtherMiddlewares
+    outcomes: Outcomes
+    parking: Parking
+    services: Services
+    sites: SiteIndex
+    stats: Stats
+
+
 def assemble(crawler: Crawler, config: Config, middleware: type) -> Parts:
     """Make the parts; each is handed what it needs, and nothing is global.
 
     Raises:
         ValueError: The storage of the budgets cannot be reached.
     """
+    from twisted.internet import reactor
+
+    common = _common(crawler, config)
+    parking, sites = common.parking, common.sites
+    admission = Admission(crawler, parking=parking, reactor=reactor)
+    slots = Slots(crawler, max_age=config.solution_max_age, wait=parking.wait)
+    downloads = Downloads(
+        crawler=crawler,
+        admission=admission,
+        others=common.others,
+        wait=parking.wait,
+        is_challenge=is_withheld,
+        find_site=sites.find,
+        on_change=common.outcomes.visitor_changed,
+        slots=slots,
+        reactor=reactor,
+    )
+    submissions = Submissions(config, books=common.books, downloads=downloads, others=common.others)
+    attempts = _attempts(config, common, downloads, slots, submissions)
+    return Parts(
+        admission=admission,
+        books=common.books,
+        bulletin=common.bulletin,
+        downloads=downloads,
+        forms=Forms(attempts=attempts, parking=parking),
+        gates=_gates(config, common, attempts, downloads, submissions),
+        intercepted=InterceptedResponses(crawler, find_site=sites.find, middleware=middleware),
+        others=common.others,
+        outcomes=common.outcomes,
+        parking=parking,
+        redirects=CaptchaRedirects(crawler, config.sites),
+        services=common.services,
+        sites=sites,
+        stats=common.stats,
+        undeclared=UndeclaredPages(common.stats),
+    )
+
+
+def _common(crawler: Crawler, config: Config) -> _Common:
     from twisted.internet import reactor
 
     are_several = len(config.services) > 1
@@ -90,82 +146,62 @@ def assemble(crawler: Crawler, config: Config, middleware: type) -> Parts:
     budget = Budget(config, parking=parking, stats=stats)
     breaker = Breaker(failures=config.breaker_failures, seconds=config.breaker_seconds, stats=stats)
     books = Books(crawler, breaker=breaker, config=config, services=services, stats=stats)
-    outcomes = Outcomes(crawler, books=books, config=config, stats=stats)
-    others, cookies, sites = OtherMiddlewares(crawler), SessionCookies(crawler), SiteIndex(config.sites)
-    admission = Admission(crawler, parking=parking, reactor=reactor)
-    slots = Slots(crawler, max_age=config.solution_max_age, wait=parking.wait)
-    downloads = Downloads(
-        crawler=crawler,
-        admission=admission,
-        others=others,
-        wait=parking.wait,
-        is_challenge=is_withheld,
-        find_site=sites.find,
-        on_change=outcomes.visitor_changed,
-        slots=slots,
-        reactor=reactor,
-    )
-    submissions = Submissions(config, books=books, downloads=downloads, others=others)
-    attempts = Attempts(
-        config=config,
-        books=books,
-        cookies=cookies,
-        fresh_pages=FreshPages(cookies, downloads),
-        parking=parking,
-        purchases=_purchases(config, books, breaker, budget, downloads, parking, services, stats),
-        slots=slots,
-        stats=stats,
-        submissions=submissions,
-        turns=Turns(config.max_concurrent_solves, parking.wait, reactor),
-    )
-    gates = Gates(
-        config=config,
-        attempts=attempts,
-        breaker=breaker,
-        cookies=cookies,
-        downloads=downloads,
-        others=others,
-        parking=parking,
-        registry=GateRegistry(time.monotonic),
-        stats=stats,
-        submissions=submissions,
-        visitors=GateVisitors(),
-    )
-    return Parts(
-        admission=admission,
-        books=books,
-        bulletin=bulletin,
-        downloads=downloads,
-        forms=Forms(attempts=attempts, parking=parking),
-        gates=gates,
-        intercepted=InterceptedResponses(crawler, find_site=sites.find, middleware=middleware),
-        others=others,
-        outcomes=outcomes,
-        parking=parking,
-        redirects=CaptchaRedirects(crawler, config.sites),
-        services=services,
-        sites=sites,
-        stats=stats,
-        undeclared=UndeclaredPages(stats),
-    )
-
-
-def _purchases(
-    config: Config,
-    books: Books,
-    breaker: Breaker,
-    budget: Budget,
-    downloads: Downloads,
-    parking: Parking,
-    services: Services,
-    stats: Stats,
-) -> Purchases:
-    return Purchases(
+    return _Common(
         books=books,
         breaker=breaker,
         budget=budget,
-        challenges=Challenges(bought=BoughtChallenges(), config=config, downloads=downloads, stats=stats),
-        config=config,
+        bulletin=bulletin,
+        cookies=SessionCookies(crawler),
+        others=OtherMiddlewares(crawler),
+        outcomes=Outcomes(crawler, books=books, config=config, stats=stats),
         parking=parking,
         services=services,
+        sites=SiteIndex(config.sites),
+        stats=stats,
+    )
+
+
+def _attempts(
+    config: Config, common: _Common, downloads: Downloads, slots: Slots, submissions: Submissions
+) -> Attempts:
+    from twisted.internet import reactor
+
+    purchases = Purchases(
+        books=common.books,
+        breaker=common.breaker,
+        budget=common.budget,
+        challenges=Challenges(bought=BoughtChallenges(), config=config, downloads=downloads, stats=common.stats),
+        config=config,
+        parking=common.parking,
+        services=common.services,
+    )
+    return Attempts(
+        config=config,
+        books=common.books,
+        cookies=common.cookies,
+        fresh_pages=FreshPages(common.cookies, downloads),
+        parking=common.parking,
+        purchases=purchases,
+        slots=slots,
+        stats=common.stats,
+        submissions=submissions,
+        turns=Turns(config.max_concurrent_solves, common.parking.wait, reactor),
+    )
+
+
+def _gates(
+    config: Config, common: _Common, attempts: Attempts, downloads: Downloads, submissions: Submissions
+) -> Gates:
+    return Gates(
+        config=config,
+        attempts=attempts,
+        breaker=common.breaker,
+        cookies=common.cookies,
+        downloads=downloads,
+        others=common.others,
+        parking=common.parking,
+        registry=GateRegistry(time.monotonic),
+        stats=common.stats,
+        submissions=submissions,
+        visitors=GateVisitors(),
     )
