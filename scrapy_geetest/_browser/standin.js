@@ -33,6 +33,9 @@
 
   const setTimeout = window.setTimeout.bind(window);
   const createElement = document.createElement.bind(document);
+  const randomise = window.crypto.getRandomValues.bind(window.crypto);
+  const addListener = EventTarget.prototype.addEventListener;
+  const listen = (target, type, listener, capture) => addListener.call(target, type, listener, capture);
   const { defineProperty, getOwnPropertyDescriptor } = Object;
   const { Promise } = window;
   const SOON_MS = 20;
@@ -65,7 +68,7 @@
   }
 
   function newId() {
-    const words = window.crypto.getRandomValues(new Uint32Array(4));
+    const words = randomise(new Uint32Array(4));
     return Array.from(words, (word) => word.toString(16).padStart(8, "0")).join("");
   }
 
@@ -116,7 +119,7 @@
         setTimeout(then, SOON_MS);
       }
     };
-    document.addEventListener("DOMContentLoaded", once);
+    listen(document, "DOMContentLoaded", once);
     setTimeout(once, PARSING_MS);
   }
 
@@ -189,7 +192,7 @@
       this.form = form;
       this.solution = null;
       this.added = [];
-      form.addEventListener("formdata", (event) => this.complete(event.formData));
+      listen(form, "formdata", (event) => this.complete(event.formData));
     }
 
     complete(data) {
@@ -241,7 +244,7 @@
         position: "relative", boxSizing: "border-box", width, minWidth: "160px", height: "44px", lineHeight: "42px",
         textAlign: "center", border: "1px solid #ccc", borderRadius: "2px", background: "#f7f7f7", cursor: "pointer",
       });
-      this.holder.addEventListener("click", clicked);
+      listen(this.holder, "click", clicked);
       this.show("idle");
     }
 
@@ -394,6 +397,7 @@
       }
     }
 
+    /** Whether or not it has a place by now: some pages call appendTo only then. */
     ready() {
       if (!this.isReady) {
         this.isReady = true;
@@ -441,7 +445,6 @@
 
     /** [v3] [v4] appendTo: without effect for a bind product. Pages may still be building the element. */
     append(place, looks = 0) {
-      this.placed = true;
       if (this.isBind || this.gone) {
         return;
       }
@@ -449,7 +452,6 @@
       if (found) {
         found.append(this.box.root);
         this.noteForm(found.closest("form"));
-        setTimeout(() => this.ready(), SOON_MS);
       } else if (looks < LOOKS) {
         setTimeout(() => this.append(place, looks + 1), LOOK_MS);
       }
@@ -503,7 +505,7 @@
       bindOn: (place) => { // [seen]: a button of the page's that opens the widget
         const button = findElement(place);
         if (button) {
-          button.addEventListener("click", () => widget.want("click"));
+          listen(button, "click", () => widget.want("click"));
         }
       },
       uploadExtraData: () => undefined, // [seen]
@@ -531,9 +533,7 @@
         return;
       }
       run([callback], undefined, widget.api);
-      if (!widget.placed || widget.isBind) {
-        setTimeout(() => widget.ready(), SOON_MS);
-      }
+      setTimeout(() => widget.ready(), SOON_MS);
     });
   }
 
@@ -589,7 +589,7 @@
   // What GeeTest's loaders, and copies of them in bundles, make a widget with once they have loaded the rest.
   const construct = (version) => function Geetest(config) {
     const widget = new Widget(version, config || {});
-    setTimeout(() => widget.placed || widget.ready(), SOON_MS);
+    setTimeout(() => widget.ready(), SOON_MS);
     return widget.api;
   };
   const constructors = { Geetest: construct(V3), Geetest4: construct(V4) };
@@ -602,7 +602,7 @@
   const guard = () => guards.forEach((each) => each());
   const observer = new MutationObserver(guard);
   observer.observe(document, { childList: true, subtree: true });
-  document.addEventListener("readystatechange", guard, true);
-  document.addEventListener("load", guard, true);
-  window.addEventListener("load", () => observer.disconnect());
+  listen(document, "readystatechange", guard, true);
+  listen(document, "load", guard, true);
+  listen(window, "load", () => observer.disconnect());
 })("__GEETEST_ASK__");
