@@ -286,9 +286,10 @@ class GeetestMiddleware:
 
     async def _visited(self, context: Context) -> Request | Response:
         answer = await self._visits.visit(context)
-        if isinstance(answer, Request) or context.outer not in self._browser_pages.bought:
+        if isinstance(answer, Request):
             return answer
-        return self._deliver(context, answer)
+        is_in_place = context.outer in self._browser_pages.bought or answer.request is not context.outer
+        return self._deliver(context, answer) if is_in_place else answer
 
     async def _before_gate(self, context: Context) -> Response | None:
         if not await self._gates.leave(context):

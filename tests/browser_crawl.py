@@ -86,7 +86,7 @@ def bind_site(world: SmallWorld) -> None:
 
     @world.route("/bind")
     def bind(asked: Asked) -> Answer:
-        if asked.cookies.get("open") == asked.path.rpartition("/")[2]:
+        if f"open{asked.path.rpartition('/')[2]}" in asked.cookies:
             return page(f"<h1>{asked.path}</h1>")
         script = """o.onReady(function () { o.showCaptcha(); });
         o.onSuccess(function () {
@@ -99,7 +99,7 @@ def bind_site(world: SmallWorld) -> None:
     def check(asked: Asked) -> Answer:
         if world.geetest.takes(json.loads(asked.body)):
             opened = asked.path.rpartition("/")[2]
-            return Answer('{"ok": 1}', type="application/json", headers={"Set-Cookie": f"open={opened}; Path=/"})
+            return Answer('{"ok": 1}', type="application/json", headers={"Set-Cookie": f"open{opened}=1; Path=/"})
         return data({"ok": 0, "msg": "captcha failed"})
 
 

@@ -85,7 +85,7 @@ class InBrowser:
         try:
             return await self._until_shown(context, policy, supply)
         finally:
-            if supply.given:
+            if supply.has_given:
                 self._pages.bought.add(context.outer)
             await supply.close(context)
 
@@ -109,6 +109,7 @@ class InBrowser:
                     raise ChallengeError(
                         f"The browser page of {context} was lost {crashes} times: {gone}", **context.parts
                     ) from gone
+            await supply.page_is_lost(context)
             context = await self._fresh_pages.again(context)
 
     def _stages(self, context: Context, opened: OpenPage | None, policy: Policy, supply: Supply) -> Stages:

@@ -68,7 +68,7 @@ class Judgement:
             await self._not_sent(unsent)
         response, refusal = shown, ""
         for one in sent:
-            verdict, response = await self._verdict(one, shown, was_withheld=was_withheld)
+            verdict, response = await self._verdict(one, given, shown, was_withheld=was_withheld)
             await self._settle(one, verdict, shown)
             if verdict.outcome is Outcome.REFUSED:
                 refusal = f"the last answer is {_answer_of(one) or shown}; {verdict.evidence}"
@@ -111,21 +111,21 @@ class Judgement:
         page = self._context.page
         assert page is not None  # noqa: S101  # it was loaded
         shown = await render(self._opened, page)
-        failed = any((answer := _answer_of(one)) is not None and failure_of(answer) for one in given)
-        # One that was passed stands there as before; what a page calls for by a click says nothing of the page.
-        standing = [
-            one
-            for one in self._opened.rounds
-            if not (one.is_over or one.is_repeated)
-            and (one.purchase is None or failed)
-            and (one.is_wanted or not one.asked.is_bind)
-        ]
-        show_widgets(shown, standing)
+        live = [one for one in self._opened.rounds if not (one.is_over or one.is_repeated)]
+        if any(not one.is_over for one in given):
+            # In the same document a widget stands there as before, and many are made ready for the next time.
+            has_failed = any((answer := _answer_of(one)) is not None and failure_of(answer) for one in given)
+            live = [one for one in live if has_failed or _is_called_for(one) or (one in given and not one.sendings)]
+        else:
+            live = [one for one in live if _is_called_for(one) or not one.asked.is_bind]
+        show_widgets(shown, live)
         return shown
 
-    async def _verdict(self, one: Round, shown: Response, *, was_withheld: bool) -> tuple[Verdict, Response]:
+    async def _verdict(
+        self, one: Round, given: list[Round], shown: Response, *, was_withheld: bool
+    ) -> tuple[Verdict, Response]:
         context, answer = self._context, _answer_of(one)
-        if one.is_repeated and not one.is_over:
+        if any(other.widget == one.widget and other.number > one.number for other in given):
             rules = None if answer is None else await by_site_rules(context, answer)
             return judge_answer(rules, answer), shown
         verdict = await judge_page(context, answer, shown, was_withheld=was_withheld, is_same_document=not one.is_over)
@@ -154,6 +154,10 @@ class Judgement:
             f"page did not send it for {context}. If a person would have to click there, let a PageMethod click it",
             **context.parts,
         )
+
+
+def _is_called_for(one: Round) -> bool:
+    return one.is_wanted and one.purchase is None
 
 
 def _answer_of(one: Round) -> Response | None:

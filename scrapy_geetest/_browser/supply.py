@@ -63,6 +63,7 @@ class Supply:
     _turns: Turns
     _is_parked: bool
     given: list[Round] = field(factory=list)
+    _bought: dict[Round, _Bought] = field(factory=dict)
     _others: list[Tries] = field(factory=list)  # of the second widget, the third, …
     _waiting: int = 0
     _place: Any = None
@@ -102,7 +103,18 @@ class Supply:
             self._spare.append(bought)
             return
         self.given.append(one)
+        self._bought[one] = bought
         one.give(purchase)
+
+    async def page_is_lost(self, context: Context) -> None:
+        """The page is about to be loaded again: what it has not sent may be of use there."""
+        for one in [one for one in self.given if not one.is_judged]:
+            assert one.purchase is not None  # noqa: S101  # it was given one
+            if one.sendings:
+                await self._books.unanswered(context, one.purchase, "its page was lost before the verdict")
+            else:
+                self.given.remove(one)
+                self._spare.append(self._bought[one])
 
     async def close(self, context: Context) -> None:
         """The request is done: what is left over is in the books as such."""
@@ -117,6 +129,11 @@ class Supply:
             if one.sendings:
                 await self._books.unanswered(context, one.purchase, "the verdict was not reached")
             self._books.unused(one.purchase, "the page did not send it")
+
+    @property
+    def has_given(self) -> bool:
+        """Whether any page was given a solution."""
+        return bool(self._bought)
 
     def _find(self, challenge: Challenge) -> _Bought | None:
         """What was bought for this challenge already."""

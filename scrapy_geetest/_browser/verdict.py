@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from scrapy_geetest._attempt.evidence import new_words
 from scrapy_geetest._attempt.verdict import (
     Outcome,
     Verdict,
@@ -13,6 +14,11 @@ from scrapy_geetest._attempt.verdict import (
     is_withheld,
     withheld_again,
 )
+from scrapy_geetest._crawl.undeclared import is_built_in
+from scrapy_geetest._pages.failure import reads_like_failure
+
+LABELS = frozenset({"Click to verify", "Verifying", "Verified", "Not verified"})
+"""What the stand-in's own box shows."""
 
 if TYPE_CHECKING:
     from scrapy.http import Response
@@ -44,9 +50,20 @@ async def judge_page(
     judged = answer if answer is not None else None if is_same_document else shown
     if judged is not None and (failed := failure_of(judged)) is not None:
         return failed
+    if was_withheld and is_same_document and is_built_in(context.site):
+        return _by_new_words(shown, context.page)
     if was_withheld and (is_same_document or is_at_own_address(context, shown)):
         return Verdict(Outcome.ACCEPTED, "the page that was withheld is not withheld any more")
     return Verdict(Outcome.UNVERIFIED, "nothing in it shows whether the solution was accepted")
+
+
+def _by_new_words(shown: Response, page: Response | None) -> Verdict:
+    """The built-in detection cannot tell whether a document is still withheld in which a widget was passed."""
+    if failure := reads_like_failure(shown):
+        return Verdict(Outcome.UNVERIFIED, f"the page reads like a failure: {failure}", is_failure=True)
+    if new_words(shown, page, besides=LABELS):
+        return Verdict(Outcome.ACCEPTED, "the page that was withheld shows what it did not show before")
+    return Verdict(Outcome.UNVERIFIED, "the page shows nothing that it did not show before")
 
 
 def judge_answer(verdict: Verdict | None, answer: Response | None) -> Verdict:
