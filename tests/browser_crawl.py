@@ -26,7 +26,7 @@ MARKS = [
 ]
 HANDLER = "scrapy_playwright.handler.ScrapyPlaywrightDownloadHandler"
 SETTINGS: dict[str, Any] = {
-    "DOWNLOAD_HANDLERS": {"http": HANDLER, "https": HANDLER},
+    "DOWNLOAD_HANDLERS": {"http": HANDLER},
     "PLAYWRIGHT_LAUNCH_OPTIONS": {"executable_path": CHROMIUM, "args": list(ARGUMENTS)},
     "CLOSESPIDER_TIMEOUT": 90,
     "GEETEST_FIRST_POLL": 0.1,
