@@ -79,6 +79,7 @@ class PagePlaces:
         if not self._watch.running:
             self._watch.start(_LOOK_AGAIN, now=False)
         await self._parking.wait(waiter)
+        self._parking.check()
 
     def _look(self) -> None:
         """Nobody says so when another middleware has taken a request out of the downloader."""
