@@ -12,11 +12,15 @@ from scrapy_geetest._attempt.verdict import Outcome, by_site_rules, failure_of, 
 from scrapy_geetest._browser.rendered import render, show_widgets
 from scrapy_geetest._browser.supply import LoadAgainError
 from scrapy_geetest._browser.verdict import judge_answer, judge_page
+from scrapy_geetest._crawl.delivery import without_values
+from scrapy_geetest._pages.withholding import ERROR_STATUS
+from scrapy_geetest.challenge import solution_values
 from scrapy_geetest.exceptions import SubmissionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from scrapy import Request
     from scrapy.http import Response
 
     from scrapy_geetest._attempt.books import Books
@@ -71,14 +75,22 @@ class Judgement:
             verdict, response = await self._verdict(one, given, shown, was_withheld=was_withheld)
             await self._settle(one, verdict, shown)
             if verdict.outcome is Outcome.REFUSED:
-                refusal = f"the last answer is {_answer_of(one) or shown}; {verdict.evidence}"
+                answer = without_values(_answer_of(one) or shown, self._values(given))
+                refusal = f"the last answer is {answer}; {verdict.evidence}"
             elif verdict.outcome is Outcome.UNVERIFIED and UNVERIFIED not in response.flags:
                 response.flags.append(UNVERIFIED)
         if refusal:
             self._tries.refusal = refusal
             self._tries.check(self._context)
             raise LoadAgainError("its solution was refused")
+        if all(not one.is_over for one in sent):
+            let_through(self._context.outer, response)
         return response
+
+    @staticmethod
+    def _values(given: list[Round]) -> set[str]:
+        bought = [one.purchase for one in given if one.purchase is not None]
+        return {value for purchase in bought for value in solution_values(purchase.solution).values()}
 
     async def _answered(self, given: list[Round], check: Callable[[], None]) -> None:
         until = time.monotonic() + _TO_ANSWER
@@ -110,7 +122,7 @@ class Judgement:
     async def _show(self, given: list[Round]) -> Response:
         page = self._context.page
         assert page is not None  # noqa: S101  # it was loaded
-        shown = await render(self._opened, page)
+        shown = without_values(await render(self._opened, page), self._values(given))
         live = [one for one in self._opened.rounds if not (one.is_over or one.is_repeated)]
         if any(not one.is_over for one in given):
             # In the same document a widget stands there as before, and many are made ready for the next time.
@@ -154,6 +166,17 @@ class Judgement:
             f"page did not send it for {context}. If a person would have to click there, let a PageMethod click it",
             **context.parts,
         )
+
+
+def let_through(request: Request, response: Response) -> None:
+    """The status of a document stays that of the challenge page, whatever its script has made of it.
+
+    HttpErrorMiddleware would keep what was paid for from the callback.
+    """
+    if response.status >= ERROR_STATUS:
+        passing = request.meta.get("handle_httpstatus_list", ())
+        if response.status not in passing:
+            request.meta["handle_httpstatus_list"] = [*passing, response.status]
 
 
 def _is_called_for(one: Round) -> bool:

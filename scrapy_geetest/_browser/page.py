@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from scrapy_geetest._browser.geetest_hosts import answer_for_geetest, is_geetest
 from scrapy_geetest._browser.messages import read_asked, text
 from scrapy_geetest._browser.rounds import Round
-from scrapy_geetest._browser.sendings import Sending, carries, holds
+from scrapy_geetest._browser.sendings import Sending, carries, holds, make_response
 from scrapy_geetest._browser.standin import make_script
 from scrapy_geetest._submission.target import origin
 
@@ -23,6 +23,7 @@ _MAX_ROUNDS = 100  # of one document; a page that makes more of them goes round 
 _AWAITED = frozenset({"document", "script", "xhr", "fetch"})  # the requests that a page at rest has none of
 _NO_CONTENT = 204
 _REDIRECTS = range(300, 400)
+_TO_FOLLOW = 0.3  # seconds
 UNTOUCHED = {"untouched": True}
 TOO_LATE = {
     "error": {"code": "", "msg": "The page was handed to the spider, and the crawl solves nothing in it any more."}
@@ -56,7 +57,7 @@ class OpenPage:
         self._api_servers: set[str] = set()
         self._arriving: dict[Any, Any] = {}  # frame -> the response of the document that it is about to show
         self._in_flight: set[Any] = set()
-        self._redirected: set[Any] = set()  # requests that were answered by a redirect
+        self._redirected: dict[Any, Any] = {}  # request -> the redirect that answered it
         self._is_first = True
         self._latest = 0.0
         self._reading: set[asyncio.Task[None]] = set()
@@ -168,7 +169,7 @@ class OpenPage:
         if asked.api_server and not self._is_own(f"https://{asked.api_server}/"):
             self._api_servers.add(asked.api_server)
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-        self.rounds.append(Round(widget, number, asked, frame, answer))
+        self.rounds.append(Round(widget, number, asked, frame, answer, len(self.documents)))
         self._touch()
         return await answer
 
@@ -204,13 +205,13 @@ class OpenPage:
             self._in_flight.add(request)
         for one in self.rounds if request.redirected_from is None else ():
             if one.purchase is not None and carries(request, one.secrets):
-                one.sendings.append(Sending(request, len(self.documents)))
+                one.sendings.append(Sending(request))
         self._touch()
 
     def _responded(self, response: Any) -> None:
         request = response.request
         if response.status in _REDIRECTS and "location" in response.headers:
-            self._redirected.add(request)
+            self._redirected[request] = response
             return
         for one in self._sendings_of(request):
             task = asyncio.ensure_future(one.read(response))
@@ -223,12 +224,20 @@ class OpenPage:
 
     def _finished(self, request: Any) -> None:
         self._in_flight.discard(request)
-        if request in self._redirected:
-            self._redirected.discard(request)
+        if request in self._redirected:  # most are followed at once, by another request
+            asyncio.get_running_loop().call_later(_TO_FOLLOW, self._end_redirect, request)
             return
         for one in self._sendings_of(request):
             asyncio.ensure_future(self._settle(one))  # noqa: RUF006  # it ends with the reading, which is kept
         self._touch()
+
+    def _end_redirect(self, request: Any) -> None:
+        response = self._redirected.pop(request)
+        if request.redirected_to is None:  # as with ``fetch(…, {redirect: "manual"})``
+            for one in self._sendings_of(request):
+                one.answer = make_response(response.url, response.status, response.headers, b"")
+                one.is_over = True
+            self._touch()
 
     async def _settle(self, sending: Sending) -> None:
         if self._reading:
@@ -242,7 +251,7 @@ class OpenPage:
     def _sent_through_socket(self, payload: str | bytes) -> None:
         for one in self.rounds:
             if one.purchase is not None and holds(payload, one.secrets):
-                one.sendings.append(Sending(None, len(self.documents), is_over=True))
+                one.sendings.append(Sending(None, is_over=True))
         self._touch()
 
     def _navigated(self, frame: Any) -> None:

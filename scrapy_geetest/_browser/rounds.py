@@ -33,6 +33,7 @@ class Round:
         asked: What the page's script handed over.
         frame: Where the widget is.
         answer: What the stand-in waits for.
+        document: The number of the page's document in which that is.
         is_wanted: The page, or a click, has called for it.
         is_passed: The solution is there, and the page's callbacks have run.
         is_over: Its document, or the widget, is gone, so that a solution would reach nobody.
@@ -47,6 +48,7 @@ class Round:
     asked: Asked
     frame: Any
     answer: asyncio.Future[dict[str, Any]]
+    document: int
     is_wanted: bool = False
     is_passed: bool = False
     is_over: bool = False

@@ -30,14 +30,12 @@ class Sending:
 
     Attributes:
         request: Playwright's; ``None``: it went through a WebSocket.
-        document: The number of the page's document that sent it.
         answer: The site's answer, if it is no document of the page.
         is_over: Whether it was answered, or failed.
         sent_at: When, in monotonic seconds.
     """
 
     request: Any
-    document: int
     answer: Response | None = None
     is_over: bool = False
     sent_at: float = field(factory=time.monotonic)

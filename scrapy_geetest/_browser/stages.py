@@ -140,13 +140,18 @@ class Stages:
             self._looked_at.update(rounds)
             self._takes_standing = self._was_withheld = await self._is_withheld_now()
         for one in rounds:
-            if one.is_wanted or (self._takes_standing and _stands(one)):
+            if one.is_wanted or (self._takes_standing and _stands(one) and self._is_first_document(one)):
                 if one.widget not in self._needed:
                     self._needed.append(one.widget)
                 self._tasks[one] = asyncio.ensure_future(self._solve(one, self._needed.index(one.widget)))
         for one in [one for one, task in self._tasks.items() if one.is_over and not task.done()]:
             self._tasks[one].cancel()  # what is bought for it may serve another round
             self._cancelled.append(self._tasks.pop(one))
+
+    def _is_first_document(self, one: Round) -> bool:
+        """Whether the widget was there when the first was solved: those of a document that came of it say how it went."""
+        given = [other.document for other in self._opened.rounds if other.purchase is not None]
+        return not given or one.document == given[0]
 
     async def _solve(self, one: Round, number: int) -> None:
         context, page = self._context, self._context.page
