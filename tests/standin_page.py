@@ -166,3 +166,43 @@ async def open_page(browser: Browser, shop: Shop, desk: Desk, *, errors: tuple[s
 def document(script: str, body: str = '<div id="box"></div>', head: str = "") -> str:
     """A page with a script at its end."""
     return f"<!DOCTYPE html><html><head><title>Shop</title>{head}</head><body>{body}<script>{script}</script></body></html>"
+
+
+FIELDS = {**v4_solution(), "captcha_id": CAPTCHA_ID}
+"""What getValidate gives for the first v4 solution."""
+LOGGING = """
+  window.log = [];
+  function note(name) { return function (argument) { log.push(argument === undefined ? name : [name, argument]); }; }
+  function watch(captcha) {
+    window.captcha = captcha;
+    ["onReady", "onNextReady", "onBoxShow", "onSuccess", "onFail", "onError", "onClose"].forEach(function (name) {
+      captcha[name](note(name));
+    });
+    return captcha;
+  }
+"""
+
+
+def v3(then: str = "", product: str = "float") -> str:
+    """A script that makes a v3 widget, watched."""
+    return f'{LOGGING} initGeetest({V3}, product: "{product}"}}, function (c) {{ watch(c).appendTo("#box"); {then} }});'
+
+
+def v4(then: str = "", product: str = "float") -> str:
+    """A script that makes a v4 widget, watched."""
+    return (
+        f'{LOGGING} initGeetest4({V4}, product: "{product}"}}, function (c) {{ watch(c).appendTo("#box"); {then} }});'
+    )
+
+
+def shop_with(script: str, body: str = '<div id="box"></div>') -> Shop:
+    """A shop of one page."""
+    shop = Shop()
+    shop.add("/", document(script, body))
+    return shop
+
+
+async def log(page: Page, *, until: str = "onReady") -> list[Any]:
+    """What the page has noted, once it has noted a certain event."""
+    await page.wait_for_function("name => window.log.flat().includes(name)", arg=until)
+    return list(await page.evaluate("log"))

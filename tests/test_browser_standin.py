@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
 
 import pytest
 from standin_page import (
     CAPTCHA_ID,
     CHALLENGE,
+    FIELDS,
     GT,
     SHOP,
     V3,
@@ -16,55 +16,21 @@ from standin_page import (
     Desk,
     Shop,
     document,
+    log,
     open_page,
+    shop_with,
+    v3,
     v3_solution,
-    v4_solution,
+    v4,
 )
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser, Page
+    from playwright.async_api import Browser
 
 pytestmark = pytest.mark.browser
 
 EVENTS = ("onReady", "onNextReady", "onBoxShow", "onSuccess", "onFail", "onError", "onClose")
 ACTIONS = ("verify", "showCaptcha", "showBox", "hideCaptcha", "reset", "refresh", "destroy")
-LOGGING = """
-  window.log = [];
-  function note(name) { return function (argument) { log.push(argument === undefined ? name : [name, argument]); }; }
-  function watch(captcha) {
-    window.captcha = captcha;
-    ["onReady", "onNextReady", "onBoxShow", "onSuccess", "onFail", "onError", "onClose"].forEach(function (name) {
-      captcha[name](note(name));
-    });
-    return captcha;
-  }
-"""
-FIELDS = {**v4_solution(), "captcha_id": CAPTCHA_ID}
-
-
-def v3(then: str = "", product: str = "float") -> str:
-    """A script that makes a v3 widget, watched."""
-    return f'{LOGGING} initGeetest({V3}, product: "{product}"}}, function (c) {{ watch(c).appendTo("#box"); {then} }});'
-
-
-def v4(then: str = "", product: str = "float") -> str:
-    """A script that makes a v4 widget, watched."""
-    return (
-        f'{LOGGING} initGeetest4({V4}, product: "{product}"}}, function (c) {{ watch(c).appendTo("#box"); {then} }});'
-    )
-
-
-def shop_with(script: str, body: str = '<div id="box"></div>') -> Shop:
-    """A shop of one page."""
-    shop = Shop()
-    shop.add("/", document(script, body))
-    return shop
-
-
-async def log(page: Page, *, until: str = "onReady") -> list[Any]:
-    """What the page has noted, once it has noted a certain event."""
-    await page.wait_for_function("name => window.log.flat().includes(name)", arg=until)
-    return list(await page.evaluate("log"))
 
 
 async def test_what_is_handed_over(chromium: Browser) -> None:
@@ -193,72 +159,6 @@ async def test_every_callback_runs(chromium: Browser) -> None:
         await log(page, until="second")
         await page.wait_for_timeout(50)
     assert desk.kinds() == ["made", "passed"]
-
-
-FORM = '<form id="form" action="/send" method="post"><input name="user" value="ann"><div id="box"></div>{}</form>'
-
-
-@pytest.mark.parametrize(
-    ("place", "bind"),
-    [("", True), ('c.bindForm("#form");', True), ("c.bindForm({0: document.forms[0], length: 1});", True), ("", False)],
-)
-async def test_inputs_of_v3(chromium: Browser, place: str, *, bind: bool) -> None:
-    """They are in the form by the time onSuccess runs, once, and empty before."""
-    then = f"{place} c.onSuccess(function () {{ document.forms[0].submit(); }});"
-    script = v3(then, "bind") if bind and place else v3(then)
-    shop = shop_with(script, FORM.format(""))
-    async with open_page(chromium, shop, Desk()) as page:
-        await log(page)
-        names = "Array.from(document.forms[0].elements, e => [e.name, e.value]).filter(e => e[0] != 'user')"
-        assert await page.evaluate(names) == [[name, ""] for name in v3_solution()]
-        await page.evaluate("captcha.verify()")
-        await page.wait_for_url("**/send")
-    assert parse_qsl(shop.sent[0][2]) == [("user", "ann"), *v3_solution().items()]
-
-
-@pytest.mark.parametrize(
-    "how",
-    [
-        "document.forms[0].submit();",
-        "setTimeout(function () { document.forms[0].requestSubmit(); }, 50);",
-        "fetch('/send', {method: 'POST', body: new URLSearchParams(new FormData(document.forms[0]))}).then(leave);",
-        "setTimeout(function () { fill(document.forms[0]); document.forms[0].submit(); }, 50);",
-        "fill(document.forms[0]); document.forms[0].submit();",
-        "c.bindForm(document.forms[0]); document.forms[0].submit();",
-    ],
-)
-@pytest.mark.parametrize("own", ["", "".join(f'<input type="hidden" name="{name}">' for name in FIELDS)])
-async def test_inputs_of_v4(chromium: Browser, how: str, own: str) -> None:
-    """The form around the box sends each field once, whether the page has inputs, adds them, or leaves it to the widget."""
-    script = """
-      function leave() { location.href = "/gone"; }
-      function fill(form) {
-        Object.entries(captcha.getValidate()).forEach(function (pair) {
-          if (form[pair[0]] && "value" in form[pair[0]]) { form[pair[0]].value = pair[1]; return; }
-          var input = document.createElement("input");
-          input.type = "hidden"; input.name = pair[0]; input.value = pair[1]; form.appendChild(input);
-        });
-      }""" + v4(f"c.onSuccess(function () {{ {how} }});")
-    shop = shop_with(script, FORM.format(own))
-    async with open_page(chromium, shop, Desk("at once")) as page:
-        await page.wait_for_url(lambda url: url != f"{SHOP}/")
-    expected = {"user": "ann", **FIELDS}
-    if own and "bindForm" in how:  # inputs of the page's own that nobody fills stay empty: the widget's follow
-        assert dict(parse_qsl(shop.sent[0][2])) == expected
-    else:
-        assert sorted(parse_qsl(shop.sent[0][2])) == sorted(expected.items())
-
-
-async def test_bind_form_after_success(chromium: Browser) -> None:
-    """Some pages name the form only once there is something to put into it."""
-    script = v3('c.onSuccess(function () { c.bindForm("#other"); });')
-    body = '<div id="box"></div><form id="other" action="/send"><button id="send">Send</button></form>'
-    shop = shop_with(script, body)
-    async with open_page(chromium, shop, Desk("at once")) as page:
-        await log(page, until="onSuccess")
-        await page.click("#send")
-        await page.wait_for_url("**/send?*")
-    assert dict(parse_qsl(shop.sent[0][1])) == v3_solution()
 
 
 @pytest.mark.parametrize("method", ["reset", "refresh"])
@@ -401,14 +301,34 @@ async def test_several_widgets(chromium: Browser) -> None:
     assert sorted(desk.kinds()) == ["made"] * 3 + ["passed"] * 2 + ["wanted"] * 2
 
 
-@pytest.mark.parametrize("frame", ['src="/frame"', "srcdoc='<script src=\"/own.js\"></script><div id=box></div>'"])
-async def test_in_a_frame(chromium: Browser, frame: str) -> None:
-    """A widget in an iframe is the stand-in's as well."""
+async def test_an_error_of_the_configuration(chromium: Browser) -> None:
+    """v4 pages may give onError with the configuration only."""
+    script = f"""initGeetest4({V4}, onError: function (error) {{ window.failed = error.msg; }}}}, function () {{}});"""
+    desk = Desk("never")
+    async with open_page(chromium, shop_with(script), desk) as page:
+        await page.wait_for_timeout(50)
+        desk.answer(desk.messages[0], {"error": {"code": "E1", "msg": "no slot"}})
+        await page.wait_for_function("window.failed == 'no slot'")
+
+
+FRAMES = {
+    "a page": '<iframe src="/frame"></iframe>',
+    "srcdoc": """<iframe srcdoc='<script src="/own.js"></script><div id=box></div>'></iframe>""",
+    "written": """<iframe></iframe><script>
+        var inner = document.querySelector("iframe").contentDocument;
+        inner.open(); inner.write('<div id="box"></div><script src="/own.js"><\\/script>'); inner.close();
+      </script>""",
+}
+
+
+@pytest.mark.parametrize("kind", FRAMES)
+async def test_in_a_frame(chromium: Browser, kind: str) -> None:
+    """A widget in an iframe is the stand-in's as well, with the address of the frame."""
     shop, desk = Shop(), Desk("at once")
-    shop.add("/", f"<h1>Shop</h1><iframe {frame}></iframe>")
+    shop.add("/", f"<h1>Shop</h1>{FRAMES[kind]}")
     shop.add("/frame", document(v3()))
     shop.add("/own.js", v3())
     async with open_page(chromium, shop, desk) as page:
         await page.frame_locator("iframe").locator(".geetest_radar_success").wait_for()
-        [made] = desk.of_kind("made")
-        assert made["url"] == (f"{SHOP}/frame" if "src=" in frame.split("'", maxsplit=1)[0] else "about:srcdoc")
+    [made] = desk.of_kind("made")
+    assert made["url"] == {"a page": f"{SHOP}/frame", "srcdoc": "about:srcdoc"}.get(kind, f"{SHOP}/")

@@ -8,7 +8,7 @@ import tarfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from standin_page import CAPTCHA_ID, CHALLENGE, GT, Desk, Shop, open_page, v3_solution, v4_solution
+from standin_page import CAPTCHA_ID, CHALLENGE, FIELDS, GT, Desk, Shop, open_page, v3_solution
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-FIELDS = {**v4_solution(), "captcha_id": CAPTCHA_ID}
 PACKAGES = {
     "react": ("react@18.3.1", "umd/react.production.min.js"),
     "react-strict": ("react@18.3.1", "umd/react.development.js"),

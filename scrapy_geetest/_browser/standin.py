@@ -1,10 +1,11 @@
-"""The script that answers for GeeTest's widget inside a page."""
+"""The script that answers for GeeTest's widget inside a page: the files of ``scripts``, in one scope."""
 
 from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
 
+_PARTS = ("crawl", "tools", "versions", "forms", "box", "widget", "globals")
 _PLACEHOLDER = "__GEETEST_ASK__"
 
 
@@ -19,4 +20,6 @@ def make_script(binding: str) -> str:
 
 @cache
 def _read_script() -> str:
-    return files(__package__).joinpath("standin.js").read_text(encoding="utf-8")
+    folder = files(__package__).joinpath("scripts")
+    parts = (folder.joinpath(f"{name}.js").read_text(encoding="utf-8") for name in _PARTS)
+    return "(function () {\n'use strict';\n" + "\n".join(parts) + "})();\n"
