@@ -22,7 +22,7 @@ except ImportError:  # then every test here is skipped
 pytestmark = MARKS
 
 ITEM = "li.item"
-PAGES = {  # path -> what is behind, the page methods
+PAGES: dict[str, tuple[str, list[tuple[str, ...]]]] = {  # path -> what is behind, the page methods
     "float?q=rope": (".query", []),
     "bind": (ITEM, []),
     "popup": (ITEM, []),
@@ -68,7 +68,7 @@ async def test_every_site(sandbox: Sandbox) -> None:
 async def test_what_the_sites_refuse(sandbox: Sandbox) -> None:
     """Refused, loaded again, solved: also where only a script hears of it."""
     sandbox.reset(solve_seconds=0.1, wrong="always")
-    limits = {"GEETEST_MAX_ATTEMPTS": 2, "GEETEST_BREAKER_FAILURES": 0}
+    limits: dict[str, Any] = {"GEETEST_MAX_ATTEMPTS": 2, "GEETEST_BREAKER_FAILURES": 0}
     paths = ["float?q=rope", "bind", "popup", "password"]
     outcome = await crawl_sandbox(
         sandbox, [_request(sandbox, path) for path in paths], *_sites(sandbox), **SETTINGS, **limits
