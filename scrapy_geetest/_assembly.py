@@ -36,12 +36,14 @@ from scrapy_geetest._spending.bought import BoughtChallenges
 from scrapy_geetest._spending.breaker import Breaker
 from scrapy_geetest._spending.budget import Budget
 from scrapy_geetest._spending.turns import Turns
+from scrapy_geetest._storage.opening import open_storage
 from scrapy_geetest.stats import Stats
 
 if TYPE_CHECKING:
     from scrapy.crawler import Crawler
 
     from scrapy_geetest._services.choice import Services
+    from scrapy_geetest._storage.opening import Opened
     from scrapy_geetest.settings import Config
 
 
@@ -63,6 +65,7 @@ class Parts:
     services: Services
     sites: SiteIndex
     stats: Stats
+    storage: Opened
     undeclared: UndeclaredPages
 
 
@@ -81,13 +84,14 @@ class _Common:
     services: Services
     sites: SiteIndex
     stats: Stats
+    storage: Opened
 
 
 def assemble(crawler: Crawler, config: Config, middleware: type) -> Parts:
     """Make the parts; each is handed what it needs, and nothing is global.
 
     Raises:
-        ValueError: The storage of the budgets cannot be reached.
+        ValueError: The storage cannot be used.
     """
     from twisted.internet import reactor
 
@@ -123,6 +127,7 @@ def assemble(crawler: Crawler, config: Config, middleware: type) -> Parts:
         services=common.services,
         sites=sites,
         stats=common.stats,
+        storage=common.storage,
         undeclared=UndeclaredPages(common.stats),
     )
 
@@ -138,12 +143,15 @@ def _common(crawler: Crawler, config: Config) -> _Common:
         limit=config.max_parked,
         stats=stats,
         reactor=reactor,
-        on_tick=lambda parking: bulletin.progress(parking, "; ".join(filter(None, (services.trouble, budget.trouble)))),
+        on_tick=lambda parking: bulletin.progress(
+            parking, "; ".join(filter(None, (services.trouble, storage.trouble)))
+        ),
     )
+    storage = open_storage(config.storage_uri, solve_timeout=config.solve_timeout, waiting=parking)
     services = make_services(
         config, sleep=parking.sleep, settle=maybe_deferred_to_future, on_poll=lambda: stats.count("polls")
     )
-    budget = Budget(config, parking=parking, stats=stats)
+    budget = Budget(config, storage=storage, stats=stats)
     breaker = Breaker(failures=config.breaker_failures, seconds=config.breaker_seconds, stats=stats)
     books = Books(crawler, breaker=breaker, config=config, services=services, stats=stats)
     return _Common(
@@ -158,6 +166,7 @@ def _common(crawler: Crawler, config: Config) -> _Common:
         services=services,
         sites=SiteIndex(config.sites),
         stats=stats,
+        storage=storage,
     )
 
 

@@ -84,6 +84,7 @@ class GeetestMiddleware:
         self._services = parts.services
         self._sites = parts.sites
         self._stats = parts.stats
+        self._storage = parts.storage
         self._undeclared = parts.undeclared
         self._returned: WeakSet[Request] = WeakSet()  # to the queue, because the crawl is ending
 
@@ -129,6 +130,7 @@ class GeetestMiddleware:
         self._bulletin.close()
         await self._intercepted.look(at_end=True)
         await self._services.close()
+        await self._storage.entries.close()
 
     async def solve(self, page: Response | Request) -> Solution:
         """A solution for a spider that needs the answer itself, with the same budget, freshness and statistics.
