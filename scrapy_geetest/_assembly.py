@@ -10,6 +10,7 @@ from scrapy.utils.defer import maybe_deferred_to_future
 
 from scrapy_geetest._attempt.books import Books
 from scrapy_geetest._attempt.challenges import Challenges
+from scrapy_geetest._attempt.collecting import Collector
 from scrapy_geetest._attempt.forms import Forms
 from scrapy_geetest._attempt.fresh_pages import FreshPages
 from scrapy_geetest._attempt.gate import GateRegistry
@@ -30,13 +31,18 @@ from scrapy_geetest._crawl.progress import Bulletin
 from scrapy_geetest._crawl.redirects import CaptchaRedirects
 from scrapy_geetest._crawl.slots import Slots
 from scrapy_geetest._crawl.undeclared import UndeclaredPages
+from scrapy_geetest._crawl.waiting_requests import WaitingRequests
+from scrapy_geetest._recovery import Recovery
 from scrapy_geetest._service_settings import make_services
 from scrapy_geetest._sites import SiteIndex
 from scrapy_geetest._spending.bought import BoughtChallenges
 from scrapy_geetest._spending.breaker import Breaker
 from scrapy_geetest._spending.budget import Budget
+from scrapy_geetest._spending.ledger import Ledger
 from scrapy_geetest._spending.turns import Turns
 from scrapy_geetest._storage.opening import open_storage
+from scrapy_geetest._storage.records import Records
+from scrapy_geetest._storage.workers import Workers
 from scrapy_geetest.stats import Stats
 
 if TYPE_CHECKING:
@@ -61,12 +67,14 @@ class Parts:
     others: OtherMiddlewares
     outcomes: Outcomes
     parking: Parking
+    recovery: Recovery
     redirects: CaptchaRedirects
     services: Services
     sites: SiteIndex
     stats: Stats
     storage: Opened
     undeclared: UndeclaredPages
+    waiting_requests: WaitingRequests
 
 
 @frozen
@@ -78,6 +86,7 @@ class _Common:
     budget: Budget
     bulletin: Bulletin
     cookies: SessionCookies
+    ledger: Ledger
     others: OtherMiddlewares
     outcomes: Outcomes
     parking: Parking
@@ -85,6 +94,7 @@ class _Common:
     sites: SiteIndex
     stats: Stats
     storage: Opened
+    workers: Workers | None
 
 
 def assemble(crawler: Crawler, config: Config, middleware: type) -> Parts:
@@ -112,6 +122,8 @@ def assemble(crawler: Crawler, config: Config, middleware: type) -> Parts:
     )
     submissions = Submissions(config, books=common.books, downloads=downloads, others=common.others)
     attempts = _attempts(config, common, downloads, slots, submissions)
+    shared = common.storage.entries if common.workers is not None else None
+    waiting = WaitingRequests(crawler, storage=shared, workers=common.workers, reactor=reactor)
     return Parts(
         admission=admission,
         books=common.books,
@@ -123,12 +135,14 @@ def assemble(crawler: Crawler, config: Config, middleware: type) -> Parts:
         others=common.others,
         outcomes=common.outcomes,
         parking=parking,
+        recovery=Recovery(ledger=common.ledger, waiting=waiting, workers=common.workers, reactor=reactor),
         redirects=CaptchaRedirects(crawler, config.sites),
         services=common.services,
         sites=sites,
         stats=common.stats,
         storage=common.storage,
         undeclared=UndeclaredPages(common.stats),
+        waiting_requests=waiting,
     )
 
 
@@ -153,13 +167,22 @@ def _common(crawler: Crawler, config: Config) -> _Common:
     )
     budget = Budget(config, storage=storage, stats=stats)
     breaker = Breaker(failures=config.breaker_failures, seconds=config.breaker_seconds, stats=stats)
-    books = Books(crawler, breaker=breaker, config=config, services=services, stats=stats)
+    workers = Workers(storage=storage.entries, reactor=reactor) if storage.entries.is_shared else None
+    ledger = Ledger(
+        None if workers is None else Records(storage.entries, workers, "task", reactor=reactor),
+        services=services,
+        max_age=config.solution_max_age,
+        is_ending=lambda: parking.stopping,
+        reactor=reactor,
+    )
+    books = Books(crawler, breaker=breaker, config=config, ledger=ledger, services=services, stats=stats)
     return _Common(
         books=books,
         breaker=breaker,
         budget=budget,
         bulletin=bulletin,
         cookies=SessionCookies(crawler),
+        ledger=ledger,
         others=OtherMiddlewares(crawler),
         outcomes=Outcomes(crawler, books=books, config=config, stats=stats),
         parking=parking,
@@ -167,6 +190,7 @@ def _common(crawler: Crawler, config: Config) -> _Common:
         sites=SiteIndex(config.sites),
         stats=stats,
         storage=storage,
+        workers=workers,
     )
 
 
@@ -180,7 +204,9 @@ def _attempts(
         breaker=common.breaker,
         budget=common.budget,
         challenges=Challenges(bought=BoughtChallenges(), config=config, downloads=downloads, stats=common.stats),
+        collector=Collector(books=common.books, ledger=common.ledger, services=common.services),
         config=config,
+        ledger=common.ledger,
         parking=common.parking,
         services=common.services,
     )

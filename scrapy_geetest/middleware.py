@@ -40,6 +40,7 @@ from scrapy_geetest._crawl.marks import (
     raise_fences,
 )
 from scrapy_geetest._crawl.parking import Stopping
+from scrapy_geetest._crawl.waiting_requests import Waiting
 from scrapy_geetest._start import check_start
 from scrapy_geetest.exceptions import ChallengeError, GeetestError, StoppedError, SubmissionError
 from scrapy_geetest.settings import Config
@@ -83,9 +84,11 @@ class GeetestMiddleware:
         self._redirects = parts.redirects
         self._services = parts.services
         self._sites = parts.sites
+        self._recovery = parts.recovery
         self._stats = parts.stats
         self._storage = parts.storage
         self._undeclared = parts.undeclared
+        self._waiting_requests = parts.waiting_requests
         self._returned: WeakSet[Request] = WeakSet()  # to the queue, because the crawl is ending
 
     @classmethod
@@ -109,10 +112,11 @@ class GeetestMiddleware:
         crawler.signals.connect(middleware.spider_closed, scrapy_signals.spider_closed)
         return middleware
 
-    def spider_opened(self) -> None:
+    async def spider_opened(self) -> None:
         self._stats.open()
         self._redirects.open()
         self._intercepted.open()
+        await self._recovery.open()
 
     def request_scheduled(self, request: Request) -> None:
         self._redirects.scheduled(request)
@@ -130,6 +134,7 @@ class GeetestMiddleware:
         self._bulletin.close()
         await self._intercepted.look(at_end=True)
         await self._services.close()
+        await self._recovery.close()
         await self._storage.entries.close()
 
     async def solve(self, page: Response | Request) -> Solution:
@@ -244,15 +249,16 @@ class GeetestMiddleware:
     async def _before_gate(self, context: Context) -> Response | None:
         if not await self._gates.leave(context):
             return None
-        with self._parking.place(context.site.name):
+        async with self._waits(context):
             response = await self._gates.before(context)
             if response is None:
                 await self._admission.admit(context.outer, can_wait=True, wait=self._parking.wait)
         return None if response is None else self._deliver(context, response)
 
     async def _solve_first(self, context: Context) -> Response:
-        with self._parking.place(context.site.name):
-            return self._deliver(context, await self._forms.before(context))
+        async with self._waits(context):
+            response = await self._forms.before(context)
+        return self._deliver(context, response)
 
     async def _look(self, context: Context, response: Response) -> Response:
         """Does it withhold its content, or is it what the spider asked for?"""
@@ -261,8 +267,9 @@ class GeetestMiddleware:
             context = context.on(page)
         if not await self._is_met(context, page):
             if context.site.mode == "gate" and self._redirects.led_to_captcha_page(context.outer):
-                with self._parking.place(context.site.name):
-                    return self._deliver(context, await self._gates.opened_meanwhile(context))
+                async with self._waits(context):
+                    response = await self._gates.opened_meanwhile(context)
+                return self._deliver(context, response)
             self._undeclared.let_through(context)
             self._redirects.kept(context, page)
             self._gates.let_through(context.outer)
@@ -276,7 +283,7 @@ class GeetestMiddleware:
         context.slim()
         await close_page(context.outer)
         policy: Gates | Forms = self._gates if context.site.mode == "gate" else self._forms
-        with self._parking.place(context.site.name):
+        async with self._waits(context):
             answer = await policy.react(context)
         if UNVERIFIED not in answer.flags:
             self._others.store_in_cache(context.request, answer)
@@ -300,6 +307,9 @@ class GeetestMiddleware:
         is_met = await is_withheld(context, response) or self._forms.is_asked_for(context)
         self._redirects.judged(context.outer, is_challenge=is_met)
         return is_met
+
+    def _waits(self, context: Context) -> Waiting:
+        return Waiting(self._parking.place(context.site.name), self._waiting_requests, context.request)
 
     def _deliver(self, context: Context, response: Response) -> Response:
         lift(context.request)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from scrapy_geetest._attempt.context import Context
     from scrapy_geetest._attempt.loop import Attempts
-    from scrapy_geetest._attempt.purchases import Purchase
+    from scrapy_geetest._attempt.purchase import Purchase
     from scrapy_geetest._attempt.submissions import Way
     from scrapy_geetest._crawl.parking import Parking
 

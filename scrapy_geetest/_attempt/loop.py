@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from scrapy_geetest._attempt.books import Books
     from scrapy_geetest._attempt.context import Context
     from scrapy_geetest._attempt.fresh_pages import FreshPages
-    from scrapy_geetest._attempt.purchases import Purchase, Purchases
+    from scrapy_geetest._attempt.purchase import Purchase
+    from scrapy_geetest._attempt.purchases import Purchases
     from scrapy_geetest._attempt.submissions import Submissions, Way
     from scrapy_geetest._crawl.cookies import SessionCookies
     from scrapy_geetest._crawl.parking import Parking

@@ -222,15 +222,36 @@ class Services:
             else:
                 return TakenTask(member.name, task_id, self.are_several)
 
-    async def result(self, place: Place, task: TakenTask, challenge: Challenge) -> Result:
+    def account(self, name: str) -> str:
+        """What tells the accounts at a service apart; empty: no other process can ask for its tasks."""
+        member = self._by_name.get(name)
+        return member.engine.account if member is not None and member.engine.keep_seconds else ""
+
+    def keep_seconds(self, name: str) -> float:
+        """How long any process with the same account may ask for a task of a service; 0: only this one may."""
+        return self._by_name[name].engine.keep_seconds
+
+    def recall(self, name: str, task_id: int | str) -> TakenTask:
+        """A task that another process has created."""
+        return TakenTask(name, task_id, self.are_several)
+
+    async def result(self, place: Place, task: TakenTask, challenge: Challenge, age: float = 0.0) -> Result:
         """Wait for a task where it was taken.
+
+        Args:
+            place: Of the request that it is for.
+            task: Which.
+            challenge: What was sent.
+            age: Seconds since another process created it; 0: this one did, just now.
 
         Raises:
             ServiceError: It has failed, or is abandoned.
         """
         member = self._by_name[task.service]
+        if place.member is not member:
+            place.move(member)
         try:
-            return await member.engine.result(task.id, challenge)
+            return await member.engine.result(task.id, challenge, age)
         except ServiceError as error:
             self._note(error, member, place, is_patient=False)
             raise

@@ -117,6 +117,16 @@ class ServiceClient:
         return f"<{type(self).__name__} {self._transport.base_url}>"
 
     @property
+    def account(self) -> str:
+        """What tells the accounts of a service apart; shows nothing of the key."""
+        return self._api_key.digest(self._transport.base_url)
+
+    @property
+    def keep_seconds(self) -> float:
+        """How long any process with the same account may ask for a task."""
+        return self._service.keep_seconds
+
+    @property
     def trouble(self) -> str:
         """What calls wait for, in words for a progress line; empty if they do not wait."""
         return self._availability.trouble
@@ -197,19 +207,20 @@ class ServiceClient:
             self._proxies[task_id] = task.proxy
         return task_id
 
-    async def result(self, task_id: int | str, challenge: Challenge) -> Result:
+    async def result(self, task_id: int | str, challenge: Challenge, age: float = 0.0) -> Result:
         """Wait until a task is solved.
 
         Args:
-            task_id: What ``create_task`` returned just now.
+            task_id: What ``create_task`` returned.
             challenge: What was sent.
+            age: Seconds since another process created it; 0: this one did, just now.
 
         Raises:
             ServiceError: It has failed, or ``SOLVE_TIMEOUT``; or, not ``sent``, it is abandoned, since no call may be made.
         """
         proxy = self._proxies.pop(task_id, None)
         try:
-            return await self._poller.result(task_id, challenge)
+            return await self._poller.result(task_id, challenge, age)
         except ServiceError as error:
             self._note_banned(error, proxy)
             failure = error if error.sent else _abandoned(error)

@@ -77,6 +77,14 @@ class Engine(Protocol):
     """What speaks to one service: a ``ServiceClient``, or an ``OwnSolver``."""
 
     @property
+    def account(self) -> str:
+        """What tells the accounts of a service apart; shows nothing of the key."""
+
+    @property
+    def keep_seconds(self) -> float:
+        """How long any process with the same account may ask for a task; 0: only this one may."""
+
+    @property
     def trouble(self) -> str:
         """What calls wait for, in words for a progress line; empty if they do not wait."""
 
@@ -95,8 +103,8 @@ class Engine(Protocol):
     async def create_task(self, task: Task, *, is_patient: bool = True) -> int | str:
         """Have a task solved."""
 
-    async def result(self, task_id: int | str, challenge: Challenge) -> Result:
-        """Wait until a task is solved."""
+    async def result(self, task_id: int | str, challenge: Challenge, age: float = 0.0) -> Result:
+        """Wait until a task is solved; *age*: seconds since another process created it."""
 
     async def balance(self) -> Decimal:
         """The account's balance."""
@@ -165,6 +173,8 @@ class OwnSolver:
     _surroundings: Surroundings
     _numbers: Any = field(factory=lambda: itertools.count(1), init=False)
     _tasks: dict[int | str, Task] = field(factory=dict, init=False, repr=False)
+    account: str = field(default="", init=False)
+    keep_seconds: float = field(default=0.0, init=False)
 
     @property
     def trouble(self) -> str:
@@ -192,12 +202,13 @@ class OwnSolver:
         self._tasks[task_id] = task
         return task_id
 
-    async def result(self, task_id: int | str, challenge: Challenge) -> Result:
+    async def result(self, task_id: int | str, challenge: Challenge, age: float = 0.0) -> Result:
         """Have a task solved.
 
         Raises:
             ServiceError: It was not solved, or not in time.
         """
+        del age  # no other process knows its tasks
         began = self._surroundings.clock()
         solving = start(self._service.solve(self._tasks.pop(task_id)))
         try:
