@@ -18,6 +18,7 @@ from scrapy_geetest._attempt.gates import Gates
 from scrapy_geetest._attempt.loop import Attempts
 from scrapy_geetest._attempt.outcomes import Outcomes
 from scrapy_geetest._attempt.purchases import Purchases
+from scrapy_geetest._attempt.stored_sessions import StoredSessions
 from scrapy_geetest._attempt.submissions import Submissions
 from scrapy_geetest._attempt.verdict import is_withheld
 from scrapy_geetest._crawl.admission import Admission
@@ -201,6 +202,8 @@ def _attempts(
 def _gates(
     config: Config, common: _Common, attempts: Attempts, downloads: Downloads, submissions: Submissions
 ) -> Gates:
+    from twisted.internet import reactor
+
     return Gates(
         config=config,
         attempts=attempts,
@@ -210,6 +213,7 @@ def _gates(
         others=common.others,
         parking=common.parking,
         registry=GateRegistry(time.monotonic),
+        sessions=StoredSessions(common.storage.entries, common.parking.sleep, reactor),
         stats=common.stats,
         submissions=submissions,
         visitors=GateVisitors(),
