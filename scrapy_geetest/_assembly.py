@@ -13,6 +13,7 @@ from scrapy_geetest._attempt.challenges import Challenges
 from scrapy_geetest._attempt.forms import Forms
 from scrapy_geetest._attempt.fresh_pages import FreshPages
 from scrapy_geetest._attempt.gate import GateRegistry
+from scrapy_geetest._attempt.gate_sessions import GateSessions
 from scrapy_geetest._attempt.gate_visitors import GateVisitors
 from scrapy_geetest._attempt.gates import Gates
 from scrapy_geetest._attempt.loop import Attempts
@@ -204,6 +205,7 @@ def _gates(
 ) -> Gates:
     from twisted.internet import reactor
 
+    stored = StoredSessions(common.storage.entries, common.parking.sleep, reactor)
     return Gates(
         config=config,
         attempts=attempts,
@@ -213,7 +215,7 @@ def _gates(
         others=common.others,
         parking=common.parking,
         registry=GateRegistry(time.monotonic),
-        sessions=StoredSessions(common.storage.entries, common.parking.sleep, reactor),
+        sessions=GateSessions(common.cookies, stored),
         stats=common.stats,
         submissions=submissions,
         visitors=GateVisitors(),

@@ -11,7 +11,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from scrapy_geetest.exceptions import GeetestError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from http.cookiejar import Cookie
 
     from scrapy import Request
@@ -147,12 +147,6 @@ class GateRegistry:
             gate = self._gates[key] = Gate(max_age, self._clock)
         self._gates.move_to_end(key)
         return gate
-
-    def stored(self) -> Iterator[tuple[str, str, Gate]]:
-        """Site, session and gate of what is open and known to other processes."""
-        for (site, session), gate in self._gates.items():
-            if gate.is_open and gate.stored is not None:
-                yield site, session, gate
 
     def _forget(self) -> None:
         """Make room for one more: drop the session that was unused for longest, never one that is being opened.

@@ -10,13 +10,10 @@ from attrs import define, evolve, field, frozen
 from scrapy.http.request import NO_CALLBACK
 
 from scrapy_geetest._attempt.sessions import session_of
-from scrapy_geetest._attempt.stored_sessions import StoredSession
 from scrapy_geetest._attempt.tries import Tries
 from scrapy_geetest._attempt.verdict import Outcome, Verdict, is_withheld, judge
-from scrapy_geetest._crawl.identity import Identity
 from scrapy_geetest._crawl.marks import SAFE_METHODS, gate_at_departure, note_departure, note_gate
 from scrapy_geetest._crawl.parking import Stopping
-from scrapy_geetest._crawl.stored_cookies import cookies_of_site
 from scrapy_geetest._pages.withholding import ERROR_STATUS
 from scrapy_geetest._submission.target import origin
 from scrapy_geetest.exceptions import ChallengeError, GeetestError, SolutionRejected
@@ -29,16 +26,15 @@ if TYPE_CHECKING:
 
     from scrapy_geetest._attempt.context import Context
     from scrapy_geetest._attempt.gate import Gate, GateRegistry
+    from scrapy_geetest._attempt.gate_sessions import GateSessions
     from scrapy_geetest._attempt.gate_visitors import GateVisitors
     from scrapy_geetest._attempt.loop import Attempts
-    from scrapy_geetest._attempt.stored_sessions import StoredSessions
     from scrapy_geetest._attempt.submissions import Submissions, Way
     from scrapy_geetest._crawl.cookies import SessionCookies
     from scrapy_geetest._crawl.downloads import Downloads
     from scrapy_geetest._crawl.other_middlewares import OtherMiddlewares
     from scrapy_geetest._crawl.parking import Parking
     from scrapy_geetest._spending.breaker import Breaker
-    from scrapy_geetest._storage.lease import Lease
     from scrapy_geetest.settings import Config
     from scrapy_geetest.stats import Stats
 
@@ -76,7 +72,7 @@ class Gates:
     _others: OtherMiddlewares
     _parking: Parking
     _registry: GateRegistry
-    _sessions: StoredSessions
+    _sessions: GateSessions
     _stats: Stats
     _submissions: Submissions
     _visitors: GateVisitors
@@ -96,7 +92,7 @@ class Gates:
         gate = self._registry.get(context.site.name, session)
         note_departure(context.outer, None if gate is None else self._note(gate))
         if gate is None:
-            return context.asks_to_solve or self._sessions.are_kept
+            return context.asks_to_solve or self._sessions.are_shared
         if gate.stored is not None:
             gate.stored.identity.put_on(context.outer)
         return gate.is_opening or bool(gate.values) or (context.asks_to_solve and not gate.is_open)
@@ -113,14 +109,15 @@ class Gates:
         """
         session = await session_of(context, self._others.with_proxy(context.outer))
         gate = self._registry.make(context.site.name, session, context.site.gate_max_age)
-        if self._sessions.are_kept and not (gate.is_known or gate.is_opening or gate.is_open):
-            await self._look(gate, context, session)
+        if self._sessions.wants_look(gate):
+            await self._sessions.look(gate, context, session)
+            note_gate(context.outer, self._note(gate))
         openings = gate.openings
         while gate.is_opening:  # after one opener left, another may have come
             if not await self._wait_outside(gate, context):
                 return None
             has_opened = gate.openings > openings
-            self._join(gate, context)
+            self._sessions.join(gate, context)
             if "redirect_urls" not in context.outer.meta:  # else it may lead to the captcha page, of no use any more
                 note_gate(context.outer, self._note(gate, waited=has_opened))
             if has_opened and not gate.values:
@@ -167,7 +164,7 @@ class Gates:
                 if response is not None and context.request.method in SAFE_METHODS:
                     return response
             departure = _Departure(gate.openings, gate.failures)
-            self._join(gate, context, is_shared=is_shared)
+            self._sessions.join(gate, context, is_shared=is_shared)
             response = await self._again(context, gate.values, can_wait=is_shared)
             if not await is_withheld(context, response):
                 if is_shared:
@@ -225,34 +222,6 @@ class Gates:
             return door
         return evolve(door, page=await self._again(door), was_sent=True)
 
-    async def _look(self, gate: Gate, context: Context, session: str) -> None:
-        """See whether another process has opened a gate that nobody here has met yet."""
-        gate.begin(context.outer)
-        try:
-            found = await self._sessions.find(context.site.name, session)
-        except BaseException as error:
-            gate.fail(error)
-            raise
-        gate.is_known = True
-        if found is None:
-            gate.leave_closed()
-            return
-        self._adopt(gate, context, found)
-        note_gate(context.outer, self._note(gate))
-
-    def _join(self, gate: Gate, context: Context, *, is_shared: bool = False) -> None:
-        """Make a request one of the session that opened the gate."""
-        if gate.stored is not None:
-            context.visitor.become(gate.stored.identity)
-        if is_shared and context.page is not None:
-            self._cookies.restore(context.outer, context.page, gate.cookies)
-
-    def _adopt(self, gate: Gate, context: Context, found: StoredSession) -> None:
-        """Go on with the session that another process opened."""
-        context.visitor.become(found.identity)
-        self._cookies.take_over(context.outer, found.cookies)
-        gate.adopt(found)
-
     async def _open(self, gate: Gate, context: Context, session: str, tries: Tries) -> Response | None:
         """Open the gate for everybody.
 
@@ -261,36 +230,17 @@ class Gates:
         """
         gate.begin(context.outer)
         try:
-            claim = await self._claim(gate, context, session)
-            if isinstance(claim, StoredSession):
-                self._adopt(gate, context, claim)
-                return None
-            try:
-                response = await self._open_alone(gate, context, session, tries)
-            finally:
-                if claim is not None:
-                    await claim.release()
+            async with self._sessions.opening(gate, context, session) as is_ours:
+                if not is_ours:
+                    return None
+                self._visitors.opens(context, gate.openings)
+                response = await self._pass(await self._door(context), tries)
+                if self._sessions.are_shared:
+                    await self._sessions.opened(gate, context, session, tries.values)
         except BaseException as error:
             gate.fail(error)
             raise
         gate.succeed(self._cookies.held_for(context.outer), tries.values)
-        return response
-
-    async def _claim(self, gate: Gate, context: Context, session: str) -> StoredSession | Lease | None:
-        if not self._sessions.are_kept:
-            return None
-        refused = "" if gate.stored is None else gate.stored.id
-        return await self._sessions.claim(context.site.name, session, refused)
-
-    async def _open_alone(self, gate: Gate, context: Context, session: str, tries: Tries) -> Response:
-        self._visitors.opens(context, gate.openings)
-        response = await self._pass(await self._door(context), tries)
-        gate.is_known = True
-        if self._sessions.are_kept:
-            site = context.site
-            cookies = cookies_of_site(self._cookies.held_for(context.outer), site, context.request.url)
-            gate.stored = StoredSession.new(cookies, tries.values, Identity.of(context.visitor))
-            await self._sessions.keep(site.name, session, gate.stored, site.gate_max_age)
         return response
 
     async def _pass(self, door: Context, tries: Tries) -> Response:

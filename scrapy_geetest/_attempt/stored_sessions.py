@@ -9,7 +9,7 @@ from hashlib import sha256
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
-from attrs import define, evolve, field, frozen
+from attrs import define, field, frozen
 
 from scrapy_geetest._crawl.identity import Identity
 from scrapy_geetest._crawl.stored_cookies import as_data, from_data
@@ -153,18 +153,6 @@ class StoredSessions:
             await self._storage.put(_SESSION, _key(site, session), opened.to_text(), seconds)
         except StorageFailedError as error:
             self._tell(error)
-
-    async def refresh(
-        self, site: str, session: str, opened: StoredSession, cookies: Sequence[Cookie], max_age: float | None
-    ) -> None:
-        """Write down what the cookies of a session have become, unless it was closed or opened anew meanwhile."""
-        new = evolve(opened, cookies=cookies)
-        seconds = KEPT_SECONDS if max_age is None else max_age - opened.age
-        if seconds > 0 and new.to_text() != opened.to_text():
-            try:
-                await self._storage.swap(_SESSION, _key(site, session), opened.to_text(), new.to_text(), seconds)
-            except StorageFailedError as error:
-                self._tell(error)
 
     async def _or_found(self, lease: Lease, key: str, refused: str) -> StoredSession | Lease:
         """Who held the lease before may have opened the gate between the look and the lease."""
