@@ -14,11 +14,13 @@ from scrapy_geetest._attempt.collecting import Collector
 from scrapy_geetest._attempt.forms import Forms
 from scrapy_geetest._attempt.fresh_pages import FreshPages
 from scrapy_geetest._attempt.gate import GateRegistry
+from scrapy_geetest._attempt.gate_sessions import GateSessions
 from scrapy_geetest._attempt.gate_visitors import GateVisitors
 from scrapy_geetest._attempt.gates import Gates
 from scrapy_geetest._attempt.loop import Attempts
 from scrapy_geetest._attempt.outcomes import Outcomes
 from scrapy_geetest._attempt.purchases import Purchases
+from scrapy_geetest._attempt.stored_sessions import StoredSessions
 from scrapy_geetest._attempt.submissions import Submissions
 from scrapy_geetest._attempt.verdict import is_withheld
 from scrapy_geetest._crawl.admission import Admission
@@ -227,6 +229,9 @@ def _attempts(
 def _gates(
     config: Config, common: _Common, attempts: Attempts, downloads: Downloads, submissions: Submissions
 ) -> Gates:
+    from twisted.internet import reactor
+
+    stored = StoredSessions(common.storage.entries, common.parking.sleep, reactor)
     return Gates(
         config=config,
         attempts=attempts,
@@ -236,6 +241,7 @@ def _gates(
         others=common.others,
         parking=common.parking,
         registry=GateRegistry(time.monotonic),
+        sessions=GateSessions(common.cookies, stored),
         stats=common.stats,
         submissions=submissions,
         visitors=GateVisitors(),

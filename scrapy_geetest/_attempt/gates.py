@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from scrapy_geetest._attempt.context import Context
     from scrapy_geetest._attempt.gate import Gate, GateRegistry
+    from scrapy_geetest._attempt.gate_sessions import GateSessions
     from scrapy_geetest._attempt.gate_visitors import GateVisitors
     from scrapy_geetest._attempt.loop import Attempts
     from scrapy_geetest._attempt.submissions import Submissions, Way
@@ -71,6 +72,7 @@ class Gates:
     _others: OtherMiddlewares
     _parking: Parking
     _registry: GateRegistry
+    _sessions: GateSessions
     _stats: Stats
     _submissions: Submissions
     _visitors: GateVisitors
@@ -80,7 +82,8 @@ class Gates:
         """A request is about to be sent: note how its gate stands.
 
         Returns:
-            Whether :meth:`before` has something to do: the gate is being opened, or its spider says that it has to be.
+            Whether :meth:`before` has something to do: the gate is being opened, its spider says that it has to be, or another
+            process may have opened it.
 
         Raises:
             GeetestError: The site's hook failed.
@@ -89,11 +92,13 @@ class Gates:
         gate = self._registry.get(context.site.name, session)
         note_departure(context.outer, None if gate is None else self._note(gate))
         if gate is None:
-            return context.asks_to_solve
+            return context.asks_to_solve or self._sessions.are_shared
+        if gate.stored is not None:
+            gate.stored.identity.put_on(context.outer)
         return gate.is_opening or bool(gate.values) or (context.asks_to_solve and not gate.is_open)
 
     async def before(self, context: Context) -> Response | None:
-        """Wait for a gate that is being opened, or open it, before a request is sent.
+        """Wait for a gate that is being opened, find it open, or open it, before a request is sent.
 
         Returns:
             The page that the request asks for, if it came on the way.
@@ -104,17 +109,27 @@ class Gates:
         """
         session = await session_of(context, self._others.with_proxy(context.outer))
         gate = self._registry.make(context.site.name, session, context.site.gate_max_age)
+        if self._sessions.wants_look(gate):
+            await self._sessions.look(gate, context, session)
+            note_gate(context.outer, self._note(gate))
+        openings = gate.openings
         while gate.is_opening:  # after one opener left, another may have come
             if not await self._wait_outside(gate, context):
                 return None
+            has_opened = gate.openings > openings
+            self._sessions.join(gate, context)
             if "redirect_urls" not in context.outer.meta:  # else it may lead to the captcha page, of no use any more
-                note_gate(context.outer, self._note(gate, waited=True))
-            if not gate.values:
+                note_gate(context.outer, self._note(gate, waited=has_opened))
+            if has_opened and not gate.values:
                 return None
         if gate.is_open and gate.values:
             return await self._with_values(gate, context)
-        response = await self._open(gate, context, Tries(self._config))
+        if gate.is_open or not (gate.values or context.asks_to_solve):
+            return None
+        response = await self._open(gate, context, session, Tries(self._config))
         note_gate(context.outer, self._note(gate))
+        if response is None:
+            return await self._with_values(gate, context) if gate.values else None
         is_its_page = context.request.method in SAFE_METHODS and context.page_url == context.request.url
         return response if is_its_page else None
 
@@ -144,13 +159,12 @@ class Gates:
             elif departure.failures < gate.failures:
                 self._fail(gate.failure, context)
             else:
-                is_shared = False
-                response = await self._open(gate, context, tries)
-                if context.request.method in SAFE_METHODS:
+                response = await self._open(gate, context, session, tries)
+                is_shared = response is None
+                if response is not None and context.request.method in SAFE_METHODS:
                     return response
             departure = _Departure(gate.openings, gate.failures)
-            if is_shared and context.page is not None:
-                self._cookies.restore(context.outer, context.page, gate.cookies)
+            self._sessions.join(gate, context, is_shared=is_shared)
             response = await self._again(context, gate.values, can_wait=is_shared)
             if not await is_withheld(context, response):
                 if is_shared:
@@ -208,17 +222,21 @@ class Gates:
             return door
         return evolve(door, page=await self._again(door), was_sent=True)
 
-    async def _open(self, gate: Gate, context: Context, tries: Tries) -> Response:
+    async def _open(self, gate: Gate, context: Context, session: str, tries: Tries) -> Response | None:
         """Open the gate for everybody.
 
         Returns:
-            The page behind it.
+            The page behind it; ``None``: another process has opened it meanwhile.
         """
         gate.begin(context.outer)
-        self._visitors.opens(context, gate.openings)
         try:
-            door = await self._door(context)
-            response = await self._pass(door, tries)
+            async with self._sessions.opening(gate, context, session) as is_ours:
+                if not is_ours:
+                    return None
+                self._visitors.opens(context, gate.openings)
+                response = await self._pass(await self._door(context), tries)
+                if self._sessions.are_shared:
+                    await self._sessions.opened(gate, context, session, tries.values)
         except BaseException as error:
             gate.fail(error)
             raise

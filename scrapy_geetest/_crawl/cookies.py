@@ -62,6 +62,12 @@ class SessionCookies:
         jar = self._jar(request)
         return [] if jar is None else list(jar.jar)
 
+    def take_over(self, request: Request, cookies: Iterable[Cookie]) -> None:
+        """Put the cookies of a session that another process opened into the jar of *request*."""
+        jar = self._jar(request)
+        if jar is not None:
+            _fill(jar, cookies)
+
     def restore(self, request: Request, page: Response, cookies: Iterable[Cookie]) -> None:
         """Undo what a late answer did to the session: of those cookies that *page* came with, take the earlier ones."""
         jar, names = self._jar(request), _set_by(page)
