@@ -124,9 +124,10 @@ class Records:
         Raises:
             StorageFailedError: The storage cannot be asked.
         """
+        census = await self._workers.census()
         entries = await self._storage.entries(self._kind)
-        holders = (entry.value.partition("\n") for entry in entries)
-        return any(content and holder != self._workers.name for holder, _, content in holders)
+        holders = {holder for holder, _, content in (entry.value.partition("\n") for entry in entries) if content}
+        return any(census.knows(holder) for holder in holders - {self._workers.name})
 
     async def left(self) -> list[Left]:
         """The records of dead processes.

@@ -92,6 +92,10 @@ class Census:
         """The names of those that are gone and may have left something."""
         return [name for name in self._known if self.is_dead(name)]
 
+    def knows(self, name: str) -> bool:
+        """Whether a process is there, or is gone and not forgotten."""
+        return name in self._known or name in self._leases
+
     def is_dead(self, name: str) -> bool:
         """Whether a process is gone; one that is known no more had left nothing but what it took from another."""
         return self._is_dead(name, self._known.get(name, Process()), name in self._leases)
