@@ -124,6 +124,7 @@ def make_services(
         Member(
             one.name,
             make_engine(one.service, options, surroundings, api_key=one.api_key, api_url=one.api_url),
+            account=f"{one.name}/{one.api_key.digest}",
             currency=one.service.currency,
             task_type=one.task_type,
             max_concurrent=one.max_concurrent,

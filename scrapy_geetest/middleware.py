@@ -74,6 +74,7 @@ class GeetestMiddleware:
         self._bulletin = parts.bulletin
         self._books = parts.books
         self._downloads = parts.downloads
+        self._findings = parts.findings
         self._forms = parts.forms
         self._gates = parts.gates
         self._intercepted = parts.intercepted
@@ -111,6 +112,7 @@ class GeetestMiddleware:
 
     def spider_opened(self) -> None:
         self._stats.open()
+        self._findings.open()
         self._redirects.open()
         self._intercepted.open()
 
@@ -129,6 +131,7 @@ class GeetestMiddleware:
     async def spider_closed(self) -> None:
         self._bulletin.close()
         await self._intercepted.look(at_end=True)
+        await self._findings.close()
         await self._services.close()
         await self._storage.entries.close()
 

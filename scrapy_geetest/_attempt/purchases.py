@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from scrapy_geetest._services.task import Proxy
     from scrapy_geetest._spending.breaker import Breaker
     from scrapy_geetest._spending.budget import Budget
+    from scrapy_geetest._spending.findings import Findings
     from scrapy_geetest._spending.turns import Turn
     from scrapy_geetest.challenge import Challenge, Solution
     from scrapy_geetest.settings import Config
@@ -75,6 +76,7 @@ class Purchases:
     _budget: Budget
     _challenges: Challenges
     _config: Config
+    _findings: Findings
     _parking: Parking
     _services: Services
 
@@ -89,7 +91,9 @@ class Purchases:
             SolveError: No service takes any.
             Stopping: The crawl is ending.
         """
+        has_waited = await self._findings.refresh()
         with self._services.place(context.site.name, context.site.services, tries.failed_at) as place:
+            place.has_waited = has_waited
             try:
                 if not self._services.is_kept_at_once(place):
                     with turn.aside():
@@ -129,6 +133,7 @@ class Purchases:
             self._breaker.failed(context)
             raise
         except ServiceError as error:
+            self._findings.note_services()
             self._note(context, error, tries)
             tries.failures.append(error)
             goes_on = error.moves_on or error.reaction is Reaction.FRESH_CHALLENGE
@@ -161,6 +166,7 @@ class Purchases:
         result = await self._result(context, place, taken, challenge)
         purchase = Purchase(result.solution, taken, tries.bought, time.monotonic())
         self._books.solved(purchase, result)
+        self._findings.note_services()
         try:
             await self._books.tell(
                 signals.challenge_solved,

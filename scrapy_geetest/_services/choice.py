@@ -34,6 +34,7 @@ class Member:
     Attributes:
         name: In settings, statistics and messages.
         engine: Speaks to it.
+        account: Tells its account from others, without its key.
         currency: What its costs are in.
         task_type: What it is to call tasks, if that was set.
         max_concurrent: Most tasks at once; ``None``: no limit of its own.
@@ -44,6 +45,7 @@ class Member:
 
     name: str
     engine: Engine
+    account: str = ""
     currency: str = "USD"
     task_type: str | None = None
     max_concurrent: int | None = None

@@ -22,6 +22,7 @@ from scrapy_geetest._services.errors import (
 from scrapy_geetest._services.pacing import Pacing
 from scrapy_geetest._services.polling import Result
 from scrapy_geetest._services.secret import Secret
+from scrapy_geetest._services.solve_times import LearntTimes
 from scrapy_geetest._services.transport import Transport
 from scrapy_geetest.challenge import V3Solution, V4Solution, solution_values
 
@@ -88,6 +89,13 @@ class Engine(Protocol):
 
     def check(self, proxy: Proxy | None = None) -> None:
         """Raise a ``ServiceError`` where an earlier answer forbids all tasks, or those with this proxy."""
+
+    def stop(self, error: ServiceError) -> None:
+        """End all calls, or purchases alone, as an answer of the service to another process says."""
+
+    @property
+    def solve_times(self) -> LearntTimes:
+        """How long solving takes, as far as is known."""
 
     async def ready(self) -> bool:
         """Wait until a task can be created; says whether it took any waiting."""
@@ -173,6 +181,14 @@ class OwnSolver:
 
     def verdict(self) -> None:
         """Nothing stops it."""
+
+    def stop(self, error: ServiceError) -> None:
+        """Nothing stops it."""
+
+    @property
+    def solve_times(self) -> LearntTimes:
+        """None are learnt: it is not polled."""
+        return LearntTimes()
 
     def next_step(self) -> Step:
         """It takes any task at any time."""
