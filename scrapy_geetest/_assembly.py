@@ -20,6 +20,7 @@ from scrapy_geetest._attempt.gates import Gates
 from scrapy_geetest._attempt.loop import Attempts
 from scrapy_geetest._attempt.outcomes import Outcomes
 from scrapy_geetest._attempt.purchases import Purchases
+from scrapy_geetest._attempt.session_pools import SessionPools
 from scrapy_geetest._attempt.stored_sessions import StoredSessions
 from scrapy_geetest._attempt.submissions import Submissions
 from scrapy_geetest._attempt.verdict import is_withheld
@@ -40,7 +41,10 @@ from scrapy_geetest._sites import SiteIndex
 from scrapy_geetest._spending.bought import BoughtChallenges
 from scrapy_geetest._spending.breaker import Breaker
 from scrapy_geetest._spending.budget import Budget
+from scrapy_geetest._spending.findings import Findings
 from scrapy_geetest._spending.ledger import Ledger
+from scrapy_geetest._spending.shared_circuits import SharedCircuits
+from scrapy_geetest._spending.shared_services import SharedServices
 from scrapy_geetest._spending.turns import Turns
 from scrapy_geetest._storage.opening import open_storage
 from scrapy_geetest._storage.records import Records
@@ -52,6 +56,7 @@ if TYPE_CHECKING:
 
     from scrapy_geetest._services.choice import Services
     from scrapy_geetest._storage.opening import Opened
+    from scrapy_geetest._storage.protocol import Storage
     from scrapy_geetest.settings import Config
 
 
@@ -63,6 +68,7 @@ class Parts:
     books: Books
     bulletin: Bulletin
     downloads: Downloads
+    findings: Findings
     forms: Forms
     gates: Gates
     intercepted: InterceptedResponses
@@ -89,6 +95,7 @@ class _Common:
     bulletin: Bulletin
     cookies: SessionCookies
     ledger: Ledger
+    findings: Findings
     others: OtherMiddlewares
     outcomes: Outcomes
     parking: Parking
@@ -131,6 +138,7 @@ def assemble(crawler: Crawler, config: Config, middleware: type) -> Parts:
         books=common.books,
         bulletin=common.bulletin,
         downloads=downloads,
+        findings=common.findings,
         forms=Forms(attempts=attempts, parking=parking),
         gates=_gates(config, common, attempts, downloads, submissions),
         intercepted=InterceptedResponses(crawler, find_site=sites.find, middleware=middleware),
@@ -185,6 +193,7 @@ def _common(crawler: Crawler, config: Config) -> _Common:
         bulletin=bulletin,
         cookies=SessionCookies(crawler),
         ledger=ledger,
+        findings=_findings(storage.entries, breaker, services),
         others=OtherMiddlewares(crawler),
         outcomes=Outcomes(crawler, books=books, config=config, stats=stats),
         parking=parking,
@@ -194,6 +203,11 @@ def _common(crawler: Crawler, config: Config) -> _Common:
         storage=storage,
         workers=workers,
     )
+
+
+def _findings(storage: Storage, breaker: Breaker, services: Services) -> Findings:
+    circuits = SharedCircuits(breaker, storage)
+    return Findings(circuits, SharedServices(services.members, storage), storage.is_shared)
 
 
 def _attempts(
@@ -209,6 +223,7 @@ def _attempts(
         collector=Collector(books=common.books, ledger=common.ledger, services=common.services),
         config=config,
         ledger=common.ledger,
+        findings=common.findings,
         parking=common.parking,
         services=common.services,
     )
@@ -231,6 +246,7 @@ def _gates(
 ) -> Gates:
     from twisted.internet import reactor
 
+    registry = GateRegistry(time.monotonic)
     stored = StoredSessions(common.storage.entries, common.parking.sleep, reactor)
     return Gates(
         config=config,
@@ -240,7 +256,8 @@ def _gates(
         downloads=downloads,
         others=common.others,
         parking=common.parking,
-        registry=GateRegistry(time.monotonic),
+        pools=SessionPools(registry, common.cookies),
+        registry=registry,
         sessions=GateSessions(common.cookies, stored),
         stats=common.stats,
         submissions=submissions,

@@ -75,6 +75,7 @@ class GeetestMiddleware:
         self._bulletin = parts.bulletin
         self._books = parts.books
         self._downloads = parts.downloads
+        self._findings = parts.findings
         self._forms = parts.forms
         self._gates = parts.gates
         self._intercepted = parts.intercepted
@@ -114,6 +115,7 @@ class GeetestMiddleware:
 
     async def spider_opened(self) -> None:
         self._stats.open()
+        self._findings.open()
         self._redirects.open()
         self._intercepted.open()
         await self._recovery.open()
@@ -133,6 +135,7 @@ class GeetestMiddleware:
     async def spider_closed(self) -> None:
         self._bulletin.close()
         await self._intercepted.look(at_end=True)
+        await self._findings.close()
         await self._services.close()
         await self._recovery.close()
         await self._storage.entries.close()

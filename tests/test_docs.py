@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 PAGES = [*sorted(DOCS.rglob("*.rst")), ROOT / "README.md"]
 OWN_PROCESS = {"tutorial.rst"}  # its blocks are the files of a project
 CRAWLED = {"operations.rst"}  # its functions are those of a spider, and called in a crawl below
-OTHERS_SETTINGS = ("SPIDERMON_", "GEETEST_MONITOR_")
+OTHERS_SETTINGS = ("SPIDERMON_", "GEETEST_MONITOR_", "REDIS_URL", "SCHEDULER_PERSIST")
 _IMPORT_PATH = re.compile(r"[a-z_]\w*(?:\.\w+)*\.[A-Z]\w+")
 
 

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from scrapy_geetest._attempt.context import Context
     from scrapy_geetest._attempt.purchase import Purchase
     from scrapy_geetest._attempt.verdict import Verdict
-    from scrapy_geetest._services.choice import Services, TakenTask
+    from scrapy_geetest._services.choice import Services
+    from scrapy_geetest._services.places import TakenTask
     from scrapy_geetest._services.polling import Result
     from scrapy_geetest._spending.breaker import Breaker
     from scrapy_geetest._spending.ledger import Ledger

@@ -20,7 +20,8 @@ from scrapy_geetest._services.secret import Secret
 if TYPE_CHECKING:
     from scrapy_geetest._attempt.books import Books
     from scrapy_geetest._attempt.context import Context
-    from scrapy_geetest._services.choice import Place, Services, TakenTask
+    from scrapy_geetest._services.choice import Services
+    from scrapy_geetest._services.places import Place, TakenTask
     from scrapy_geetest._spending.ledger import Ledger, PaidTask
     from scrapy_geetest._spending.turns import Turn
     from scrapy_geetest.challenge import Challenge

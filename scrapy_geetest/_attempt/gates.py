@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 from attrs import define, evolve, field, frozen
 from scrapy.http.request import NO_CALLBACK
 
+from scrapy_geetest._attempt.session_pools import pooled_session
 from scrapy_geetest._attempt.sessions import session_of
 from scrapy_geetest._attempt.tries import Tries
 from scrapy_geetest._attempt.verdict import Outcome, Verdict, is_withheld, judge
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from scrapy_geetest._attempt.gate_sessions import GateSessions
     from scrapy_geetest._attempt.gate_visitors import GateVisitors
     from scrapy_geetest._attempt.loop import Attempts
+    from scrapy_geetest._attempt.session_pools import SessionPools
     from scrapy_geetest._attempt.submissions import Submissions, Way
     from scrapy_geetest._crawl.cookies import SessionCookies
     from scrapy_geetest._crawl.downloads import Downloads
@@ -71,6 +73,7 @@ class Gates:
     _downloads: Downloads
     _others: OtherMiddlewares
     _parking: Parking
+    _pools: SessionPools
     _registry: GateRegistry
     _sessions: GateSessions
     _stats: Stats
@@ -88,9 +91,14 @@ class Gates:
         Raises:
             GeetestError: The site's hook failed.
         """
-        session = await session_of(context, self._others.with_proxy(context.outer))
+        request, pool = self._others.with_proxy(context.outer), None
+        if context.site.sessions == 1:  # nearly all
+            session = await session_of(context, request)
+        else:
+            pool = self._pools.assign(context)
+            session = pool["session"] if pool else await self._session(context, request)
         gate = self._registry.get(context.site.name, session)
-        note_departure(context.outer, None if gate is None else self._note(gate))
+        note_departure(context.outer, None if gate is None else self._note(gate), pool)
         if gate is None:
             return context.asks_to_solve or self._sessions.are_shared
         if gate.stored is not None:
@@ -107,7 +115,7 @@ class Gates:
             GeetestError: It could not be opened.
             Stopping: The crawl is ending.
         """
-        session = await session_of(context, self._others.with_proxy(context.outer))
+        session = await self._session(context, self._others.with_proxy(context.outer))
         gate = self._registry.make(context.site.name, session, context.site.gate_max_age)
         if self._sessions.wants_look(gate):
             await self._sessions.look(gate, context, session)
@@ -146,7 +154,7 @@ class Gates:
             GeetestError: The gate could not be opened, or lets this request through all the same not.
             Stopping: The crawl is ending.
         """
-        session = await session_of(context, context.outer)
+        session = await self._session(context, context.outer)
         gate = self._registry.make(context.site.name, session, context.site.gate_max_age)
         departure = _Departure.of(context.outer, self._run)
         tries, bounces = Tries(self._config), 0
@@ -186,7 +194,7 @@ class Gates:
             GeetestError: It is withheld all the same, and the gate could not be opened.
             Stopping: The crawl is ending.
         """
-        session = await session_of(context, context.outer)
+        session = await self._session(context, context.outer)
         return await self._with_values(
             self._registry.make(context.site.name, session, context.site.gate_max_age), context
         )
@@ -209,6 +217,10 @@ class Gates:
             return Verdict(Outcome.UNVERIFIED, f"the page behind it came with status {page.status}"), page
         return Verdict(Outcome.ACCEPTED, "the page that was withheld came"), page
 
+    @staticmethod
+    async def _session(context: Context, request: Request) -> str:
+        return pooled_session(request) or await session_of(context, request)
+
     def _note(self, gate: Gate, *, waited: bool = False) -> dict[str, Any]:
         return {"run": self._run, "openings": gate.openings, "failures": gate.failures, "waited": waited}
 
@@ -228,14 +240,18 @@ class Gates:
         Returns:
             The page behind it; ``None``: another process has opened it meanwhile.
         """
+        is_pooled = bool(pooled_session(context.outer))
         gate.begin(context.outer)
         try:
             async with self._sessions.opening(gate, context, session) as is_ours:
                 if not is_ours:
                     return None
-                self._visitors.opens(context, gate.openings)
+                if is_pooled:
+                    self._pools.renew(gate, context)
+                else:
+                    self._visitors.opens(context, gate.openings)
                 response = await self._pass(await self._door(context), tries)
-                if self._sessions.are_shared:
+                if self._sessions.are_shared or is_pooled:
                     await self._sessions.opened(gate, context, session, tries.values)
         except BaseException as error:
             gate.fail(error)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from attrs import define
 
 if TYPE_CHECKING:
-    from scrapy_geetest._services.choice import TakenTask
+    from scrapy_geetest._services.places import TakenTask
     from scrapy_geetest.challenge import Solution
 
 

@@ -31,10 +31,12 @@ if TYPE_CHECKING:
     from scrapy_geetest._attempt.purchase import Purchase
     from scrapy_geetest._attempt.tries import Tries
     from scrapy_geetest._crawl.parking import Parking
-    from scrapy_geetest._services.choice import Place, Services, TakenTask
+    from scrapy_geetest._services.choice import Services
+    from scrapy_geetest._services.places import Place, TakenTask
     from scrapy_geetest._services.task import Proxy
     from scrapy_geetest._spending.breaker import Breaker
     from scrapy_geetest._spending.budget import Budget
+    from scrapy_geetest._spending.findings import Findings
     from scrapy_geetest._spending.ledger import Ledger
     from scrapy_geetest._spending.turns import Turn
     from scrapy_geetest.challenge import Challenge
@@ -54,6 +56,7 @@ class Purchases:
     _collector: Collector
     _config: Config
     _ledger: Ledger
+    _findings: Findings
     _parking: Parking
     _services: Services
 
@@ -68,7 +71,9 @@ class Purchases:
             SolveError: No service takes any.
             Stopping: The crawl is ending.
         """
+        has_waited = await self._findings.refresh()
         with self._services.place(context.site.name, context.site.services, tries.failed_at) as place:
+            place.has_waited = has_waited
             try:
                 if not self._services.is_kept_at_once(place):
                     with turn.aside():
@@ -108,6 +113,7 @@ class Purchases:
             self._breaker.failed(context)
             raise
         except ServiceError as error:
+            self._findings.note_services()
             self._note(context, error, tries)
             tries.failures.append(error)
             goes_on = error.moves_on or error.reaction is Reaction.FRESH_CHALLENGE
@@ -139,7 +145,9 @@ class Purchases:
         task = Task(challenge, context.page_url, proxy=proxy, user_agent=self._config.user_agent)
         taken = await self._create(context, task, tries, place)
         self._books.created(taken, is_second_choice=place.is_second_choice)
-        return await self._collector.bought(context, challenge, taken, place, tries.bought)
+        purchase = await self._collector.bought(context, challenge, taken, place, tries.bought)
+        self._findings.note_services()
+        return purchase
 
     async def _may_spend(self, context: Context, tries: Tries, fresh: Challenge | None) -> bool:
         """Count one task; no: the page has grown old meanwhile."""

@@ -65,7 +65,7 @@ class StoredSession:
             identity = Identity(dict(data["headers"]), dict(data["meta"]))
             return cls(str(data["id"]), float(data["at"]), from_data(data["cookies"]), dict(data["values"]), identity)
         except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError("it is no session") from error
+            raise ValueError("no session") from error
 
     def to_text(self) -> str:
         """What is written down."""

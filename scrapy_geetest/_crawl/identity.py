@@ -76,8 +76,8 @@ class Identity:
     meta: Mapping[str, Any] = field(factory=dict, repr=False)
 
     @classmethod
-    def of(cls, visitor: Visitor) -> Identity:
-        """That of a visitor."""
+    def of(cls, visitor: Visitor | Request) -> Identity:
+        """That of a visitor, or of a request as it is now."""
         found = {name: visitor.headers.get(name) for name in _TIED_HEADERS}
         headers = {name: value.decode("latin-1") for name, value in found.items() if value is not None}
         meta = {key: visitor.meta[key] for key in _TIED_META if isinstance(visitor.meta.get(key), str | bool)}

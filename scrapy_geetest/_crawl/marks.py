@@ -1,9 +1,10 @@
 """What the plugin notes in the meta of a request: plain data, so that any queue can store it, and gone before the callback.
 
-There are four notes. The plugin's own requests carry the number of their download. A request whose response was
+There are five notes. The plugin's own requests carry the number of their download. A request whose response was
 downloaded in place carries fences, which keep the middlewares behind from doing again what was done. A request that a
 redirect may change carries what the redirect would lose. And one that a redirect made carries the address under which it is
-counted, so that the dupefilter does not drop it beside others to the same captcha page.
+counted, so that the dupefilter does not drop it beside others to the same captcha page. And one to a site with a pool of
+sessions carries which of them it belongs to.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 META_KEY = "_geetest"
 FOR_CHALLENGE, FOR_PAGE, FOR_ANSWER = "challenge", "page", "answer"
 """What a request of the plugin's own is for: a challenge, the page as its spider asked for it, or to send an answer."""
+JAR = "cookiejar"  # Scrapy's key for the cookie jar of a request
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 
 # RedirectMiddleware takes these headers off a request that it turns into a GET, or sends to another origin, and adds
@@ -73,12 +75,15 @@ def is_fenced(request: Request) -> bool:
     return "fences" in _note(request)
 
 
-def note_departure(request: Request, gate: Mapping[str, Any] | None = None) -> None:
+def note_departure(
+    request: Request, gate: Mapping[str, Any] | None = None, pool: Mapping[str, Any] | None = None
+) -> None:
     """Note what a redirect would lose of *request*, which is about to be sent as its spider made it.
 
     Args:
         request: What is sent; after a redirect, the note of the request before it stays.
         gate: How the gate of its session stands, where it has been met.
+        pool: Which session of a pool was chosen for it.
     """
     if "redirect_urls" in request.meta:
         return
@@ -91,7 +96,8 @@ def note_departure(request: Request, gate: Mapping[str, Any] | None = None) -> N
         before |= {"method": request.method, "body": request.body.decode("latin-1")}
     if request.cookies:
         before["cookies"] = request.cookies
-    note = {**({"before": before} if before else {}), **({"gate": gate} if gate else {})}
+    parts = {"before": before, "gate": gate, "pool": pool}
+    note = {name: part for name, part in parts.items() if part}
     if note:
         request.meta[META_KEY] = note
 
@@ -105,6 +111,12 @@ def gate_at_departure(request: Request) -> Mapping[str, Any]:
     """How the gate stood when *request*, or the one before its redirects, was sent; empty: nobody had met it."""
     gate = _note(request).get("gate")
     return gate if isinstance(gate, dict) else {}
+
+
+def pooled(request: Request) -> Mapping[str, Any]:
+    """Which session of a pool was chosen for *request*, or for the one before its redirects; empty: none."""
+    pool = _note(request).get("pool")
+    return pool if isinstance(pool, dict) else {}
 
 
 def note_gate(request: Request, gate: Mapping[str, Any]) -> None:
@@ -127,6 +139,8 @@ def lift(request: Request) -> None:
     """Take out of the meta what is the plugin's."""
     if filtered_as(request):
         request.dont_filter = False
+    if pooled(request):
+        request.meta.pop(JAR, None)
     note = request.meta.pop(META_KEY, None)
     fences = note.get("fences") if isinstance(note, dict) else None
     for key, value in (fences or {}).items():
@@ -146,7 +160,8 @@ def original(request: Request) -> Request:
         headers.pop(name, None)
     for name, values in before.get("headers", {}).items():
         headers.setlist(name, [value.encode("latin-1") for value in values])
-    meta = {key: value for key, value in request.meta.items() if key not in {META_KEY, *_REDIRECT_META}}
+    dropped = {META_KEY, *_REDIRECT_META, *((JAR,) if pooled(request) else ())}
+    meta = {key: value for key, value in request.meta.items() if key not in dropped}
     _forget_slot(meta, request.url, urls[0])
     return request.replace(
         url=urls[0],

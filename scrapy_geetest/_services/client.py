@@ -92,6 +92,7 @@ class ServiceClient:
         self._limit = _OUTAGE * solve_timeout
         self._on_poll = on_poll
         self._pacing = pacing
+        self.solve_times = pacing.times
         self._availability = Availability(
             self._limit, clock, pacing.uniform, f"the solving service {self._service.name}"
         )
@@ -117,16 +118,6 @@ class ServiceClient:
         return f"<{type(self).__name__} {self._transport.base_url}>"
 
     @property
-    def account(self) -> str:
-        """What tells the accounts of a service apart; shows nothing of the key."""
-        return self._api_key.digest(self._transport.base_url)
-
-    @property
-    def keep_seconds(self) -> float:
-        """How long any process with the same account may ask for a task."""
-        return self._service.keep_seconds
-
-    @property
     def trouble(self) -> str:
         """What calls wait for, in words for a progress line; empty if they do not wait."""
         return self._availability.trouble
@@ -143,6 +134,11 @@ class ServiceClient:
         if self._account.wants_look() and not self._closed:
             start(self._look())
         return self._account.verdict
+
+    def stop(self, error: ServiceError) -> None:
+        """End all calls, or purchases alone: the service has answered *error*, to this process or to another one."""
+        ends_purchases_alone = self._account.stop(error)
+        self._transport.refuse(f"the service has answered {error.code} before", only_urgent=ends_purchases_alone)
 
     def next_step(self) -> Step | float:
         """``Step.GO``, or seconds after which to ask again whether a task can be created; a probe runs in the background.
@@ -389,10 +385,7 @@ class ServiceClient:
             return read_answer(answer, self._api_key, self._service)
         except ServiceError as error:
             if error.reaction is Reaction.STOP_CRAWL and error.code not in harmless:
-                ends_purchases_alone = self._account.stop(error)
-                self._transport.refuse(
-                    f"the service has answered {error.code} before", only_urgent=ends_purchases_alone
-                )
+                self.stop(error)
             raise
 
     def _note_banned(self, error: ServiceError, proxy: Proxy | None) -> None:

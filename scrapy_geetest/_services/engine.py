@@ -22,6 +22,7 @@ from scrapy_geetest._services.errors import (
 from scrapy_geetest._services.pacing import Pacing
 from scrapy_geetest._services.polling import Result
 from scrapy_geetest._services.secret import Secret
+from scrapy_geetest._services.solve_times import LearntTimes
 from scrapy_geetest._services.transport import Transport
 from scrapy_geetest.challenge import V3Solution, V4Solution, solution_values
 
@@ -77,14 +78,6 @@ class Engine(Protocol):
     """What speaks to one service: a ``ServiceClient``, or an ``OwnSolver``."""
 
     @property
-    def account(self) -> str:
-        """What tells the accounts of a service apart; shows nothing of the key."""
-
-    @property
-    def keep_seconds(self) -> float:
-        """How long any process with the same account may ask for a task; 0: only this one may."""
-
-    @property
     def trouble(self) -> str:
         """What calls wait for, in words for a progress line; empty if they do not wait."""
 
@@ -96,6 +89,13 @@ class Engine(Protocol):
 
     def check(self, proxy: Proxy | None = None) -> None:
         """Raise a ``ServiceError`` where an earlier answer forbids all tasks, or those with this proxy."""
+
+    def stop(self, error: ServiceError) -> None:
+        """End all calls, or purchases alone, as an answer of the service to another process says."""
+
+    @property
+    def solve_times(self) -> LearntTimes:
+        """How long solving takes, as far as is known."""
 
     async def ready(self) -> bool:
         """Wait until a task can be created; says whether it took any waiting."""
@@ -173,8 +173,6 @@ class OwnSolver:
     _surroundings: Surroundings
     _numbers: Any = field(factory=lambda: itertools.count(1), init=False)
     _tasks: dict[int | str, Task] = field(factory=dict, init=False, repr=False)
-    account: str = field(default="", init=False)
-    keep_seconds: float = field(default=0.0, init=False)
 
     @property
     def trouble(self) -> str:
@@ -183,6 +181,14 @@ class OwnSolver:
 
     def verdict(self) -> None:
         """Nothing stops it."""
+
+    def stop(self, error: ServiceError) -> None:
+        """Nothing stops it."""
+
+    @property
+    def solve_times(self) -> LearntTimes:
+        """None are learnt: it is not polled."""
+        return LearntTimes()
 
     def next_step(self) -> Step:
         """It takes any task at any time."""

@@ -38,6 +38,11 @@ class Secret:
         """The text itself. No local variable should hold it."""
         return self._text
 
+    @property
+    def digest(self) -> str:
+        """What tells it from others, and from which it cannot be read."""
+        return sha256(self._text.encode()).hexdigest()[:16]
+
     def hide_in(self, text: str) -> str:
         """*text* with a mask for the secret. A short one is masked where it is a whole word: it may be part of any other."""
         if not self._text:
@@ -46,10 +51,6 @@ class Secret:
         if len(self._text) >= _LONG:
             return re.sub(pattern, MASK, text, flags=re.IGNORECASE)
         return re.sub(rf"(?<!\w){pattern}(?!\w)", MASK, text)
-
-    def digest(self, salt: str) -> str:
-        """What tells secrets apart where they are not to be written down."""
-        return sha256(f"{salt} {self._text}".encode()).hexdigest()[:16]
 
     def __bool__(self) -> bool:
         return bool(self._text)

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from scrapy_geetest._attempt.context import Context
-    from scrapy_geetest._services.choice import Services, TakenTask
+    from scrapy_geetest._services.choice import Services
+    from scrapy_geetest._services.places import TakenTask
     from scrapy_geetest._services.polling import Result
     from scrapy_geetest._storage.records import Left, Records
     from scrapy_geetest.challenge import Challenge
