@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from scrapy_geetest._storage.workers import Workers
 
 LOOK = 5.0  # seconds between two looks at what others have left
-_PATIENCE = 5.0  # seconds that the crawl waits for the storage, at the start and at the end
+_AT_START, _AT_END = 15.0, 5.0  # seconds that the crawl waits for the storage
 
 
 @define(eq=False, kw_only=True)
@@ -45,7 +45,7 @@ class Recovery:
         if self._workers is None:
             return
         self._waiting.open()
-        await self._within(_PATIENCE, self._begin)
+        await self._within(_AT_START, self._begin)
         self._looks = LoopingCall(lambda: deferred_from_coro(self._look()))
         self._looks.clock = self._reactor
         self._looks.start(LOOK, now=False)
@@ -56,7 +56,7 @@ class Recovery:
             return
         if self._looks is not None and self._looks.running:
             self._looks.stop()
-        await self._within(_PATIENCE, self._end)
+        await self._within(_AT_END, self._end)
 
     async def _begin(self) -> None:
         with suppress(StorageFailedError):

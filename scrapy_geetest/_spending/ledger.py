@@ -19,7 +19,6 @@ from attrs import asdict, evolve, field, frozen
 from scrapy.utils.defer import deferred_from_coro
 
 from scrapy_geetest._storage.protocol import StorageFailedError
-from scrapy_geetest._storage.records import PATIENCE
 from scrapy_geetest._storage.work import Work
 from scrapy_geetest.challenge import V3Challenge, solution_values
 
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _FRESH = 0.5  # seconds for which nobody looks again
+_PATIENCE = 15.0  # seconds that a purchase waits for a look: what is found costs nothing, and a storage may be slow
 
 
 @frozen(kw_only=True)
@@ -141,7 +141,7 @@ class Ledger:
     async def look(self) -> None:
         """See what processes that are gone have left; what cannot be used any more is logged, once."""
         self._looking.start()
-        await self._looking.wait(PATIENCE)
+        await self._looking.wait(_PATIENCE)
 
     async def _look(self) -> None:
         if self._records is None:

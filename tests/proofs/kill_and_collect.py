@@ -38,7 +38,7 @@ HERE = Path(__file__).parent
 PAGES = 80
 PENDING = 50
 RUN_SECONDS = 120.0
-CUT_OFF = 0.3  # seconds before a kill in which the answer to a createTask may not have been written down
+CUT_OFF = 1.0  # seconds before a kill in which the answer to a createTask may not have been written down
 SOLVE_SECONDS = (3.0, 5.0)
 FIELDS = {
     "captcha_id": None,
@@ -254,16 +254,26 @@ def in_redis(turn: Turn, signal_name: str, seconds: float, *, is_alive: bool) ->
     turn.wait()
 
 
-def once(sandbox: Sandbox, kind: str, signal_name: str, number: int, seconds: float) -> Findings:
+def once(
+    sandbox: Sandbox,
+    kind: str,
+    signal_name: str,
+    number: int,
+    seconds: float,
+    *,
+    pages: int = PAGES,
+    pending: int = PENDING,
+    solve_seconds: tuple[float, float] = SOLVE_SECONDS,
+) -> Findings:
     """One crawl, ended and taken up again."""
-    sandbox.reset(solve_seconds=SOLVE_SECONDS, seed=number)
+    sandbox.reset(solve_seconds=solve_seconds, seed=number)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         if kind == "file":
-            turn = Turn(sandbox, folder, f"file://{folder}/storage.db", {})
+            turn = Turn(sandbox, folder, f"file://{folder}/storage.db", {}, pages, pending)
         else:
             url = stack.enter_context(shared_queue.redis_server())
-            turn = Turn(sandbox, folder, url, {**shared_queue.DOCUMENTED, "REDIS_URL": url})
+            turn = Turn(sandbox, folder, url, {**shared_queue.DOCUMENTED, "REDIS_URL": url}, pages, pending)
         try:
             if kind == "file":
                 in_file(turn, signal_name, seconds)
