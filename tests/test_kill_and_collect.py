@@ -20,13 +20,14 @@ needs_redis = pytest.mark.skipif(bool(shared_queue.missing()), reason=f"not inst
 IN_SHORT: dict[str, Any] = {"pages": 12, "pending": 6, "solve_seconds": (1.5, 2.0)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "signal_name", "is_alive"),
     [
-        pytest.param("file", "KILL", False, marks=pytest.mark.slow),
-        pytest.param("file", "TERM", False, marks=pytest.mark.slow),
+        ("file", "KILL", False),
+        ("file", "TERM", False),
         pytest.param("redis", "KILL", False, marks=needs_redis),
-        pytest.param("redis", "TERM", True, marks=[needs_redis, pytest.mark.slow]),
+        pytest.param("redis", "TERM", True, marks=needs_redis),
     ],
 )
 def test_paid_tasks_outlive_their_process(sandbox: Sandbox, kind: str, signal_name: str, is_alive: bool) -> None:  # noqa: FBT001
