@@ -35,6 +35,7 @@ _CREDENTIALS = frozenset({b"Authorization", b"Cookie"})  # which a redirect to a
 _REDIRECT_META = ("redirect_times", "redirect_ttl", "redirect_urls", "redirect_reasons")
 # CookiesMiddleware would file the cookies of another host under this one, HttpCache would store the page under the spider's
 # request, and Retry would have the page bought again.
+_GATE_ALONE = {"gate"}
 _FENCES = ("dont_merge_cookies", "dont_cache", "dont_retry")
 
 
@@ -105,6 +106,12 @@ def gate_at_departure(request: Request) -> Mapping[str, Any]:
     """How the gate stood when *request*, or the one before its redirects, was sent; empty: nobody had met it."""
     gate = _note(request).get("gate")
     return gate if isinstance(gate, dict) else {}
+
+
+def tells_only_gate(request: Request) -> bool:
+    """Whether all that is noted is how the gate stood when *request* was sent; nobody needs it once its page has come."""
+    is_alone = _note(request).keys() == _GATE_ALONE and "redirect_urls" not in request.meta
+    return is_alone and not gate_at_departure(request).get("waited")
 
 
 def note_gate(request: Request, gate: Mapping[str, Any]) -> None:
