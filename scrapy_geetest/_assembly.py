@@ -30,6 +30,7 @@ from scrapy_geetest._crawl.intercepted import InterceptedResponses
 from scrapy_geetest._crawl.other_middlewares import OtherMiddlewares
 from scrapy_geetest._crawl.parking import Parking
 from scrapy_geetest._crawl.progress import Bulletin
+from scrapy_geetest._crawl.received import ReceivedResponses
 from scrapy_geetest._crawl.redirects import CaptchaRedirects
 from scrapy_geetest._crawl.slots import Slots
 from scrapy_geetest._crawl.undeclared import UndeclaredPages
@@ -69,6 +70,7 @@ class Parts:
     others: OtherMiddlewares
     outcomes: Outcomes
     parking: Parking
+    received: ReceivedResponses
     redirects: CaptchaRedirects
     services: Services
     sites: SiteIndex
@@ -133,6 +135,7 @@ def assemble(crawler: Crawler, config: Config, middleware: type) -> Parts:
         others=common.others,
         outcomes=common.outcomes,
         parking=parking,
+        received=ReceivedResponses(crawler, reactor=reactor),
         redirects=CaptchaRedirects(crawler, config.sites),
         services=common.services,
         sites=sites,
