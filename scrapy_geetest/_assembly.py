@@ -31,6 +31,7 @@ from scrapy_geetest._crawl.intercepted import InterceptedResponses
 from scrapy_geetest._crawl.other_middlewares import OtherMiddlewares
 from scrapy_geetest._crawl.parking import Parking
 from scrapy_geetest._crawl.progress import Bulletin
+from scrapy_geetest._crawl.received import ReceivedResponses
 from scrapy_geetest._crawl.redirects import CaptchaRedirects
 from scrapy_geetest._crawl.slots import Slots
 from scrapy_geetest._crawl.undeclared import UndeclaredPages
@@ -75,6 +76,7 @@ class Parts:
     others: OtherMiddlewares
     outcomes: Outcomes
     parking: Parking
+    received: ReceivedResponses
     recovery: Recovery
     redirects: CaptchaRedirects
     services: Services
@@ -145,6 +147,7 @@ def assemble(crawler: Crawler, config: Config, middleware: type) -> Parts:
         others=common.others,
         outcomes=common.outcomes,
         parking=parking,
+        received=ReceivedResponses(crawler, reactor=reactor),
         recovery=Recovery(ledger=common.ledger, waiting=waiting, workers=common.workers, reactor=reactor),
         redirects=CaptchaRedirects(crawler, config.sites),
         services=common.services,

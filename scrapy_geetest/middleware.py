@@ -38,12 +38,14 @@ from scrapy_geetest._crawl.marks import (
     original,
     own_number,
     raise_fences,
+    tells_only_gate,
 )
 from scrapy_geetest._crawl.parking import Stopping
 from scrapy_geetest._crawl.waiting_requests import Waiting
 from scrapy_geetest._start import check_start
 from scrapy_geetest.exceptions import ChallengeError, GeetestError, StoppedError, SubmissionError
 from scrapy_geetest.settings import Config
+from scrapy_geetest.site import GeetestSite
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -56,7 +58,6 @@ if TYPE_CHECKING:
     from scrapy_geetest._attempt.forms import Forms
     from scrapy_geetest._attempt.gates import Gates
     from scrapy_geetest.challenge import Solution
-    from scrapy_geetest.site import GeetestSite
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +83,7 @@ class GeetestMiddleware:
         self._others = parts.others
         self._outcomes = parts.outcomes
         self._parking = parts.parking
+        self._received = parts.received
         self._redirects = parts.redirects
         self._services = parts.services
         self._sites = parts.sites
@@ -109,7 +111,6 @@ class GeetestMiddleware:
         crawler.signals.connect(middleware.spider_opened, scrapy_signals.spider_opened)
         crawler.signals.connect(middleware.request_scheduled, scrapy_signals.request_scheduled)
         crawler.signals.connect(middleware.request_dropped, scrapy_signals.request_dropped)
-        crawler.signals.connect(middleware.response_received, scrapy_signals.response_received)
         crawler.signals.connect(middleware.spider_closed, scrapy_signals.spider_closed)
         return middleware
 
@@ -125,12 +126,6 @@ class GeetestMiddleware:
 
     def request_dropped(self, request: Request) -> None:
         self._redirects.arrived(request)
-
-    def response_received(self, request: Request) -> None:
-        """The middlewares are through with a response: what was noted is gone before the callback sees it."""
-        if META_KEY in request.meta and not own_number(request):
-            lift(request)
-        self._admission.look()
 
     async def spider_closed(self) -> None:
         self._bulletin.close()
@@ -201,19 +196,35 @@ class GeetestMiddleware:
         if site is None:
             self._undeclared.asked_for(request, solve_first=request.meta.get("geetest") is True)
             return None
-        context = self._context(site, request, None)
         if site.mode == "gate":
+            if not await self._gates.leave(site, request):
+                return None
+            context = self._context(site, request, None)
             return await self._outcome(context, self._before_gate(context))
         note_departure(request)
+        context = self._context(site, request, None)
         return await self._outcome(context, self._solve_first(context)) if self._forms.acts_before(context) else None
 
     async def process_response(self, request: Request, response: Response) -> Request | Response:
         self._admission.answered(request)
         self._intercepted.arrived(request)
-        if own_number(request):
+        is_noted = META_KEY in request.meta
+        if is_noted and own_number(request):
             await self._downloads.after(request, response)
             return response
-        if is_fenced(request) or is_left_alone(request):
+        answer = await self._answer(request, response, is_noted=is_noted)
+        if META_KEY in request.meta:
+            self._received.expect(request)
+        return answer
+
+    def process_exception(self, request: Request, exception: Exception) -> None:  # noqa: ARG002  # Scrapy's signature
+        """Take out what was noted: an errback may send the request again."""
+        if not own_number(request):
+            self._redirects.arrived(request)
+            lift(request)
+
+    async def _answer(self, request: Request, response: Response, *, is_noted: bool) -> Request | Response:
+        if is_left_alone(request) or (is_noted and is_fenced(request)):
             self._redirects.arrived(request)
             return response
         site = await self._site(request)
@@ -221,14 +232,16 @@ class GeetestMiddleware:
             self._redirects.arrived(request)
             self._undeclared.look(request, response)
             return response
+        if (
+            _is_ordinary(site, response)
+            and "geetest" not in request.meta
+            and (not is_noted or tells_only_gate(request))
+        ):
+            request.meta.pop(META_KEY, None)
+            self._undeclared.let_through(site, request, response)
+            return response
         context = self._context(site, request, response)
         return await self._outcome(context, self._look(context, response)) or response
-
-    def process_exception(self, request: Request, exception: Exception) -> None:  # noqa: ARG002  # Scrapy's signature
-        """Take out what was noted: an errback may send the request again."""
-        if not own_number(request):
-            self._redirects.arrived(request)
-            lift(request)
 
     def _is_plain(self, request: Request) -> bool:
         """Whether a request needs neither a look at a gate nor a note of what a redirect would lose."""
@@ -250,8 +263,6 @@ class GeetestMiddleware:
         return None
 
     async def _before_gate(self, context: Context) -> Response | None:
-        if not await self._gates.leave(context):
-            return None
         async with self._waits(context):
             response = await self._gates.before(context)
             if response is None:
@@ -273,7 +284,7 @@ class GeetestMiddleware:
                 async with self._waits(context):
                     response = await self._gates.opened_meanwhile(context)
                 return self._deliver(context, response)
-            self._undeclared.let_through(context)
+            self._undeclared.let_through(context.site, context.outer, page)
             self._redirects.kept(context, page)
             self._gates.let_through(context.outer)
             return response
@@ -354,3 +365,9 @@ class GeetestMiddleware:
         again = context.request.replace(dont_filter=True)
         self._returned.add(again)
         return again
+
+
+def _is_ordinary(site: GeetestSite, response: Response) -> bool:
+    """Whether nothing is to be done about *response*, as far as can be told at once: nearly all pages of a crawl."""
+    has_own_hook = type(site).is_challenge is not GeetestSite.is_challenge
+    return not has_own_hook and kept_target(response) is None and site.rules.match(response) is None

@@ -10,7 +10,7 @@ from attrs import define, evolve, field, frozen
 from scrapy.http.request import NO_CALLBACK
 
 from scrapy_geetest._attempt.session_pools import pooled_session
-from scrapy_geetest._attempt.sessions import session_of
+from scrapy_geetest._attempt.sessions import session_key, session_of
 from scrapy_geetest._attempt.tries import Tries
 from scrapy_geetest._attempt.verdict import Outcome, Verdict, is_withheld, judge
 from scrapy_geetest._crawl.marks import SAFE_METHODS, gate_at_departure, note_departure, note_gate
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from scrapy_geetest._crawl.parking import Parking
     from scrapy_geetest._spending.breaker import Breaker
     from scrapy_geetest.settings import Config
+    from scrapy_geetest.site import GeetestSite
     from scrapy_geetest.stats import Stats
 
 _LOOK_AGAIN = 0.5  # seconds after which a request that somebody awaits sees how its gate stands
@@ -81,29 +82,29 @@ class Gates:
     _visitors: GateVisitors
     _run: str = field(init=False, factory=partial(token_hex, 4))  # tells this process from others that share a queue
 
-    async def leave(self, context: Context) -> bool:
+    async def leave(self, site: GeetestSite, request: Request) -> bool:
         """A request is about to be sent: note how its gate stands.
 
         Returns:
-            Whether :meth:`before` has something to do: the gate is being opened, its spider says that it has to be, or another
-            process may have opened it.
-
-        Raises:
-            GeetestError: The site's hook failed.
+            Whether :meth:`before` has something to do: the gate is being opened, its spider says that it has to be, another
+            process may have opened it, or the site's hook failed.
         """
-        request, pool = self._others.with_proxy(context.outer), None
-        if context.site.sessions == 1:  # nearly all
-            session = await session_of(context, request)
-        else:
-            pool = self._pools.assign(context)
-            session = pool["session"] if pool else await self._session(context, request)
-        gate = self._registry.get(context.site.name, session)
-        note_departure(context.outer, None if gate is None else self._note(gate), pool)
+        pool, session = None, ""
+        if site.sessions > 1:
+            pool = self._pools.assign(site, request)
+            session = pool["session"] if pool else pooled_session(request)
+        try:
+            session = session or await session_key(site, self._others.with_proxy(request))
+        except Exception:  # noqa: BLE001  # asked once more, and told then
+            return True
+        gate = self._registry.get(site.name, session)
+        note_departure(request, None if gate is None else self._note(gate), pool)
+        asks_to_solve = request.meta.get("geetest") is True
         if gate is None:
-            return context.asks_to_solve or self._sessions.are_shared
+            return asks_to_solve or self._sessions.are_shared
         if gate.stored is not None:
-            gate.stored.identity.put_on(context.outer)
-        return gate.is_opening or bool(gate.values) or (context.asks_to_solve and not gate.is_open)
+            gate.stored.identity.put_on(request)
+        return gate.is_opening or bool(gate.values) or (asks_to_solve and not gate.is_open)
 
     async def before(self, context: Context) -> Response | None:
         """Wait for a gate that is being opened, find it open, or open it, before a request is sent.

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from scrapy_geetest._attempt.context import Context
     from scrapy_geetest._attempt.gate import Gate, GateRegistry
     from scrapy_geetest._crawl.cookies import SessionCookies
+    from scrapy_geetest.site import GeetestSite
 
 
 @define(eq=False)
@@ -28,7 +29,7 @@ class SessionPools:
     _used: dict[str, list[int]] = field(init=False, factory=dict)
     _count: int = field(init=False, default=0)
 
-    def assign(self, context: Context) -> Mapping[str, Any] | None:
+    def assign(self, site: GeetestSite, request: Request) -> Mapping[str, Any] | None:
         """Choose a session for a request that is about to be sent.
 
         A request that names a cookie jar, or does without them, is no part of it.
@@ -36,7 +37,6 @@ class SessionPools:
         Returns:
             What is to be noted of it; ``None``: no session was chosen, or one was before a redirect.
         """
-        request, site = context.outer, context.site
         if request.meta.get(JAR) is not None or "redirect_urls" in request.meta or not self._cookies.are_kept(request):
             return None
         used = self._used.setdefault(site.name, [0] * site.sessions)

@@ -37,6 +37,7 @@ _CREDENTIALS = frozenset({b"Authorization", b"Cookie"})  # which a redirect to a
 _REDIRECT_META = ("redirect_times", "redirect_ttl", "redirect_urls", "redirect_reasons")
 # CookiesMiddleware would file the cookies of another host under this one, HttpCache would store the page under the spider's
 # request, and Retry would have the page bought again.
+_GATE_ALONE = {"gate"}
 _FENCES = ("dont_merge_cookies", "dont_cache", "dont_retry")
 
 
@@ -117,6 +118,12 @@ def pooled(request: Request) -> Mapping[str, Any]:
     """Which session of a pool was chosen for *request*, or for the one before its redirects; empty: none."""
     pool = _note(request).get("pool")
     return pool if isinstance(pool, dict) else {}
+
+
+def tells_only_gate(request: Request) -> bool:
+    """Whether all that is noted is how the gate stood when *request* was sent; nobody needs it once its page has come."""
+    is_alone = _note(request).keys() == _GATE_ALONE and "redirect_urls" not in request.meta
+    return is_alone and not gate_at_departure(request).get("waited")
 
 
 def note_gate(request: Request, gate: Mapping[str, Any]) -> None:

@@ -19,7 +19,8 @@ def cookies_of_site(cookies: Iterable[Cookie], site: GeetestSite, url: str) -> l
     host = urlsplit(url).hostname or ""
     kept = []
     for cookie in cookies:
-        domain = cookie.domain.lstrip(".")
+        # http.cookiejar calls a host without a dot "host.local".
+        domain = cookie.domain.lstrip(".").removesuffix(".local")
         is_of_site = host == domain or host.endswith(f".{domain}") or site.has_host(f"https://{domain}/")
         if is_of_site and not cookie.is_expired():
             kept.append(cookie)
