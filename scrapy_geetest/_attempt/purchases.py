@@ -13,7 +13,7 @@ from scrapy_geetest._attempt.challenges import NotYetError
 from scrapy_geetest._attempt.sessions import session_of
 from scrapy_geetest._crawl.identity import proxy_of
 from scrapy_geetest._services.errors import ANSWER_LOST, CHALLENGE_TOO_OLD, Reaction, ServiceError
-from scrapy_geetest._services.task import Task
+from scrapy_geetest._services.task import Proxy, Task
 from scrapy_geetest.exceptions import (
     BudgetExhausted,
     ChallengeError,
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from scrapy_geetest._crawl.parking import Parking
     from scrapy_geetest._services.choice import Services
     from scrapy_geetest._services.places import Place, TakenTask
-    from scrapy_geetest._services.task import Proxy
     from scrapy_geetest._spending.breaker import Breaker
     from scrapy_geetest._spending.budget import Budget
     from scrapy_geetest._spending.findings import Findings
@@ -221,6 +220,8 @@ class Purchases:
         if not self._config.pass_proxy:
             return None
         try:
+            if context.handed is not None:
+                return Proxy.from_url(context.handed.proxy) if context.handed.proxy else None
             return proxy_of(context.outer)
         except ValueError as error:
             reason = str(error)
