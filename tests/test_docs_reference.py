@@ -167,9 +167,9 @@ def test_no_setting_or_statistic_is_made_up() -> None:
             assert PREFIX + name in statistics, (page, name)
 
 
-# What is left out: the sandbox and the commands are no part of a crawl. The rest says in its own words what a service sent or
+# What is left out: the sandbox, the commands and the pytest plugin are no part of a crawl. The rest says in its own words what a service sent or
 # what a caller in this package got wrong, and a person meets it as a part of a message that is listed, or as a code.
-_WITHOUT_MESSAGES = ("sandbox/", "commands/", "_services/adapters/")
+_WITHOUT_MESSAGES = ("sandbox/", "commands/", "_services/adapters/", "_testing/", "pytest_plugin.py")
 _LOGGED_ONLY = {
     "_services/client.py",
     "_services/account.py",

@@ -45,11 +45,6 @@ CONSTANT = "commentonthenewsofharbourlane001"
 """The challenge of the site ``constant``: it names an operation, and is solved again and again."""
 
 
-def find_captcha(public_id: str) -> Captcha | None:
-    """The sandbox's captcha of that public id."""
-    return next((captcha for captcha in CAPTCHAS.values() if captcha.id == public_id), None)
-
-
 def sign_token(captcha: Captcha, lot_number: str) -> str:
     """What a v4 site signs a lot number with, as GeeTest documents it."""
     return hmac.new(captcha.key.encode(), lot_number.encode(), "sha256").hexdigest()
