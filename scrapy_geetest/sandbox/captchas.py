@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _V3, _V4 = 3, 4
+V3_FIELDS = ("challenge", "validate", "seccode")
 V4_FIELDS = ("lot_number", "captcha_output", "pass_token", "gen_time")
 
 

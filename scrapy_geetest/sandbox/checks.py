@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from .captchas import V4_FIELDS, sign_token
+from .captchas import V3_FIELDS, V4_FIELDS, sign_token
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from .web import Call
     from .world import World
 
-V3_FIELDS = ("challenge", "validate", "seccode")
 PREFIX = "geetest_"
 HEADER_NAMES = {
     "lot_number": "x-captcha-lot-number",

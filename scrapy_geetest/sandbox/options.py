@@ -147,7 +147,7 @@ class Options:
         metadata={"help": 'JSON, e.g. {"2captcha": {"balance": 0}}'},
     )
     pages: Sequence[Mapping[str, Any]] = field(
-        factory=tuple, validator=_check_pages, metadata={"help": "JSON: saved pages as plain data"}
+        factory=list, validator=_check_pages, metadata={"help": "JSON: saved pages as plain data"}
     )
 
     @classmethod

@@ -11,8 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from attrs import field, fields, frozen
 
-from .captchas import V4_FIELDS, Captcha
-from .checks import V3_FIELDS
+from .captchas import V3_FIELDS, V4_FIELDS, Captcha
 from .web import HTML, Call
 
 if TYPE_CHECKING:
