@@ -10,6 +10,7 @@ import requests
 
 from scrapy_geetest._testing.pages import pages_of, saved_page
 from scrapy_geetest.sandbox import Options
+from scrapy_geetest.sandbox.saved_page import HOST_HEADER
 from scrapy_geetest.sandbox.troubles import TROUBLES
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def ask(sandbox: Sandbox, url: str, **sent: Any) -> requests.Response:
     """A request that goes to the sandbox, whatever its host."""
     host, _, path = url.partition("://")[2].partition("/")
     method = "POST" if sent else "GET"
-    return requests.request(method, f"{sandbox.url}/{path}", headers={"Host": host}, timeout=20, **sent)
+    return requests.request(method, f"{sandbox.url}/{path}", headers={HOST_HEADER: host}, timeout=20, **sent)
 
 
 def test_a_v3_page_with_its_challenge_in_it(tmp_path: Path, running_sandbox: Sandbox) -> None:

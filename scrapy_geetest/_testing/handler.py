@@ -7,6 +7,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 from scrapy.core.downloader.handlers.http11 import HTTP11DownloadHandler
 
+from scrapy_geetest.sandbox.saved_page import HOST_HEADER
+
 if TYPE_CHECKING:
     from scrapy import Request
     from scrapy.crawler import Crawler
@@ -32,7 +34,7 @@ class SandboxHandler(HTTP11DownloadHandler):
         if parts.hostname in _LOCAL:
             return await super().download_request(request)
         headers = request.headers.copy()
-        headers["Host"] = parts.netloc.rpartition("@")[2]
+        headers[HOST_HEADER] = parts.netloc.rpartition("@")[2]
         meta = {name: value for name, value in request.meta.items() if name != "proxy"}
         url = urlunsplit(("http", self._sandbox, parts.path, parts.query, ""))
         sent = request.replace(url=url, headers=headers, meta=meta)

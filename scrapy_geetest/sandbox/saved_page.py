@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 OWN_HOST = "sandbox.test"
 """A name of the sandbox itself, for spiders whose requests are led to it: it serves its own sites there."""
 
+HOST_HEADER = "x-sandbox-host"
+"""Names the host that a request was made for, which is not the sandbox's."""
+
 _VERSIONS = (3, 4)
-_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
 @frozen(kw_only=True)
@@ -132,9 +134,8 @@ def is_at(url: str, call: Call) -> bool:
 
 
 def host_of(call: Call) -> str:
-    """The host that a request is for; any address of this machine is the sandbox's own."""
-    host = call.headers.get("host", "")
-    return OWN_HOST if host.startswith(_LOOPBACK) else host
+    """The host that a request was made for, where it was led here; else the sandbox itself."""
+    return call.headers.get(HOST_HEADER, OWN_HOST)
 
 
 def _sent_values(call: Call) -> dict[str, Any]:
