@@ -28,6 +28,7 @@ from scrapy_geetest._crawl.other_middlewares import OtherMiddlewares
 from scrapy_geetest._crawl.parking import Parking
 from scrapy_geetest._crawl.progress import Bulletin
 from scrapy_geetest._crawl.redirects import CaptchaRedirects
+from scrapy_geetest._crawl.repeated_lines import RepeatedLines
 from scrapy_geetest._crawl.slots import Slots
 from scrapy_geetest._crawl.undeclared import UndeclaredPages
 from scrapy_geetest._service_settings import make_services
@@ -132,7 +133,10 @@ def _common(crawler: Crawler, config: Config) -> _Common:
 
     are_several = len(config.services) > 1
     stats = Stats(crawler.stats, [one.name for one in config.services] if are_several else [])
-    bulletin = Bulletin(stats, {one.name: one.service.currency for one in config.services} if are_several else {})
+    repeated = RepeatedLines()
+    bulletin = Bulletin(
+        stats, repeated, {one.name: one.service.currency for one in config.services} if are_several else {}
+    )
     parking = Parking(
         crawler,
         limit=config.max_parked,
@@ -145,7 +149,7 @@ def _common(crawler: Crawler, config: Config) -> _Common:
     )
     budget = Budget(config, parking=parking, stats=stats)
     breaker = Breaker(failures=config.breaker_failures, seconds=config.breaker_seconds, stats=stats)
-    books = Books(crawler, breaker=breaker, config=config, services=services, stats=stats)
+    books = Books(crawler, breaker=breaker, config=config, repeated=repeated, services=services, stats=stats)
     return _Common(
         books=books,
         breaker=breaker,

@@ -11,6 +11,7 @@ The attempt is :mod:`scrapy_geetest._attempt.loop`.
 from __future__ import annotations
 
 import logging
+from itertools import count
 from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakSet
 
@@ -85,6 +86,7 @@ class GeetestMiddleware:
         self._sites = parts.sites
         self._stats = parts.stats
         self._undeclared = parts.undeclared
+        self._numbers = count(1)  # of requests in log lines
         self._returned: WeakSet[Request] = WeakSet()  # to the queue, because the crawl is ending
 
     @classmethod
@@ -229,7 +231,7 @@ class GeetestMiddleware:
     def _context(self, site: GeetestSite, outer: Request, page: Response | None) -> Context:
         asked = original(outer)
         visitor = Visitor(outer, asked, keep_meta=self._config.keep_meta, keeps_cookies=self._keeps_cookies)
-        return Context(site, asked, page, visitor, outer, was_sent=page is not None)
+        return Context(site, asked, page, visitor, outer, was_sent=page is not None, number=next(self._numbers))
 
     async def _site(self, request: Request) -> GeetestSite | None:
         """Whose answer it is: a site may redirect to a captcha page whose address tells nothing."""

@@ -213,7 +213,8 @@ def _messages(module: str, *, raised: bool) -> Iterator[str]:
             continue
         is_logged = isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) == "logger"
         if is_logged or call is not node:
-            yield _template(call.args[0])
+            # The level comes first in logger.log.
+            yield _template(call.args[ast.unparse(call.func) == "logger.log"])
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if name not in _LOW_LEVEL])

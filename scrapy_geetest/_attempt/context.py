@@ -9,6 +9,7 @@ from attrs import evolve, frozen
 
 from scrapy_geetest._crawl.emptied import empty, is_emptied
 from scrapy_geetest._crawl.marks import SAFE_METHODS
+from scrapy_geetest._crawl.shortened import short_request
 
 if TYPE_CHECKING:
     from scrapy import Request
@@ -30,6 +31,7 @@ class Context:
         outer: The request that the middleware was called with: the spider's own, unless a redirect came between.
         was_sent: Whether *outer* has been to the site.
         is_page_shared: Whether the page is in the hands of a spider, which asks for a solution of its challenge.
+        number: Joins the log lines of this request: counted in a crawl from 1; 0: it has none.
     """
 
     site: GeetestSite
@@ -39,6 +41,7 @@ class Context:
     outer: Request
     was_sent: bool
     is_page_shared: bool = False
+    number: int = 0
 
     @property
     def parts(self) -> dict[str, Any]:
@@ -97,4 +100,5 @@ class Context:
             empty(self.page)
 
     def __str__(self) -> str:
-        return f"{self.request} (site {self.site.name})"
+        number = f"#{self.number} " if self.number else ""
+        return f"{number}{short_request(self.request)} (site {self.site.name})"

@@ -21,6 +21,7 @@ from scrapy_geetest._attempt.tries import Tries
 from scrapy_geetest._attempt.verdict import Outcome, Verdict
 from scrapy_geetest._crawl.delivery import without_values
 from scrapy_geetest._crawl.dispatch import SolutionTooOldError
+from scrapy_geetest._crawl.shortened import short_response
 from scrapy_geetest._spending.turns import Claim
 from scrapy_geetest.challenge import solution_values
 from scrapy_geetest.exceptions import ChallengeError, ChallengeNotNeeded
@@ -90,6 +91,8 @@ class Attempts:
             Stopping: The crawl is ending.
         """
         tries = tries or Tries(self._config)
+        if context.page is None:
+            logger.debug("GeeTest: %s is solved before it is sent", context)
         async with self._slots.room(context, opens_gate=policy.opens_session) as has_waited:
             in_hand = not (has_waited or context.is_page_gone)
             return await self._until_answered(context, policy, tries, in_hand=in_hand)
@@ -178,7 +181,7 @@ class Attempts:
                 if verdict.outcome is Outcome.UNVERIFIED:
                     response.flags.append(UNVERIFIED)
                 return response
-            tries.refusal = f"the last answer is {answer}; {verdict.evidence}"
+            tries.refusal = f"the last answer is {short_response(answer)}; {verdict.evidence}"
         finally:
             if purchase.departures:
                 await self._books.unanswered(context, purchase, "the verdict was not reached")
@@ -187,12 +190,15 @@ class Attempts:
         return None
 
     async def _pause(self, context: Context, later: NotYetError, tries: Tries) -> None:
-        logger.info("GeeTest: no fresh challenge yet for %s: %s", context, later)
+        level = self._books.repeated.level(logging.INFO, f"no fresh challenge yet, site {context.site.name}")
+        logger.log(level, "GeeTest: no fresh challenge yet for %s: %s", context, later)
         await tries.pause(context, later, self._parking.sleep)
 
     async def _send_unsolved(self, way: Way, none: ChallengeNotNeeded) -> Response:
         self._stats.count("not_needed")
-        logger.info("GeeTest: the site wants no CAPTCHA this time for %s (%s)", way.context, none or "its hook says so")
+        level = self._books.repeated.level(logging.INFO, f"no CAPTCHA wanted this time, site {way.context.site.name}")
+        why = str(none) or "its hook says so"
+        logger.log(level, "GeeTest: the site wants no CAPTCHA this time for %s (%s)", way.context, why)
         answer = await self._submissions.send_unsolved(way)
         if await self._fresh_pages.is_withheld(way.context.on(answer)):
             raise ChallengeError(
