@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import runpy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,6 +64,14 @@ def test_every_setting_with_its_default() -> None:
         actual = shown_of.get(name) or getattr(config, name.lower(), ())
         default = ast.literal_eval(shown)
         assert (default or None) == (actual or None) or default == actual, name
+
+
+def test_the_overview_can_be_made_of_every_setting() -> None:
+    """Each has a first sentence of its own, which the table at the top of the page shows."""
+    overview = runpy.run_path(str(DOCS / "settings_overview.py"))
+    rows = list(overview["rows"](_read("reference/settings.rst")))
+    assert {name for name, _, _ in rows} == _settings()
+    assert [name for name, _, said in rows if not 12 < len(said) < 250] == []
 
 
 def test_every_statistic() -> None:
