@@ -94,6 +94,19 @@ async def test_those_that_wait_for_a_gate_say_nothing(sandbox: Sandbox, caplog: 
     assert len({one.split()[1] for one in steps}) == 1
 
 
+async def test_a_gate_that_is_declared_as_a_form(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+    """Its pages pay for a solution each, and one line says so; a form that shows its results elsewhere is none."""
+    await crawl_sandbox(sandbox, gate_pages(sandbox, range(1, 5)), gate_site(sandbox, mode="form"))
+    assert sandbox.books()["created"]["total"] > 1
+    [told] = _lines(caplog, logging.WARNING)
+    assert told.startswith(
+        'GeeTest: set mode = "gate" for the site gate, if one solution opens its other pages as well'
+    )
+    caplog.clear()
+    await crawl_sandbox(sandbox, searches(sandbox, "a", "b"), search_site(sandbox))
+    assert _lines(caplog, logging.WARNING) == []
+
+
 def test_lines_are_counted_by_kind_and_level(caplog: pytest.LogCaptureFixture) -> None:
     """Each count is told once; kinds are bounded."""
     caplog.set_level(logging.DEBUG)

@@ -97,7 +97,7 @@ async def judge(context: Context, answer: Response, *, is_page_form: bool) -> Ve
         return Verdict(Outcome.UNVERIFIED, f"the status is {answer.status}", is_failure=True)
     if failure := reads_like_failure(answer):
         return Verdict(Outcome.UNVERIFIED, f"it reads like a failure: {failure}", is_failure=True)
-    if _is_at_own_address(context, answer):
+    if is_at_own_address(context, answer):
         return Verdict(Outcome.ACCEPTED, "the page that was withheld is not withheld any more")
     return Verdict(Outcome.UNVERIFIED, "nothing in it shows whether the solution was accepted")
 
@@ -135,7 +135,7 @@ def _own_hook(site: GeetestSite, hook: str) -> str:
     return f"{hook} of site {site.name}" if is_own else ""
 
 
-def _is_at_own_address(context: Context, answer: Response) -> bool:
+def is_at_own_address(context: Context, answer: Response) -> bool:
     """Whether the page was withheld at the address that the spider asked for, and *answer* is from there."""
     asked = urldefrag(context.request.url).url
     return context.page is not None and urldefrag(context.page.url).url == asked == urldefrag(answer.url).url
