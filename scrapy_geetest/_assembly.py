@@ -38,6 +38,7 @@ from scrapy_geetest._crawl.parking import Parking
 from scrapy_geetest._crawl.progress import Bulletin
 from scrapy_geetest._crawl.received import ReceivedResponses
 from scrapy_geetest._crawl.redirects import CaptchaRedirects
+from scrapy_geetest._crawl.repeated_lines import RepeatedLines
 from scrapy_geetest._crawl.slots import Slots
 from scrapy_geetest._crawl.undeclared import UndeclaredPages
 from scrapy_geetest._crawl.waiting_requests import WaitingRequests
@@ -188,7 +189,10 @@ def _common(crawler: Crawler, config: Config) -> _Common:
 
     are_several = len(config.services) > 1
     stats = Stats(crawler.stats, [one.name for one in config.services] if are_several else [])
-    bulletin = Bulletin(stats, {one.name: one.service.currency for one in config.services} if are_several else {})
+    repeated = RepeatedLines()
+    bulletin = Bulletin(
+        stats, repeated, {one.name: one.service.currency for one in config.services} if are_several else {}
+    )
     parking = Parking(
         crawler,
         limit=config.max_parked,
@@ -212,7 +216,9 @@ def _common(crawler: Crawler, config: Config) -> _Common:
         is_ending=lambda: parking.stopping,
         reactor=reactor,
     )
-    books = Books(crawler, breaker=breaker, config=config, ledger=ledger, services=services, stats=stats)
+    books = Books(
+        crawler, breaker=breaker, config=config, ledger=ledger, repeated=repeated, services=services, stats=stats
+    )
     return _Common(
         books=books,
         breaker=breaker,
