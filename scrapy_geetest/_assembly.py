@@ -145,7 +145,7 @@ def _common(crawler: Crawler, config: Config) -> _Common:
     )
     budget = Budget(config, parking=parking, stats=stats)
     breaker = Breaker(failures=config.breaker_failures, seconds=config.breaker_seconds, stats=stats)
-    books = Books(crawler, breaker=breaker, config=config, services=services, stats=stats)
+    books = _books(crawler, config, breaker=breaker, parking=parking, services=services, stats=stats)
     return _Common(
         books=books,
         breaker=breaker,
@@ -161,6 +161,19 @@ def _common(crawler: Crawler, config: Config) -> _Common:
     )
 
 
+def _books(
+    crawler: Crawler, config: Config, *, breaker: Breaker, parking: Parking, services: Services, stats: Stats
+) -> Books:
+    if config.report is None:
+        return Books(crawler, breaker=breaker, config=config, services=services, stats=stats)
+    # Only a crawl that writes a report loads what makes one.
+    from scrapy_geetest._report.books import ReportedBooks
+    from scrapy_geetest._report.reporter import Reporter
+
+    reporter = Reporter(crawler, config, parking)
+    return ReportedBooks(crawler, breaker=breaker, config=config, services=services, stats=stats, reporter=reporter)
+
+
 def _attempts(
     config: Config, common: _Common, downloads: Downloads, slots: Slots, submissions: Submissions
 ) -> Attempts:
@@ -170,7 +183,13 @@ def _attempts(
         books=common.books,
         breaker=common.breaker,
         budget=common.budget,
-        challenges=Challenges(bought=BoughtChallenges(), config=config, downloads=downloads, stats=common.stats),
+        challenges=Challenges(
+            bought=BoughtChallenges(),
+            config=config,
+            downloads=downloads,
+            on_fetched=common.books.fetched,
+            stats=common.stats,
+        ),
         config=config,
         parking=common.parking,
         services=common.services,

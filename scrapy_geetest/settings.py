@@ -67,6 +67,7 @@ class Config:
     close_on_fatal: bool
     report_rejected: bool
     keep_meta: tuple[str, ...]
+    report: str | None
 
     @classmethod
     def from_settings(cls, settings: BaseSettings, environ: Mapping[str, str] = os.environ) -> Config:
@@ -108,6 +109,7 @@ class Config:
             close_on_fatal=read.flag("GEETEST_CLOSE_ON_FATAL", default=True),
             report_rejected=read.flag("GEETEST_REPORT_REJECTED", default=True),
             keep_meta=read.names("GEETEST_KEEP_META"),
+            report=_report(settings),
         )
 
 
@@ -262,6 +264,24 @@ def _storage_uri(settings: BaseSettings) -> str:
         # The value stays out of the message: it may hold a password.
         raise ValueError('GEETEST_STORAGE_URI must be a storage of the limits library, like "redis://localhost:6379".')
     return uri
+
+
+def _report(settings: BaseSettings) -> str | None:
+    name = "GEETEST_REPORT"
+    value = settings.get(name)
+    if value in (None, "", "None"):
+        return None
+    path = os.fspath(value) if isinstance(value, os.PathLike) else value
+    try:
+        named = path % {"name": "spider", "time": "now"} if isinstance(path, str) else ""
+    except (KeyError, TypeError, ValueError):
+        named = ""
+    if not named.isprintable() or not named.strip():
+        rule = (
+            "it must be the path of a file; %(name)s in it is the spider's name, %(time)s its start, %% a percent sign"
+        )
+        raise invalid(name, value, rule)
+    return str(path)
 
 
 def _services(read: _Reader, settings: BaseSettings, environ: Mapping[str, str]) -> tuple[ServiceConfig, ...]:

@@ -63,6 +63,10 @@ class Books:
         )
         return next((outcome for _, outcome in outcomes if isinstance(outcome, _OBJECTIONS)), None)
 
+    def fetched(self, context: Context, answer: Response | None) -> None:  # noqa: ARG002  # for those who keep more
+        """A challenge came, in *answer*; ``None``: the attributes of the site alone give it."""
+        self._stats.count("challenges_fetched")
+
     def created(self, task: TakenTask, *, is_second_choice: bool) -> None:
         """A service took a task; *is_second_choice*: since a preferred one could not."""
         self._stats.count_at(task.service, "tasks_created")

@@ -14,6 +14,8 @@ from scrapy_geetest.challenge import V3Challenge, V4Challenge
 from scrapy_geetest.exceptions import ChallengeError, ChallengeNotNeeded, ChallengeNotReady
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from scrapy.http import Response
 
     from scrapy_geetest._attempt.context import Context
@@ -43,8 +45,17 @@ class NotYetError(Exception):
 class Challenges:
     """Fetches challenges that nobody has used."""
 
-    def __init__(self, *, bought: BoughtChallenges, config: Config, downloads: Downloads, stats: Stats) -> None:
+    def __init__(
+        self,
+        *,
+        bought: BoughtChallenges,
+        config: Config,
+        downloads: Downloads,
+        on_fetched: Callable[[Context, Response | None], None],
+        stats: Stats,
+    ) -> None:
         self._bought = bought
+        self._on_fetched = on_fetched
         self._timeout = config.request_timeout
         self._downloads = downloads
         self._stats = stats
@@ -74,7 +85,7 @@ class Challenges:
                 "the solution nor the site's answer has",
                 **context.parts,
             )
-        self._stats.count("challenges_fetched")
+        self._on_fetched(context, answer)
         if not context.site.challenge_is_reusable and not self._bought.take(challenge):
             self._stats.count("challenges_repeated")
             raise NotYetError(

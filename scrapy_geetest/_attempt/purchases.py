@@ -26,6 +26,8 @@ from scrapy_geetest.exceptions import (
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from scrapy import Request
+
     from scrapy_geetest._attempt.books import Books
     from scrapy_geetest._attempt.challenges import Challenges
     from scrapy_geetest._attempt.context import Context
@@ -52,6 +54,7 @@ class Purchase:
         task: Its task at the service.
         attempt: Which solution for its request it is.
         made_at: When it came, in monotonic seconds.
+        request: What takes it to the site, as it was made; ``None``: nothing does so far.
         departures: How often it was handed to the downloader.
         was_too_old: Whether it was older than allowed when it was sent.
         is_settled: Whether a verdict on it is in the books.
@@ -61,6 +64,7 @@ class Purchase:
     task: TakenTask
     attempt: int
     made_at: float
+    request: Request | None = None
     departures: int = 0
     was_too_old: bool = False
     is_settled: bool = False

@@ -141,6 +141,7 @@ class Submissions:
         return without_values(answer, values.values())
 
     async def _deliver(self, context: Context, request: Request, purchase: Purchase) -> Response:
+        purchase.request = request
         deadline = purchase.made_at + self._max_age
         dispatch = answer_of(context, solution=solution_values(purchase.solution).values(), deadline=deadline)
         try:
