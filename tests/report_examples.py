@@ -107,6 +107,10 @@ def bad() -> History:
                 START + 7 * number,
                 site="tickets",
                 page=f"https://tickets.example.com/seat/{number}",
+                source="https://tickets.example.com/gt/register?t=1790000000123",
+                sent_to=f"POST https://tickets.example.com/seat/{number}/reserve",
+                answered_by=f"https://tickets.example.com/seat/{number}/reserve",
+                beside=("seat", "csrf"),
                 number=1 + number % 3,
             ),
         )

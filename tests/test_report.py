@@ -91,10 +91,10 @@ async def test_a_refusal_with_its_evidence(sandbox: Sandbox, tmp_path: Path) -> 
     assert first["Page"] == f"{sandbox.url}/v3/search?q=rope"
     assert first["Challenge from"] == f"{sandbox.url}/v3/gt/register-slide"
     assert first["Sent to"] == f"POST {sandbox.url}/v3/search/verify"
-    assert "geetest_validate = " in first["With"]
-    assert "characters)" in first["With"]
+    assert "geetest_validate = " in first["Solution in"]
+    assert "characters)" in first["Solution in"]
     assert first["Answer"].startswith("status ")
-    assert first["Its new words"]
+    assert first["Words in it"]
     assert first["Task"].endswith("at capmonster, solution 1 for this request")
     assert second["Task"].endswith("solution 2 for this request")
     gave_up = shown.rows("Requests that ended without their page")["rejected"]

@@ -81,10 +81,10 @@ def _attempt(attempt: Attempt) -> Html:
                 ("Challenge from", attempt.source),
                 ("Task", f"{attempt.task} at {attempt.service}, solution {attempt.number} for this request"),
                 ("Sent to", attempt.sent_to),
-                ("With", element("ul", *fields) if fields else None),
-                ("Beside it", beside),
+                ("Solution in", element("ul", *fields) if fields else None),
+                ("Other fields", beside),
                 ("Answer", joined(answer, foreign(attempt.answered_by)) if answer else "none"),
-                ("Its new words", element("q", foreign(attempt.words)) if attempt.words else None),
+                ("Words in it", element("q", foreign(attempt.words)) if attempt.words else None),
                 ("Verdict", joined(f"{attempt.outcome}: ", foreign(attempt.rule))),
             ]
         ),
