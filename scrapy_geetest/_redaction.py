@@ -78,17 +78,21 @@ def printable(text: str) -> str:
 
 
 def public(text: str, most: int, secrets: Collection[str] = ()) -> str:
-    """*text* as anybody may see it, on one line: no secrets, no tokens, no credentials, at most *most* characters."""
+    """*text* as anybody may see it, on one line: no secrets, tokens, credentials or queries, at most *most* characters."""
     pieces = _ADDRESS.split(without_secrets(" ".join(text.split()), secrets))
-    shown = (_public_address(piece) if at % 2 else tidied(piece) for at, piece in enumerate(pieces))
-    told = printable("".join(shown))
-    return told if len(told) <= most else f"{told[: most - 1]}…"
+    shown = (address(piece.partition("?")[0]) if at % 2 else tidied(piece) for at, piece in enumerate(pieces))
+    return _cut("".join(shown), most)
 
 
-def _public_address(url: str) -> str:
-    """*url* as anybody may see it: of its query no tokens; its path is what tells pages apart."""
-    place, mark, query = address(url).partition("?")
-    return f"{place}{mark}{tidied(query)}"
+def public_address(url: str, most: int, secrets: Collection[str] = ()) -> str:
+    """*url* as anybody may see it: of its query no secrets and no tokens; its path is what tells pages apart."""
+    place, mark, query = address(without_secrets(url, secrets)).partition("?")
+    return _cut(f"{place}{mark}{tidied(query)}", most)
+
+
+def _cut(text: str, most: int) -> str:
+    text = printable(text)
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def without_credentials(text: str, url: str = "") -> str:

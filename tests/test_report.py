@@ -28,20 +28,27 @@ from sandbox_crawl import (
 from scrapy import FormRequest, Request
 from scrapy.settings import Settings
 from scrapy.utils.test import get_crawler
+from small_world import CAPTCHA_ID, challenge_page, data, page, redirect
 
 from scrapy_geetest import GeetestMiddleware, signals
 from scrapy_geetest._assembly import assemble
 from scrapy_geetest._attempt.books import Books
+from scrapy_geetest._report import books as report_books
 from scrapy_geetest._report import reporter
 from scrapy_geetest.settings import Config
 
 if TYPE_CHECKING:
     from crawl import Crawl
     from scrapy.http import Response
+    from small_world import Answer, Asked, SmallWorld
 
     from scrapy_geetest.sandbox import Sandbox
 
 TESTS = Path(__file__).parent
+
+
+def _names(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
 
 
 def _equal_books(shown: ReportPage, outcome: Crawl, sandbox: Sandbox) -> None:
@@ -224,6 +231,55 @@ async def test_nothing_secret_is_in_it(sandbox: Sandbox, tmp_path: Path) -> None
         assert [secret for secret in [*secrets, *solutions, sandbox.api_key] if secret in text] == []
 
 
+async def test_a_site_that_says_everything_it_was_sent(world: SmallWorld, tmp_path: Path) -> None:
+    """Passwords, cookies, tokens and the solution, in the words of its answer and in its address: none gets into the report."""
+    granted = ["grant-5d1c"]
+
+    @world.route("/verify")
+    def verify(asked: Asked) -> Answer:
+        return data({"token": granted[0]}) if world.geetest.takes(asked.fields) else data({"token": ""})
+
+    @world.route("/shop")
+    def view(asked: Asked) -> Answer:
+        if not asked.body:
+            return challenge_page()
+        said = [
+            *asked.fields.values(),
+            *asked.cookies.values(),
+            asked.headers.get("x-token", ""),
+            asked.headers["authorization"],
+        ]
+        answer = page("".join(f"<p>You sent {value}!</p>" for value in said), Set_Cookie="sid=cookie-new-4b")
+        return answer if "again" in asked.path else redirect(f"/shop/again?{asked.body.decode()}", 307)
+
+    sent = {"kennwort": "correct-horse", "pin": "4711-4711"}
+    form = FormRequest(
+        f"{world.site.url}/shop",
+        formdata=sent,
+        cookies={"sid": "cookie-7f3a"},
+        headers={"Authorization": "Bearer bearer-91bc"},
+        meta={"geetest": True},
+    )
+    path = tmp_path / "report.html"
+    for site in (
+        {"captcha_id": CAPTCHA_ID},
+        {
+            "captcha_id": CAPTCHA_ID,
+            "verify_url": "/verify",
+            "verified_fields": {"token": "header:X-Token"},
+            "submit_as": "headers",
+        },
+    ):
+        outcome = await world.crawl(
+            [form], {"refused_re": "You sent", **site}, GEETEST_REPORT=str(path), GEETEST_MAX_ATTEMPTS=1
+        )
+        assert outcome.stats["rejected"] == 1
+        text = path.read_text()
+        assert "You sent" in text
+        secrets = [*sent.values(), "cookie-7f3a", "cookie-new-4b", "bearer-91bc", *granted, "p" * 64, "o" * 40]
+        assert [secret for secret in secrets if secret in text] == []
+
+
 async def test_a_crawl_of_several_runs_has_one_report(sandbox: Sandbox, tmp_path: Path) -> None:
     """With ``JOBDIR``: a row for each run, and all of them together."""
     path = tmp_path / "report.html"
@@ -327,6 +383,26 @@ async def test_a_report_that_cannot_be_written_is_said_once(
     assert caplog.text.count("the report could not be written") == 1
 
 
+async def test_evidence_that_cannot_be_kept(
+    sandbox: Sandbox, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The attempt is counted and shown without it, and its request goes on."""
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("a mistake of this package")
+
+    monkeypatch.setattr(report_books, "attempt_of", fail)
+    sandbox.reset(solve_seconds=0.1, wrong=1)
+    path = tmp_path / "report.html"
+    outcome = await crawl_sandbox(sandbox, searches(sandbox, "rope"), search_site(sandbox), GEETEST_REPORT=str(path))
+    shown = ReportPage.at(path)
+    _equal_books(shown, outcome, sandbox)
+    assert (outcome.stats["accepted"], outcome.stats["rejected"]) == (1, 1)
+    [attempt] = shown.attempts
+    assert attempt["Verdict"] == "refused: its evidence could not be kept; see the log"
+    assert "the evidence of task" in caplog.text
+
+
 def _middleware(**settings: Any) -> GeetestMiddleware:
     told = {"GEETEST_SITES": [{"urls": ["shop.test"]}], "GEETEST_API_KEY": "k" * 32, **settings}
     return GeetestMiddleware.from_crawler(get_crawler(settings_dict=told))
@@ -340,11 +416,11 @@ def test_a_place_that_cannot_be_written_to_stops_the_crawl(tmp_path: Path, place
         _middleware(GEETEST_REPORT=str(tmp_path / place))
 
 
-def test_the_name_of_the_spider_and_the_time_in_its_path(tmp_path: Path) -> None:
-    """As in ``FEEDS``."""
-    _middleware(GEETEST_REPORT=tmp_path / "%(name)s-100%%-%(time)s.html")
-    [path] = tmp_path.iterdir()
-    assert path.name.startswith("default-100%-20")
+async def test_the_name_of_the_spider_and_the_time_in_its_path(sandbox: Sandbox, tmp_path: Path) -> None:
+    """As in ``FEEDS``; nothing else is left in the folder."""
+    await crawl_sandbox(sandbox, [], search_site(sandbox), GEETEST_REPORT=tmp_path / "%(name)s-100%%-%(time)s.html")
+    [name] = _names(tmp_path)
+    assert name.startswith("recording-100%-20")
 
 
 def test_without_the_setting_nothing_is_kept() -> None:

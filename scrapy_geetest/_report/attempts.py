@@ -11,7 +11,7 @@ from attrs import asdict, define, evolve, field, frozen
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-KEPT = 1_000
+KEPT = 500
 """Attempts that are kept in full; of more, a sample of each kind."""
 KINDS = 100
 """Kinds that are told apart; what comes beyond them counts as one more."""

@@ -12,10 +12,10 @@ from attrs import frozen
 from scrapy_geetest import signals
 from scrapy_geetest._attempt.books import Books
 from scrapy_geetest._attempt.verdict import Outcome
-from scrapy_geetest._redaction import public
+from scrapy_geetest._redaction import public, public_address
 from scrapy_geetest._report import causes
 from scrapy_geetest._report.attempts import REFUSED, UNVERIFIED, Attempt
-from scrapy_geetest._report.evidence import ADDRESS, attempt_of, source_of
+from scrapy_geetest._report.evidence import ADDRESS, attempt_of, source_of, values_of
 from scrapy_geetest._report.tallies import NOWHERE
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _LINE = 300  # characters of an example
+_NOT_KEPT = "its evidence could not be kept; see the log"
 _HANDED_OUT = "a spider asked for the solution (solve()) and sends it itself"
 
 
@@ -71,7 +72,7 @@ class ReportedBooks(Books):
             tally.cost += self._costs.pop((facts["service"], facts["task_id"]), 0)
         elif signal is signals.solve_failed:
             error = facts["error"]
-            self._history.causes.add(causes.REQUESTS, error.reason, public(str(error), _LINE))
+            self._history.causes.add(causes.REQUESTS, error.reason, public(str(error), _LINE, values_of(error.request)))
         await super().tell(signal, context, **facts)
 
     def fetched(self, context: Context, answer: Response | None) -> None:
@@ -114,40 +115,28 @@ class ReportedBooks(Books):
 
     def handed_out(self, purchase: Purchase) -> None:
         """A solution was handed to a spider: what became of it is not seen."""
-        origin = self._origin(purchase.task)
+        attempt = self._bare(UNVERIFIED, purchase, _HANDED_OUT)
         self._ended(purchase.task).unverified += 1
-        self._history.attempts.add(
-            Attempt(
-                at=time.time(),
-                outcome=UNVERIFIED,
-                site=origin.site,
-                service=purchase.task.service,
-                task=str(purchase.task.id),
-                number=purchase.attempt,
-                page=origin.page,
-                rule=_HANDED_OUT,
-            )
-        )
+        self._history.attempts.add(attempt)
         super().handed_out(purchase)
 
     async def unanswered(self, context: Context, purchase: Purchase, evidence: str = "no answer") -> None:
         """A solution was sent, and no verdict could be reached."""
         if not purchase.is_settled:
-            self._ended(purchase.task).unverified += 1
             self._keep(UNVERIFIED, context, purchase, None, evidence)
+            self._ended(purchase.task).unverified += 1
         await super().unanswered(context, purchase, evidence)
 
     async def settle(self, context: Context, purchase: Purchase, verdict: Verdict, answer: Response) -> None:
         """The verdict on a solution."""
-        tally = self._ended(purchase.task)
         if verdict.outcome is Outcome.ACCEPTED:
-            tally.accepted += 1
+            self._ended(purchase.task).accepted += 1
         elif verdict.outcome is Outcome.REFUSED:
-            tally.refused += 1
             self._keep(REFUSED, context, purchase, answer, verdict.evidence)
+            self._ended(purchase.task).refused += 1
         else:
-            tally.unverified += 1
             self._keep(UNVERIFIED, context, purchase, answer, verdict.evidence)
+            self._ended(purchase.task).unverified += 1
         await super().settle(context, purchase, verdict, answer)
 
     def _keep(self, outcome: str, context: Context, purchase: Purchase, answer: Response | None, rule: str) -> None:
@@ -156,11 +145,25 @@ class ReportedBooks(Books):
             attempt = attempt_of(outcome, context, purchase, answer=answer, rule=rule, source=source, at=time.time())
         except Exception:  # whatever it is, the page was paid for, and its request goes on
             logger.exception("GeeTest: the evidence of task %s is missing in the report", purchase.task)
-        else:
-            self._history.attempts.add(attempt)
+            attempt = self._bare(outcome, purchase, _NOT_KEPT)
+        self._history.attempts.add(attempt)
+
+    def _bare(self, outcome: str, purchase: Purchase, rule: str) -> Attempt:
+        """An attempt of which nothing is seen but that it was."""
+        task, origin = purchase.task, self._origin(purchase.task)
+        return Attempt(
+            at=time.time(),
+            outcome=outcome,
+            site=origin.site,
+            service=task.service,
+            task=str(task.id),
+            number=purchase.attempt,
+            page=origin.page,
+            rule=rule,
+        )
 
     def _begun(self, context: Context, service: str, task_id: int | str) -> Tally:
-        page = public(context.page_url, ADDRESS)
+        page = public_address(context.page_url, ADDRESS)
         self._origins.setdefault((service, task_id), _Origin(context.site.name, page))
         return self._history.tallies.at(context.site.name, service)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from scrapy_geetest._attempt.evidence import new_words
-from scrapy_geetest._redaction import address, carrying, fields_of, public, shortened
+from scrapy_geetest._crawl.identity import may_go_to_anybody
+from scrapy_geetest._redaction import carrying, fields_of, public, public_address, shortened
 from scrapy_geetest._report.attempts import Attempt
 from scrapy_geetest.challenge import solution_values
 from scrapy_geetest.site import GeetestSite
@@ -42,7 +42,8 @@ def attempt_of(
     request = purchase.request
     solution = set(solution_values(purchase.solution).values())
     carried, beside = ([], []) if request is None else carrying(request, solution)
-    secrets = solution | _values(request) | _values(context.request)
+    sent = None if answer is None else answer.request
+    secrets = solution | values_of(request) | values_of(context.request) | values_of(sent) | _set_by(answer)
     return Attempt(
         at=at,
         outcome=outcome,
@@ -50,13 +51,13 @@ def attempt_of(
         service=purchase.task.service,
         task=public(str(purchase.task.id), _NAME),
         number=purchase.attempt,
-        page=public(context.page_url, ADDRESS, solution),
-        source=public(source, ADDRESS, secrets),
-        sent_to="" if request is None else f"{request.method} {public(_without_query(request.url), ADDRESS, solution)}",
+        page=public_address(context.page_url, ADDRESS, solution),
+        source=source,
+        sent_to="" if request is None else f"{request.method} {public(request.url, ADDRESS, solution)}",
         fields=tuple((one.place, public(one.name, _NAME), shortened(one.value)) for one in carried[:_FIELDS]),
         beside=tuple(public(name, _NAME) for name in beside[:_FIELDS]),
         status=0 if answer is None else answer.status,
-        answered_by="" if answer is None else public(_without_query(answer.url), ADDRESS, solution),
+        answered_by="" if answer is None else public(answer.url, ADDRESS, solution),
         words="" if answer is None else public(new_words(answer, context.whole_page), _LINE, secrets),
         rule=public(rule, _LINE, secrets),
     )
@@ -70,13 +71,22 @@ def source_of(context: Context, answer: Response | None) -> str:
     if answer is context.page:
         return "the page itself"
     is_own = type(site).challenge_request is not GeetestSite.challenge_request
-    return f"{address(answer.url)}{f', by challenge_request of site {site.name}' if is_own else ''}"
+    return f"{public_address(answer.url, ADDRESS)}{f', by challenge_request of site {site.name}' if is_own else ''}"
 
 
-def _values(request: Request | None) -> set[str]:
-    """All that a request carries in its address and body: a form's password among it."""
-    return set() if request is None else {one.value for one in fields_of(request)}
+def values_of(request: Request | None) -> set[str]:
+    """All that a request carries in its address and body, a form's password among it, and its credentials."""
+    if request is None:
+        return set()
+    cookies = b"; ".join(request.headers.getlist(b"Cookie")).decode("latin-1").split("; ")
+    own = (name for name in request.headers if not may_go_to_anybody(name))
+    words = (
+        word for name in own for value in request.headers.getlist(name) for word in value.decode("latin-1").split()
+    )
+    return {one.value for one in fields_of(request)} | {cookie.partition("=")[2] for cookie in cookies} | set(words)
 
 
-def _without_query(url: str) -> str:
-    return urlsplit(url)._replace(query="", fragment="").geturl()
+def _set_by(answer: Response | None) -> set[str]:
+    """The cookies that an answer sets."""
+    headers = () if answer is None else answer.headers.getlist(b"Set-Cookie")
+    return {header.decode("latin-1").partition(";")[0].partition("=")[2] for header in headers}

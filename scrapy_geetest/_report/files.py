@@ -55,7 +55,8 @@ class Files:
             page.parent.mkdir(parents=True, exist_ok=True)
             if page.is_dir():
                 raise IsADirectoryError(f"{page} is a folder")  # like what the system says of others
-            _replace(page, page.read_bytes() if page.exists() else b"")
+            _beside(page).write_bytes(b"")
+            _beside(page).unlink()
         except OSError as error:
             raise ValueError(f"GEETEST_REPORT = {setting!r}: the report cannot be written there: {error}.") from None
         return cls(page, Path(jobdir) / STATE if jobdir else None)
@@ -91,9 +92,13 @@ class Files:
             _replace(self.state, json.dumps(history.to_json()).encode())
 
 
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.part")
+
+
 def _replace(path: Path, content: bytes) -> None:
     """Write a file beside *path* and put it in its place, which is one step for whoever reads it."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    beside = _beside(path)
     try:
         beside.write_bytes(content)
         beside.replace(path)

@@ -82,6 +82,8 @@ class Reporter:
         if self._writing is not None:
             await maybe_deferred_to_future(self._writing)
         await self._write()
+        if not self._is_told:
+            logger.info("GeeTest: the report of this crawl is %s", self._files.page.absolute())
 
     def _loaded(self, spider: str, currencies: dict[str, str]) -> History:
         data = self._files.load()
