@@ -226,24 +226,25 @@ def distributed() -> str:
     """Who holds what in a crawl on several machines."""
     told = (
         "Two workers, each with its own requests that wait, download slots and report. Both use one Redis: scrapy-redis keeps the queue of requests "
-        "and the seen requests there, and this plugin the budgets, the sessions of gates and the tasks that are paid for."
+        "and the seen requests there, and this plugin the budgets, the sessions of gates, paid tasks and a note of the requests that wait."
     )
-    picture = Picture("Who holds what in a distributed crawl", told, 430)
-    picture.box((20, 20, 400, 156), kind="soft")
+    picture = Picture("Who holds what in a distributed crawl", told, 450)
+    picture.box((20, 20, 400, 176), kind="soft")
     picture.text(36, 46, "Redis", "head")
     picture.text(36, 68, "by scrapy-redis", "note")
-    picture.box((36, 78, 172, 82), "requests to come", "requests seen", "items")
+    picture.box((36, 78, 172, 100), "requests to come", "requests seen", "items")
     picture.text(232, 68, "by GEETEST_STORAGE_URI", "note")
-    picture.box((232, 78, 172, 82), "budgets", "gates and their sessions", "paid tasks", kind="pay")
+    shared = ("budgets", "gates and their sessions", "paid tasks", "requests that wait")
+    picture.box((232, 78, 172, 100), *shared, kind="pay")
     for left, name in ((20, "Worker 1"), (232, "Worker 2")):
-        picture.way(f"M{left + 60} 222V178")
-        picture.way(f"M{left + 128} 178V222")
-        picture.box((left, 224, 188, 112), kind="box")
-        picture.text(left + 16, 248, name, "head")
+        picture.way(f"M{left + 60} 242V198")
+        picture.way(f"M{left + 128} 198V242")
+        picture.box((left, 244, 188, 112), kind="box")
+        picture.text(left + 16, 268, name, "head")
         for number, line in enumerate(("requests that wait", "download slots, delays", "statistics, its own report")):
-            picture.text(left + 16, 272 + 20 * number, line, "note")
-        picture.way(f"M{left + 94} 336V362")
-    picture.box((20, 364, 400, 46), "the solving service", "one account, one key", kind="end")
+            picture.text(left + 16, 292 + 20 * number, line, "note")
+        picture.way(f"M{left + 94} 356V382")
+    picture.box((20, 384, 400, 46), "the solving service", "one account, one key", kind="end")
     return picture.svg()
 
 
