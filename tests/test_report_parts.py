@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import report_examples as examples
@@ -17,6 +18,7 @@ from scrapy_geetest._report import causes, words
 from scrapy_geetest._report.attempts import KEPT, KINDS, Attempts
 from scrapy_geetest._report.causes import MOST, Causes
 from scrapy_geetest._report.distribution import Distribution
+from scrapy_geetest._report.files import Files
 from scrapy_geetest._report.history import RUNS, History
 from scrapy_geetest._report.page import page_of
 from scrapy_geetest._report.timeline import SPANS, Timeline
@@ -104,6 +106,23 @@ def test_a_history_is_the_same_after_it_was_written_down() -> None:
     read = History.from_json(json.loads(json.dumps(history.to_json())), history.spider, history.currencies)
     assert read.to_json() == history.to_json()
     assert read.copy().to_json() == history.to_json()
+
+
+@pytest.mark.parametrize(
+    ("jobdir", "storage", "state"),
+    [
+        (None, "memory://", None),
+        (None, "redis://localhost", None),
+        ("job", "memory://", "job/geetest-report.json"),
+        ("job", "file:///var/lib/gates", "job/geetest-report.json"),
+        (None, "file:///var/lib/the%20gates.db", "/var/lib/the gates.db.shop.geetest-report.json"),
+    ],
+)
+def test_where_several_runs_meet(tmp_path: Path, jobdir: str | None, storage: str, state: str | None) -> None:
+    """In ``JOBDIR``, or beside the file of the storage."""
+    report = str(tmp_path / "report.html")
+    files = Files.prepare(report, jobdir=jobdir, storage_uri=storage, spider="shop", now=0.0)
+    assert files.state == (None if state is None else Path(state))
 
 
 def test_runs_are_bounded() -> None:

@@ -8,6 +8,7 @@ import os
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 from attrs import frozen
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 STATE = "geetest-report.json"
-"""In ``JOBDIR``: what the next run goes on from."""
+"""What the next run goes on from."""
 
 
 @frozen
@@ -37,12 +38,13 @@ class Files:
     state: Path | None
 
     @classmethod
-    def prepare(cls, setting: str, jobdir: str | None, *, spider: str, now: float) -> Files:
+    def prepare(cls, setting: str, *, jobdir: str | None, storage_uri: str, spider: str, now: float) -> Files:
         """Make the folder of the report.
 
         Args:
             setting: ``GEETEST_REPORT``.
             jobdir: ``JOBDIR``.
+            storage_uri: ``GEETEST_STORAGE_URI``.
             spider: Its name.
             now: Seconds since 1970.
 
@@ -59,7 +61,7 @@ class Files:
             _beside(page).unlink()
         except OSError as error:
             raise ValueError(f"GEETEST_REPORT = {setting!r}: the report cannot be written there: {error}.") from None
-        return cls(page, Path(jobdir) / STATE if jobdir else None)
+        return cls(page, _state(jobdir, storage_uri, spider))
 
     def load(self) -> Mapping[str, Any] | None:
         """What earlier runs have left; ``None``: nothing, or nothing that can be read."""
@@ -90,6 +92,16 @@ class Files:
         if self.state is not None:
             self.state.parent.mkdir(parents=True, exist_ok=True)
             _replace(self.state, json.dumps(history.to_json()).encode())
+
+
+def _state(jobdir: str | None, storage_uri: str, spider: str) -> Path | None:
+    """Where what several runs share is kept: in ``JOBDIR``, or beside the file of the storage."""
+    if jobdir:
+        return Path(jobdir) / STATE
+    if storage_uri.startswith("file:///"):
+        file = Path(unquote(urlsplit(storage_uri).path))
+        return file.with_name(f"{file.name}.{spider}.{STATE}")
+    return None
 
 
 def _beside(path: Path) -> Path:

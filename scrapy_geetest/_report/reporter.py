@@ -52,7 +52,10 @@ class Reporter:
         self._crawler = crawler
         self._parking = parking
         now, spider = time.time(), crawler.spider.name if crawler.spider is not None else crawler.spidercls.name
-        self._files = Files.prepare(config.report, crawler.settings.get("JOBDIR"), spider=spider, now=now)
+        jobdir = crawler.settings.get("JOBDIR")
+        self._files = Files.prepare(
+            config.report, jobdir=jobdir, storage_uri=config.storage_uri, spider=spider, now=now
+        )
         self.history = self._loaded(spider, {one.name: one.service.currency for one in config.services})
         self.history.begin(now)
         self._pages = 0
