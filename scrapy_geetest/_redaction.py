@@ -21,6 +21,7 @@ MAX_DEPTH = 5
 """Levels of a JSON object that are looked at."""
 _LONG_ENOUGH = 16  # without a digit
 _HEAD = 6  # characters of a secret that are shown
+_PIN = 3  # characters of a secret that is looked for among whole words only
 _CREDENTIALS = re.compile(r"(?<=//)[^/?#\s]*@")
 _ADDRESS = re.compile(r"(https?://[^\s<>\"']+)")
 _TOKEN = re.compile(r"(?<![\w+=|-])(?=[\w+=|-]*\d)[A-Za-z0-9_+=|-]{16,}")
@@ -79,7 +80,11 @@ def printable(text: str) -> str:
 
 def public(text: str, most: int, secrets: Collection[str] = ()) -> str:
     """*text* as anybody may see it, on one line: no secrets, tokens, credentials or queries, at most *most* characters."""
-    pieces = _ADDRESS.split(without_secrets(" ".join(text.split()), secrets))
+    told = without_secrets(" ".join(text.split()), secrets)
+    for secret in secrets:
+        if _PIN <= len(secret) < SHORTEST:
+            told = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "…", told)
+    pieces = _ADDRESS.split(told)
     shown = (address(piece.partition("?")[0]) if at % 2 else tidied(piece) for at, piece in enumerate(pieces))
     return _cut("".join(shown), most)
 
