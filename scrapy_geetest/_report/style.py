@@ -89,7 +89,7 @@ time { color: var(--soft); font-variant-numeric: tabular-nums; margin-right: .5r
 .facts ul { list-style: none; margin: 0; padding: 0; }
 footer { color: var(--soft); font-size: .9rem; margin-top: 3rem; padding-bottom: 2.5rem; }
 footer p { border-top: 1px solid var(--line); padding-top: 1rem; max-width: none; }
-@media (max-width: 44rem) {
+@media screen and (max-width: 44rem) {
   main, footer { padding: 0 1rem; }
   header { padding-top: 1.5rem; }
   h1 { font-size: 1.6rem; }
@@ -115,6 +115,8 @@ footer p { border-top: 1px solid var(--line); padding-top: 1rem; max-width: none
     --ground: #ffffff; --sheet: #ffffff; --ink: #000000; --soft: #333333; --line: #999999; --link: #000000;
   }
   body { font-size: 10pt; }
+  table, .facts { font-size: 9pt; }
+  th, td, summary { padding-top: .15rem; padding-bottom: .15rem; }
   main, footer { max-width: none; padding: 0; }
   section { margin-top: 1.5rem; }
   h2, h3, caption, summary { break-after: avoid; }
