@@ -98,7 +98,7 @@ class Looks:
     def picture(self, url: str) -> None:
         """The top of a report, for the documentation."""
         page = self.browser.new_page(
-            viewport={"width": 440, "height": 900}, color_scheme="light", device_scale_factor=2
+            viewport={"width": 900, "height": 655}, color_scheme="light", device_scale_factor=1
         )
         page.goto(url)
         page.screenshot(path=str(PICTURE))
