@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 from scrapy.utils.defer import maybe_deferred_to_future
@@ -216,8 +216,15 @@ def _common(crawler: Crawler, config: Config) -> _Common:
         is_ending=lambda: parking.stopping,
         reactor=reactor,
     )
-    books = Books(
-        crawler, breaker=breaker, config=config, ledger=ledger, repeated=repeated, services=services, stats=stats
+    books = _books(
+        crawler,
+        config,
+        parking,
+        breaker=breaker,
+        ledger=ledger,
+        repeated=repeated,
+        services=services,
+        stats=stats,
     )
     return _Common(
         books=books,
@@ -244,6 +251,16 @@ def _findings(storage: Storage, breaker: Breaker, services: Services) -> Finding
     return Findings(circuits, SharedServices(services.members, storage), storage.is_shared)
 
 
+def _books(crawler: Crawler, config: Config, parking: Parking, **parts: Any) -> Books:
+    if config.report is None:
+        return Books(crawler, config=config, **parts)
+    # Only a crawl that writes a report loads what makes one.
+    from scrapy_geetest._report.books import ReportedBooks
+    from scrapy_geetest._report.reporter import Reporter
+
+    return ReportedBooks(crawler, config=config, reporter=Reporter(crawler, config, parking), **parts)
+
+
 def _attempts(
     config: Config, common: _Common, downloads: Downloads, slots: Slots, submissions: Submissions
 ) -> Attempts:
@@ -253,7 +270,13 @@ def _attempts(
         books=common.books,
         breaker=common.breaker,
         budget=common.budget,
-        challenges=Challenges(bought=BoughtChallenges(), config=config, downloads=downloads, stats=common.stats),
+        challenges=Challenges(
+            bought=BoughtChallenges(),
+            config=config,
+            downloads=downloads,
+            on_fetched=common.books.fetched,
+            stats=common.stats,
+        ),
         collector=Collector(books=common.books, ledger=common.ledger, services=common.services),
         config=config,
         ledger=common.ledger,

@@ -81,6 +81,10 @@ class Books:
         )
         return next((outcome for _, outcome in outcomes if isinstance(outcome, _OBJECTIONS)), None)
 
+    def fetched(self, context: Context, answer: Response | None) -> None:  # noqa: ARG002  # for those who keep more
+        """A challenge came, in *answer*; ``None``: the attributes of the site alone give it, or the page's own script."""
+        self._stats.count("challenges_fetched")
+
     def created(self, context: Context, task: TakenTask, attempt: int, *, is_second_choice: bool) -> None:
         """A service took a task; *is_second_choice*: since a preferred one could not."""
         logger.debug("GeeTest: #%d attempt %d: task %s at %s", context.number, attempt, task, task.service)

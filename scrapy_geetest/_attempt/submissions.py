@@ -150,6 +150,7 @@ class Submissions:
         return without_values(answer, values.values())
 
     async def _deliver(self, context: Context, request: Request, purchase: Purchase) -> Response:
+        purchase.request = request
         deadline = purchase.made_at + self._max_age
         place = f"{request.method} {shortened(request.url.partition('?')[0])}"
         logger.debug("GeeTest: #%d sends the solution of task %s: %s", context.number, purchase.task, place)
