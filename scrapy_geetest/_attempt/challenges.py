@@ -58,6 +58,8 @@ class Challenges:
             ChallengeError: Never.
             Stopping: The crawl began to end meanwhile.
         """
+        if context.handed is not None:
+            return self._take(context, context.handed.challenge)
         try:
             answer = await self._answer(context)
             challenge = await self._parse(context, answer)
@@ -74,6 +76,9 @@ class Challenges:
                 "the solution nor the site's answer has",
                 **context.parts,
             )
+        return self._take(context, challenge)
+
+    def _take(self, context: Context, challenge: Challenge) -> Challenge:
         self._stats.count("challenges_fetched")
         if not context.site.challenge_is_reusable and not self._bought.take(challenge):
             self._stats.count("challenges_repeated")
