@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage slow browser plugins bench package clean
+.PHONY: help demo test coverage slow browser plugins looks bench package clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,6 +28,9 @@ browser: $(VENV)/tox ## the tests that drive Chromium (Debian's package chromium
 
 plugins: $(VENV)/tox ## crawls with the packages that Scrapy users combine, as their latest releases are
 	$(BIN)/tox run -e plugins
+
+looks: $(VENV)/tox ## screenshots of the report and the documentation, in dist/looks (Debian's packages chromium and npm)
+	$(BIN)/tox run -e looks
 
 bench: $(VENV)/demo ## measure everything beside what one would do otherwise; writes benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks --check

@@ -99,6 +99,8 @@ class GeetestSite:
     ``"header:NAME"`` go there in any case."""
     gate_max_age: float | None = None
     """Seconds after which a gate counts as closed again; ``None``: as long as the site lets requests through."""
+    sessions: int = 1
+    """Of a gate: how many sessions are kept open side by side, each with cookies of its own."""
 
     def __init__(self, **attributes: Any) -> None:
         refuse_unknown(attributes)
@@ -296,6 +298,11 @@ class GeetestSite:
             self._demand(attribute, is_allowed(getattr(self, attribute)), rule)
         self._demand("captcha_id", not (self.version == 3 and self.captcha_id), "it is v4's, and version is 3")  # noqa: PLR2004  # the versions of GeeTest
         self._demand("gt", not (self.version == 4 and self.gt), "it is v3's, and version is 4; v4's is captcha_id")  # noqa: PLR2004  # the versions of GeeTest
+
+        has_pool = self.sessions > 1
+        self._demand("sessions", not has_pool or self.mode == "gate", 'it is a gate\'s, and mode is "form"')
+        has_own_key = type(self).session_key is not GeetestSite.session_key
+        self._demand("sessions", not (has_pool and has_own_key), "it chooses sessions itself, and so does session_key")
 
     def _demand(self, attribute: str, holds: object, rule: str) -> None:
         if not holds:

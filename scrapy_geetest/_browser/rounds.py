@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Collection
 
-    from scrapy_geetest._attempt.purchases import Purchase
+    from scrapy_geetest._attempt.purchase import Purchase
     from scrapy_geetest._browser.messages import Asked
     from scrapy_geetest._browser.sendings import Sending
     from scrapy_geetest.challenge import Solution

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from scrapy_geetest._attempt.books import Books
     from scrapy_geetest._attempt.context import Context
     from scrapy_geetest._attempt.outcomes import Outcomes
-    from scrapy_geetest._attempt.purchases import Purchase, Purchases
+    from scrapy_geetest._attempt.purchase import Purchase
+    from scrapy_geetest._attempt.purchases import Purchases
     from scrapy_geetest._browser.messages import Asked
     from scrapy_geetest._browser.rounds import Round
     from scrapy_geetest._crawl.parking import Parking

@@ -72,7 +72,7 @@ class Visits:
         context = context.on(page)
         is_met = await is_withheld(context, page)
         if not (is_met or self._calls_for_solution(context)):
-            self._undeclared.let_through(context)
+            self._undeclared.let_through(context.site, context.outer, page)
             self._gates.let_through(context.outer)
             if not context.outer.meta.get(METHODS):
                 return loaded

@@ -22,6 +22,7 @@ from scrapy_geetest._crawl.admission import PATIENCE
 from scrapy_geetest._crawl.browser_pages import close_page, keep_page
 from scrapy_geetest._crawl.dispatch import DeliveryError, Dispatch, too_old
 from scrapy_geetest._crawl.identity import Made
+from scrapy_geetest._crawl.listener import Listener
 from scrapy_geetest._crawl.marks import (
     FOR_CHALLENGE,
     FOR_PAGE,
@@ -84,12 +85,20 @@ class Downloads:
     _reactor: Any
     _numbers: count[int] = field(init=False, factory=lambda: count(1))
     _under_way: dict[int, Dispatch] = field(init=False, factory=dict)
+    _listener: Listener = field(init=False)
     _timeout: float = field(init=False)
     _max_bytes: int = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         settings = self._crawler.settings
         self._timeout = settings.getfloat("DOWNLOAD_TIMEOUT")
+        self._listener = Listener(
+            self._crawler,
+            signals.request_reached_downloader,
+            self._reached,
+            is_needed=lambda: bool(self._under_way),
+            reactor=self._reactor,
+        )
         self._max_bytes = min(settings.getint("DOWNLOAD_MAXSIZE") or MAX_BYTES, MAX_BYTES)
 
     async def for_challenge(self, query: Request, context: Context, *, timeout: float) -> Response:
@@ -284,18 +293,15 @@ class Downloads:
                 self._on_change(dispatch.context, changed)
         return response
 
-    # A handler of a signal costs every request of the crawl, so there is one only while a download is under way.
-
     def _begin(self, number: int, dispatch: Dispatch) -> None:
-        if not self._under_way:
-            self._crawler.signals.connect(self._reached, signals.request_reached_downloader)
         self._under_way[number] = dispatch
+        self._listener.begin()
 
     def _end(self, number: int, dispatch: Dispatch) -> None:
         del self._under_way[number]
         dispatch.stop_timer()
         if not self._under_way:
-            self._crawler.signals.disconnect(self._reached, signals.request_reached_downloader)
+            self._listener.end()
 
     def _reached(self, request: Request) -> None:
         """A request of the crawl is about to join the queue of its download slot."""
