@@ -18,6 +18,7 @@ from scrapy_geetest._service_settings import DEFAULT_SERVICES, First, check_site
 from scrapy_geetest._services.connections import HttpProxy
 from scrapy_geetest._services.transport import check_base_url
 from scrapy_geetest._sites import load_sites
+from scrapy_geetest._storage.opening import check_uri
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -260,10 +261,12 @@ def _default_rules(settings: BaseSettings) -> Rules:
 
 def _storage_uri(settings: BaseSettings) -> str:
     uri = settings.get("GEETEST_STORAGE_URI") or "memory://"
-    if not isinstance(uri, str) or "://" not in uri:
+    try:
+        check_uri(uri if isinstance(uri, str) else "")
+    except ValueError as error:
         # The value stays out of the message: it may hold a password.
-        raise ValueError('GEETEST_STORAGE_URI must be a storage of the limits library, like "redis://localhost:6379".')
-    return uri
+        raise ValueError(f"The setting GEETEST_STORAGE_URI is invalid: {error}.") from None
+    return str(uri)
 
 
 def _report(settings: BaseSettings) -> str | None:

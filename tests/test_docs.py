@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 PAGES = [*sorted(DOCS.rglob("*.rst")), ROOT / "README.md"]
 OWN_PROCESS = {"tutorial.rst"}  # its blocks are the files of a project
 CRAWLED = {"operations.rst"}  # its functions are those of a spider, and called in a crawl below
-OTHERS_SETTINGS = ("SPIDERMON_", "GEETEST_MONITOR_")
+OTHERS_SETTINGS = ("SPIDERMON_", "GEETEST_MONITOR_", "REDIS_URL", "SCHEDULER_PERSIST")
 _IMPORT_PATH = re.compile(r"[a-z_]\w*(?:\.\w+)*\.[A-Z]\w+")
 
 
@@ -159,8 +159,6 @@ def _call_register_request(page: Any) -> None:
 
 
 def _call_integrations(page: Any) -> None:
-    meta = {"playwright": True, "playwright_page": object()}
-    assert page.InTheBrowser().challenge_request(Request(URL, meta=meta), None).meta == {"playwright": True}
     assert page.Allowed().challenge_request(Request(URL), None).meta == {"dont_obey_robotstxt": True}
     if hasattr(page, "JarOfProxy"):
         page.JarOfProxy().process_request(
@@ -194,6 +192,17 @@ def _call_answers(page: Any) -> None:
     assert (look.url, look.meta) == (URL, {"geetest": False})
     login = page.parse(spider, HtmlResponse(URL, body=form, encoding="utf-8"))
     assert (login.url, login.callback, login.meta) == ("https://shop.example.com/in", print, {"geetest": True})
+
+
+def _call_browser(page: Any) -> None:
+    if not hasattr(page, "Listing"):
+        return  # scrapy-playwright is not installed
+    listed = asyncio.run(anext(page.Listing.start(None)))
+    assert listed.meta == {"playwright": True}
+    assert list(page.Listing.parse(None, HtmlResponse(URL, body=b"<h1>in</h1>"))) == [{"title": "in"}]
+    login = asyncio.run(anext(page.Login.start(None)))
+    assert [method.method for method in login.meta["playwright_page_methods"]] == ["fill", "click", "wait_for_selector"]
+    assert list(page.Login.parse(None, HtmlResponse(URL, body=b"<li class=order>1</li>"))) == [{"order": "1"}]
 
 
 def _call_testing(page: Any) -> None:
@@ -245,6 +254,7 @@ def _call_signals(page: Any) -> None:
 CALLS: dict[str, Callable[[Any], None]] = {
     "register-request": _call_register_request,
     "integrations": _call_integrations,
+    "browser": _call_browser,
     "answers": _call_answers,
     "testing": _call_testing,
     "errors": _call_errors,

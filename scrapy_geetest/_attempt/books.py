@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from scrapy.http import Response
 
     from scrapy_geetest._attempt.context import Context
-    from scrapy_geetest._attempt.purchases import Purchase
+    from scrapy_geetest._attempt.purchase import Purchase
     from scrapy_geetest._attempt.verdict import Verdict
-    from scrapy_geetest._services.choice import Services, TakenTask
+    from scrapy_geetest._services.choice import Services
+    from scrapy_geetest._services.places import TakenTask
     from scrapy_geetest._services.polling import Result
     from scrapy_geetest._spending.breaker import Breaker
+    from scrapy_geetest._spending.ledger import Ledger
     from scrapy_geetest.challenge import Challenge
     from scrapy_geetest.settings import Config
     from scrapy_geetest.stats import Stats
@@ -36,9 +38,12 @@ _OBJECTIONS = (IgnoreRequest, ChallengeNotReady)  # of handlers to a purchase
 class Books:
     """Keeps the two equations: every created task ends once, and every solution gets one verdict."""
 
-    def __init__(self, crawler: Crawler, *, breaker: Breaker, config: Config, services: Services, stats: Stats) -> None:
+    def __init__(
+        self, crawler: Crawler, *, breaker: Breaker, config: Config, ledger: Ledger, services: Services, stats: Stats
+    ) -> None:
         self._crawler = crawler
         self._breaker = breaker
+        self._ledger = ledger
         self._reports = config.report_rejected
         self._services = services
         self._stats = stats
@@ -72,6 +77,10 @@ class Books:
         self._stats.count_at(task.service, "tasks_created")
         self._stats.count("failover", int(is_second_choice))
 
+    def recovered(self, task: TakenTask) -> None:
+        """A task that a process which is gone has paid for is waited for here."""
+        self._stats.count_at(task.service, "tasks_recovered")
+
     def refused(self, error: ServiceError) -> None:
         """The service gave no task, or its answer was lost."""
         self._stats.count_with("tasks_refused", error.code)
@@ -81,11 +90,13 @@ class Books:
         self._stats.count_at(task.service, "tasks_failed")
         self._stats.count(f"tasks_failed/{error.code}")
         self._stats.count_at(task.service, "cost_millionths", error.cost_millionths)
+        self._ledger.strike(task)
 
     def abandoned(self, task: TakenTask, why: str) -> None:
         """A task is waited for no more."""
         self._stats.count_at(task.service, "tasks_abandoned")
-        logger.warning("GeeTest: task %s was paid for and is abandoned, because %s", task, why)
+        kept = "; another run can collect it for a while (GEETEST_STORAGE_URI)" * self._ledger.keeps(task)
+        logger.warning("GeeTest: task %s was paid for and is abandoned, because %s%s", task, why, kept)
 
     def solved(self, purchase: Purchase, result: Result) -> None:
         """A task was solved."""
@@ -101,6 +112,7 @@ class Books:
         if not purchase.is_settled:
             purchase.is_settled = True
             self._stats.count("unused")
+            self._ledger.unused(purchase.task)
             logger.warning(
                 "GeeTest: the solution of task %s was paid for and is not used, because %s", purchase.task, why
             )
@@ -109,6 +121,7 @@ class Books:
         """A solution was sent, and there was no answer, or none that a verdict could be reached on: *evidence* says so."""
         if not purchase.is_settled:
             purchase.is_settled = True
+            self._ledger.strike(purchase.task)
             self._breaker.failed(context)
             self._stats.count("unverified")
             await self.tell(
@@ -127,6 +140,7 @@ class Books:
     def handed_out(self, purchase: Purchase) -> None:
         """A solution was handed to a spider that uses it itself."""
         purchase.is_settled = True
+        self._ledger.strike(purchase.task)
         self._stats.count("unverified")
 
     async def settle(self, context: Context, purchase: Purchase, verdict: Verdict, answer: Response) -> None:
@@ -140,6 +154,7 @@ class Books:
         """
         told = told_by(answer, context.page)
         purchase.is_settled = True
+        self._ledger.strike(purchase.task)
         facts = {
             "task_id": purchase.task.id,
             "service": purchase.task.service,
@@ -155,7 +170,8 @@ class Books:
             await self.tell(signals.solution_accepted, context, **facts)
         elif verdict.outcome is Outcome.REFUSED:
             self._stats.count("rejected")
-            self._breaker.failed(context)
+            if not purchase.was_left:
+                self._breaker.failed(context)
             age = "; it was too old when it was sent (GEETEST_SOLUTION_MAX_AGE)" if purchase.was_too_old else ""
             logger.warning(
                 "GeeTest: the site refused the solution of task %s for %s: %s; %s%s",
@@ -185,7 +201,7 @@ class Books:
 
     async def _report(self, purchase: Purchase, verdict: Verdict) -> None:
         # One that went out twice was used up by the first time; that one was too old is not the service's fault.
-        is_its_fault = purchase.departures <= 1 and not purchase.was_too_old
+        is_its_fault = purchase.departures <= 1 and not (purchase.was_too_old or purchase.was_left)
         if not (self._reports and verdict.is_site_rule and is_its_fault):
             return
         try:

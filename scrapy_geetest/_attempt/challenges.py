@@ -69,6 +69,8 @@ class Challenges:
             ChallengeError: Never.
             Stopping: The crawl began to end meanwhile.
         """
+        if context.handed is not None:
+            return self._take(context, context.handed.challenge, None)
         try:
             answer = await self._answer(context)
             challenge = await self._parse(context, answer)
@@ -85,6 +87,9 @@ class Challenges:
                 "the solution nor the site's answer has",
                 **context.parts,
             )
+        return self._take(context, challenge, answer)
+
+    def _take(self, context: Context, challenge: Challenge, answer: Response | None) -> Challenge:
         self._on_fetched(context, answer)
         if not context.site.challenge_is_reusable and not self._bought.take(challenge):
             self._stats.count("challenges_repeated")

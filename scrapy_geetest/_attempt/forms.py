@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, ClassVar
 from twisted.internet.defer import DeferredLock
 
 from scrapy_geetest._attempt.sessions import session_of
-from scrapy_geetest._attempt.verdict import Verdict, judge
 from scrapy_geetest._crawl.marks import SAFE_METHODS
 from scrapy_geetest._pages.rules import widgets_of
 from scrapy_geetest.site import GeetestSite
@@ -20,8 +19,8 @@ if TYPE_CHECKING:
 
     from scrapy_geetest._attempt.context import Context
     from scrapy_geetest._attempt.loop import Attempts
-    from scrapy_geetest._attempt.purchases import Purchase
-    from scrapy_geetest._attempt.submissions import Way
+    from scrapy_geetest._attempt.purchase import Purchase
+    from scrapy_geetest._attempt.verdict import Verdict
     from scrapy_geetest._crawl.parking import Parking
 
 
@@ -80,9 +79,14 @@ class Forms:
         async with self._alone(context):
             return await self._attempts.buy(context)
 
-    async def conclude(self, way: Way, answer: Response) -> tuple[Verdict, Response]:
+    async def behind(
+        self,
+        context: Context,  # noqa: ARG002  # a gate's page may have to be asked for
+        verdict: Verdict,
+        answer: Response,
+    ) -> tuple[Verdict, Response]:
         """The answer is what the spider asked for, whatever it shows."""
-        return await judge(way.context, answer, is_page_form=way.is_page_form), answer
+        return verdict, answer
 
     @asynccontextmanager
     async def _alone(self, context: Context) -> AsyncIterator[None]:

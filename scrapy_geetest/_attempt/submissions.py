@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from scrapy_geetest._attempt.books import Books
     from scrapy_geetest._attempt.context import Context
-    from scrapy_geetest._attempt.purchases import Purchase
+    from scrapy_geetest._attempt.purchase import Purchase
     from scrapy_geetest._crawl.downloads import Downloads
     from scrapy_geetest._crawl.other_middlewares import OtherMiddlewares
     from scrapy_geetest._submission.types import Plan

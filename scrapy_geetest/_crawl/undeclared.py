@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from scrapy import Request
     from scrapy.http import Response
 
-    from scrapy_geetest._attempt.context import Context
     from scrapy_geetest.stats import Stats
 
 logger = logging.getLogger(__name__)
@@ -48,31 +47,29 @@ class UndeclaredPages:
                 request.url,
             )
 
-    def let_through(self, context: Context) -> None:
+    def let_through(self, site: GeetestSite, request: Request, response: Response) -> None:
         """A response that the rules of its site do not match: if it carries a widget all the same, say so, once a site.
 
         Such a page may be just a login page. With a status of an error it is more likely that a rule is wrong.
         """
-        response = context.page
-        assert response is not None  # noqa: S101  # the rules were applied to it
         is_error = response.status >= ERROR_STATUS
-        is_told = (context.site.name, is_error) in self._told
-        if is_told and not is_built_in(context.site):
+        is_told = (site.name, is_error) in self._told
+        if is_told and not is_built_in(site):
             return
         widgets = widgets_of(response)
-        if not widgets and is_built_in(context.site):
-            self._suspects.look(context.outer, response, context.site)
+        if not widgets and is_built_in(site):
+            self._suspects.look(request, response, site)
         if not widgets or is_told:
             return
-        self._told.add((context.site.name, is_error))
+        self._told.add((site.name, is_error))
         logger.log(
             logging.WARNING if is_error else logging.INFO,
             "GeeTest: %s only carries a GeeTest v%d widget, by the rules of its site %s, and is left alone. If a form of it "
             "needs a solution, send that request (%s) with geetest=True in its meta. See what the rules say: "
             'scrapy geetest inspect --site %s "%s"',
-            *(response, widgets[0].version, context.site.name),
+            *(response, widgets[0].version, site.name),
             form_request(response),
-            *(context.site.name, context.request.url),
+            *(site.name, request.meta.get("redirect_urls", [request.url])[0]),
         )
 
     def asked_for(self, request: Request, *, solve_first: bool) -> None:

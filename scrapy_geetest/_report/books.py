@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from scrapy.http import Response
 
     from scrapy_geetest._attempt.context import Context
-    from scrapy_geetest._attempt.purchases import Purchase
+    from scrapy_geetest._attempt.purchase import Purchase
     from scrapy_geetest._attempt.verdict import Verdict
     from scrapy_geetest._report.reporter import Reporter
     from scrapy_geetest._report.tallies import Tally
-    from scrapy_geetest._services.choice import TakenTask
     from scrapy_geetest._services.errors import ServiceError
+    from scrapy_geetest._services.places import TakenTask
     from scrapy_geetest._services.polling import Result
 
 logger = logging.getLogger(__name__)
