@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 from scrapy.utils.defer import maybe_deferred_to_future
@@ -38,6 +38,7 @@ from scrapy_geetest._crawl.parking import Parking
 from scrapy_geetest._crawl.progress import Bulletin
 from scrapy_geetest._crawl.received import ReceivedResponses
 from scrapy_geetest._crawl.redirects import CaptchaRedirects
+from scrapy_geetest._crawl.repeated_lines import RepeatedLines
 from scrapy_geetest._crawl.slots import Slots
 from scrapy_geetest._crawl.undeclared import UndeclaredPages
 from scrapy_geetest._crawl.waiting_requests import WaitingRequests
@@ -188,7 +189,10 @@ def _common(crawler: Crawler, config: Config) -> _Common:
 
     are_several = len(config.services) > 1
     stats = Stats(crawler.stats, [one.name for one in config.services] if are_several else [])
-    bulletin = Bulletin(stats, {one.name: one.service.currency for one in config.services} if are_several else {})
+    repeated = RepeatedLines()
+    bulletin = Bulletin(
+        stats, repeated, {one.name: one.service.currency for one in config.services} if are_several else {}
+    )
     parking = Parking(
         crawler,
         limit=config.max_parked,
@@ -212,7 +216,16 @@ def _common(crawler: Crawler, config: Config) -> _Common:
         is_ending=lambda: parking.stopping,
         reactor=reactor,
     )
-    books = _books(crawler, config, parking, breaker=breaker, ledger=ledger, services=services, stats=stats)
+    books = _books(
+        crawler,
+        config,
+        parking,
+        breaker=breaker,
+        ledger=ledger,
+        repeated=repeated,
+        services=services,
+        stats=stats,
+    )
     return _Common(
         books=books,
         breaker=breaker,
@@ -238,31 +251,14 @@ def _findings(storage: Storage, breaker: Breaker, services: Services) -> Finding
     return Findings(circuits, SharedServices(services.members, storage), storage.is_shared)
 
 
-def _books(
-    crawler: Crawler,
-    config: Config,
-    parking: Parking,
-    *,
-    breaker: Breaker,
-    ledger: Ledger,
-    services: Services,
-    stats: Stats,
-) -> Books:
+def _books(crawler: Crawler, config: Config, parking: Parking, **parts: Any) -> Books:
     if config.report is None:
-        return Books(crawler, breaker=breaker, config=config, ledger=ledger, services=services, stats=stats)
+        return Books(crawler, config=config, **parts)
     # Only a crawl that writes a report loads what makes one.
     from scrapy_geetest._report.books import ReportedBooks
     from scrapy_geetest._report.reporter import Reporter
 
-    return ReportedBooks(
-        crawler,
-        breaker=breaker,
-        config=config,
-        ledger=ledger,
-        reporter=Reporter(crawler, config, parking),
-        services=services,
-        stats=stats,
-    )
+    return ReportedBooks(crawler, config=config, reporter=Reporter(crawler, config, parking), **parts)
 
 
 def _attempts(

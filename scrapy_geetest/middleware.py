@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet
 
@@ -96,6 +97,7 @@ class GeetestMiddleware:
         self._undeclared = parts.undeclared
         self._visits = parts.visits
         self._waiting_requests = parts.waiting_requests
+        self._numbers = count(1)  # of requests in log lines
         self._returned: WeakSet[Request] = WeakSet()  # to the queue, because the crawl is ending
 
     @classmethod
@@ -268,7 +270,7 @@ class GeetestMiddleware:
         # A browser follows redirects itself, so that the request is still the spider's.
         asked = outer if outer.meta.get("playwright") and self._browser_pages.handlers.find(outer) else original(outer)
         visitor = Visitor(outer, asked, keep_meta=self._config.keep_meta, keeps_cookies=self._keeps_cookies)
-        return Context(site, asked, page, visitor, outer, was_sent=page is not None)
+        return Context(site, asked, page, visitor, outer, was_sent=page is not None, number=next(self._numbers))
 
     async def _site(self, request: Request) -> GeetestSite | None:
         """Whose answer it is: a site may redirect to a captcha page whose address tells nothing."""

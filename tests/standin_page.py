@@ -89,6 +89,14 @@ class Desk:
             if not each.done():
                 each.set_result({"untouched": True})
 
+    async def heard(self, *kinds: str) -> None:
+        """Wait for exactly these messages, in this order."""
+        for _ in range(_MILLISECONDS // 10):
+            if self.kinds() == list(kinds):
+                return
+            await asyncio.sleep(0.01)
+        assert self.kinds() == list(kinds)
+
     def kinds(self, widget: str | None = None) -> list[str]:
         """What was said, in order, of one widget or of all."""
         return [each["kind"] for each in self.messages if widget in (None, each["widget"])]

@@ -26,6 +26,7 @@ PACKAGES = {
     "react-geetest-v4": ("react-geetest-v4@1.1.3", "dist/index.js"),
     "vue": ("vue@3.5.13", "dist/vue.global.prod.js"),
     "vue3-geetest": ("vue3-geetest@1.0.21", "dist/index.umd.cjs"),
+    "zone": ("zone.js@0.15.0", "bundles/zone.umd.js"),
     "geetest-captcha": ("geetest-captcha@1.1.2", "dist/geetest-captcha.umd.min.js"),
 }
 
@@ -141,3 +142,19 @@ async def test_a_bundled_loader_of_another(chromium: Browser, package: Callable[
     async with open_page(chromium, shop, desk) as page:
         assert await got(page) == v3_solution()
     assert desk.of_kind("made")[0]["product"] == "bind"
+
+
+async def test_zones(chromium: Browser, package: Callable[[str], str]) -> None:
+    """Angular shows what happens in its zone only: callbacks run in the zone that they were given in."""
+    script = f"""
+      var zones = [];
+      function note() {{ zones.push(Zone.current.name); }}
+      Zone.current.fork({{name: "application"}}).run(function () {{
+        initGeetest({{gt: "{GT}", challenge: "{CHALLENGE}", product: "bind"}}, function (captcha) {{
+          note();
+          captcha.onReady(function () {{ note(); captcha.verify(); }});
+          captcha.onSuccess(function () {{ note(); window.got = zones; }});
+        }});
+      }});"""
+    async with open_page(chromium, shop_with(package, ["zone"], script), Desk()) as page:
+        assert await got(page) == ["application"] * 3

@@ -41,7 +41,10 @@ if TYPE_CHECKING:
 
 
 PAGES = [*sorted(DOCS.rglob("*.rst")), ROOT / "README.md"]
-OWN_PROCESS = {"tutorial.rst"}  # its blocks are the files of a project
+OWN_PROCESS = {"scripts.rst", "tutorial.rst"}  # their blocks are files
+FILES_OF_A_PROJECT = (
+    "tests/"  # captions of blocks that pytest runs in a process of its own: tests/test_pytest_plugin.py
+)
 CRAWLED = {"operations.rst"}  # its functions are those of a spider, and called in a crawl below
 OTHERS_SETTINGS = ("SPIDERMON_", "GEETEST_MONITOR_", "REDIS_URL", "SCHEDULER_PERSIST")
 _IMPORT_PATH = re.compile(r"[a-z_]\w*(?:\.\w+)*\.[A-Z]\w+")
@@ -123,6 +126,8 @@ def test_snippets(page: Path) -> None:
     functions: list[CodeType] = []
     with _calls() as called:
         for block in python_blocks(page):
+            if block.caption.startswith(FILES_OF_A_PROJECT):
+                continue
             if "spidermon" in block.text:
                 pytest.importorskip("spidermon")
             functions += _run(block, page, namespace)
@@ -131,7 +136,7 @@ def test_snippets(page: Path) -> None:
     if page.name not in CRAWLED:
         assert [function.co_name for function in functions if id(function) not in called] == []
     for block in python_blocks(page):
-        if ">>>" not in block.text:
+        if ">>>" not in block.text and not block.caption.startswith(FILES_OF_A_PROJECT):
             _check_settings(block, namespace)
     made = [value for value in namespace.values() if isinstance(value, type) and issubclass(value, GeetestSite)]
     for site in made:
@@ -206,7 +211,6 @@ def _call_browser(page: Any) -> None:
 
 
 def _call_testing(page: Any) -> None:
-    page.test_the_check_is_recognised()
     page.test_a_refusal_is_told_from_a_wrong_password()
 
 

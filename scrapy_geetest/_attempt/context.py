@@ -9,6 +9,7 @@ from attrs import evolve, field, frozen
 
 from scrapy_geetest._crawl.emptied import empty, is_emptied
 from scrapy_geetest._crawl.marks import SAFE_METHODS
+from scrapy_geetest._crawl.shortened import short_request
 
 if TYPE_CHECKING:
     from scrapy import Request
@@ -46,6 +47,7 @@ class Context:
         is_page_shared: Whether the page is in the hands of a spider, which asks for a solution of its challenge.
         is_in_browser: Whether the page is open in a browser, where its own script sends the answer.
         handed: What that script handed over, once it has.
+        number: Joins the log lines of this request: counted in a crawl from 1; 0: it has none.
     """
 
     site: GeetestSite
@@ -57,6 +59,7 @@ class Context:
     is_page_shared: bool = False
     is_in_browser: bool = False
     handed: Handed | None = None
+    number: int = 0
 
     @property
     def parts(self) -> dict[str, Any]:
@@ -115,4 +118,5 @@ class Context:
             empty(self.page)
 
     def __str__(self) -> str:
-        return f"{self.request} (site {self.site.name})"
+        number = f"#{self.number} " if self.number else ""
+        return f"{number}{short_request(self.request)} (site {self.site.name})"

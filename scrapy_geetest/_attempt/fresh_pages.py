@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from scrapy_geetest._attempt.verdict import is_withheld
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from scrapy_geetest._attempt.context import Context
     from scrapy_geetest._crawl.cookies import SessionCookies
     from scrapy_geetest._crawl.downloads import Downloads
+
+logger = logging.getLogger(__name__)
 
 
 class FreshPages:
@@ -42,6 +45,7 @@ class FreshPages:
             return context
         if context.request.method not in SAFE_METHODS and not _renders_challenge(context):
             return context  # to send it again would do twice what it does
+        logger.debug("GeeTest: #%d the page is fetched again", context.number)
         return await self.again(context)
 
     async def is_withheld(self, context: Context) -> bool:

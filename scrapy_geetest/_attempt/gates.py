@@ -202,7 +202,14 @@ class Gates:
             self._registry.make(context.site.name, session, context.site.gate_max_age), context
         )
 
-    async def behind(self, context: Context, verdict: Verdict, answer: Response) -> tuple[Verdict, Response]:
+    async def behind(
+        self,
+        context: Context,
+        verdict: Verdict,
+        answer: Response,
+        *,
+        sent_to: str = "",  # noqa: ARG002  # a form site may be a gate
+    ) -> tuple[Verdict, Response]:
         """A gate is often answered with "thanks", or a redirect: whether the withheld page comes is the evidence."""
         if verdict.outcome is Outcome.REFUSED:
             return verdict, answer

@@ -22,6 +22,7 @@ from scrapy_geetest._attempt.tries import Tries
 from scrapy_geetest._attempt.verdict import Outcome, Verdict, judge
 from scrapy_geetest._crawl.delivery import without_values
 from scrapy_geetest._crawl.dispatch import SolutionTooOldError
+from scrapy_geetest._crawl.shortened import short_response
 from scrapy_geetest._spending.turns import Claim
 from scrapy_geetest.challenge import solution_values
 from scrapy_geetest.exceptions import ChallengeError, ChallengeNotNeeded
@@ -57,13 +58,16 @@ class Policy(Protocol):
 
     opens_session: ClassVar[bool]
 
-    async def behind(self, context: Context, verdict: Verdict, answer: Response) -> tuple[Verdict, Response]:
+    async def behind(
+        self, context: Context, verdict: Verdict, answer: Response, *, sent_to: str = ""
+    ) -> tuple[Verdict, Response]:
         """What is known after a submission, and what the spider gets if it was not refused.
 
         Args:
             context: With the page whose challenge was solved.
             verdict: What *answer* shows.
             answer: To the submission.
+            sent_to: Where the form of the page was sent; empty: something else was sent.
         """
         ...
 
@@ -102,6 +106,8 @@ class Attempts:
         tries = tries or Tries(self._config)
         if context.is_in_browser:
             return await self._in_browser.run(context, policy, tries)
+        if context.page is None:
+            logger.debug("GeeTest: %s is solved before it is sent", context)
         async with self._slots.room(context, opens_gate=policy.opens_session) as has_waited:
             in_hand = not (has_waited or context.is_page_gone)
             return await self._until_answered(context, policy, tries, in_hand=in_hand)
@@ -180,7 +186,7 @@ class Attempts:
             verdict, response = sent.verdict, answer
             if verdict is None:
                 verdict = await judge(context, answer, is_page_form=way.is_page_form)
-                verdict, response = await policy.behind(context, verdict, answer)
+                verdict, response = await policy.behind(context, verdict, answer, sent_to=way.form_address)
             if sent.values and verdict.outcome is Outcome.UNVERIFIED and not verdict.is_failure:
                 verdict = Verdict(Outcome.ACCEPTED, f"the verification gave {', '.join(sent.values)}")
             await self._books.settle(context, purchase, verdict, answer)
@@ -193,7 +199,7 @@ class Attempts:
                 if verdict.outcome is Outcome.UNVERIFIED:
                     response.flags.append(UNVERIFIED)
                 return response
-            tries.refusal = f"the last answer is {answer}; {verdict.evidence}"
+            tries.refusal = f"the last answer is {short_response(answer)}; {verdict.evidence}"
         finally:
             if purchase.departures:
                 await self._books.unanswered(context, purchase, "the verdict was not reached")
@@ -202,12 +208,15 @@ class Attempts:
         return None
 
     async def _pause(self, context: Context, later: NotYetError, tries: Tries) -> None:
-        logger.info("GeeTest: no fresh challenge yet for %s: %s", context, later)
+        level = self._books.repeated.level(logging.INFO, f"no fresh challenge yet, site {context.site.name}")
+        logger.log(level, "GeeTest: no fresh challenge yet for %s: %s", context, later)
         await tries.pause(context, later, self._parking.sleep)
 
     async def _send_unsolved(self, way: Way, none: ChallengeNotNeeded) -> Response:
         self._stats.count("not_needed")
-        logger.info("GeeTest: the site wants no CAPTCHA this time for %s (%s)", way.context, none or "its hook says so")
+        level = self._books.repeated.level(logging.INFO, f"no CAPTCHA wanted this time, site {way.context.site.name}")
+        why = str(none) or "its hook says so"
+        logger.log(level, "GeeTest: the site wants no CAPTCHA this time for %s (%s)", way.context, why)
         answer = await self._submissions.send_unsolved(way)
         if await self._fresh_pages.is_withheld(way.context.on(answer)):
             raise ChallengeError(

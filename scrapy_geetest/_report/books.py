@@ -99,9 +99,9 @@ class ReportedBooks(Books):
         self._ended(task).abandoned += 1
         self._history.causes.add(causes.ABANDONED, public(why, _LINE), f"task {task}")
 
-    def solved(self, purchase: Purchase, result: Result) -> None:
+    def solved(self, context: Context, purchase: Purchase, result: Result) -> None:
         """A task was solved; the signal that follows tells its site."""
-        super().solved(purchase, result)
+        super().solved(context, purchase, result)
         task = purchase.task
         self._costs[task.service, task.id] = result.cost_millionths
         self._history.solved(task.service, result.waited_ms)

@@ -133,7 +133,11 @@ def route(pattern: str, handler: Handler, *methods: str, call: str | None = None
     return Route(re.compile(pattern), handler, methods, call)
 
 
-def dispatch(routes: Sequence[Route], world: Any, call: Call) -> tuple[str | None, Callable[[], Awaitable[Answer]]]:
+Found: TypeAlias = "tuple[str | None, Callable[[], Awaitable[Answer]]]"
+"""The name by which ``faults`` speaks of a call, and what answers it."""
+
+
+def dispatch(routes: Sequence[Route], world: Any, call: Call) -> Found:
     """Find what answers a call.
 
     Returns:

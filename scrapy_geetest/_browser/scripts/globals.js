@@ -3,11 +3,12 @@
 /** [v3] initGeetest, [v4] initGeetest4: the callback comes later, as after the loading of GeeTest's scripts. */
 function start(version, config, callback) {
   const widget = new Widget(version, config);
+  const wrapped = inItsZone(callback);
   whenParsed(() => {
     if (widget.gone) {
       return;
     }
-    run([callback], undefined, widget.api);
+    run([wrapped], undefined, widget.api);
     setTimeout(() => widget.ready(), SOON_MS);
   });
 }

@@ -25,6 +25,12 @@ function isFunction(value) {
   return typeof value === "function";
 }
 
+/** Where Angular's zone.js is: a callback runs in the zone that it comes from, else the page would not show its effects. */
+function inItsZone(callback) {
+  const zone = window.Zone && window.Zone.current;
+  return zone && isFunction(zone.wrap) ? zone.wrap(callback, "geetest") : callback;
+}
+
 /** Run the page's callbacks: one that throws stops neither the others nor the widget. */
 function run(callbacks, owner, argument) {
   for (const callback of callbacks) {

@@ -43,7 +43,12 @@ class Widget {
     );
   }
 
-  settle({ solution, error }) {
+  settle(answer) {
+    if (!this.isReady) {
+      this.early = answer; // onReady comes first
+      return;
+    }
+    const { solution, error } = answer;
     this.pending = false;
     if (this.gone) {
       return;
@@ -116,11 +121,12 @@ class Widget {
     if (!isFunction(callback)) {
       return;
     }
-    this.callbacks[name].push(callback);
+    const wrapped = inItsZone(callback);
+    this.callbacks[name].push(wrapped);
     if (name in this.unheard || (this.isReady && READY.includes(name))) {
       const argument = this.unheard[name];
       delete this.unheard[name];
-      setTimeout(() => this.gone || run([callback], this.api, argument), 0);
+      setTimeout(() => this.gone || run([wrapped], this.api, argument), 0);
     }
   }
 
@@ -129,6 +135,9 @@ class Widget {
     if (!this.isReady) {
       this.isReady = true;
       READY.forEach((name) => this.emit(name));
+      if (this.early) {
+        this.settle(this.early);
+      }
     }
   }
 
