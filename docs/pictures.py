@@ -234,7 +234,7 @@ def distributed() -> str:
     picture.text(36, 68, "by scrapy-redis", "note")
     picture.box((36, 78, 172, 100), "requests to come", "requests seen", "items")
     picture.text(232, 68, "by GEETEST_STORAGE_URI", "note")
-    shared = ("budgets", "gates and their sessions", "paid tasks", "requests that wait")
+    shared = ("budgets", "open sessions", "paid tasks", "requests that wait", "breakers, solve times")
     picture.box((232, 78, 172, 100), *shared, kind="pay")
     for left, name in ((20, "Worker 1"), (232, "Worker 2")):
         picture.way(f"M{left + 60} 242V198")

@@ -148,6 +148,7 @@ class Judgement:
         assert purchase is not None  # noqa: S101  # it was given one
         purchase.departures = max(1, len(one.sendings))
         if one.sendings:
+            purchase.request = one.sendings[0].made
             purchase.was_too_old = one.sendings[0].sent_at > purchase.made_at + self._config.solution_max_age
         await self._books.settle(self._context, purchase, verdict, _answer_of(one) or shown)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
 from attrs import define, field
+from scrapy import Request
 from scrapy.http import TextResponse
 from scrapy.http.headers import Headers
 from scrapy.responsetypes import responsetypes
@@ -44,6 +45,16 @@ class Sending:
     def is_navigation(self) -> bool:
         """Whether its answer is a document that a frame shows."""
         return self.request is not None and bool(self.request.is_navigation_request())
+
+    @property
+    def made(self) -> Request | None:
+        """The request as the page made it; ``None``: it went through a WebSocket."""
+        if self.request is None:
+            return None
+        request = self.request
+        return Request(
+            request.url, method=request.method, headers=request.headers, body=request.post_data_buffer or b""
+        )
 
     async def read(self, response: Any) -> None:
         """Read the answer while the browser still has it; a page that goes on to another document drops it."""

@@ -66,6 +66,8 @@ def attempt_of(
 def source_of(context: Context, answer: Response | None) -> str:
     """Where a challenge came from, in words: *answer* held it; ``None``: nothing was downloaded for it."""
     site = context.site
+    if context.handed is not None:
+        return "the script of the page, in the browser"
     if answer is None:
         return f"captcha_id of site {site.name}"
     if answer is context.page:
