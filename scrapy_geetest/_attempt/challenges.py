@@ -71,8 +71,9 @@ class Challenges:
             raise ChallengeError(f"No fresh challenge for {context}: {error}", **context.parts) from error
         if unfilled := context.site.unfilled(challenge):
             raise ChallengeError(
-                f"No fresh challenge for {context}: field_names names {', '.join(unfilled)}, which neither "
-                "the solution nor the site's answer has",
+                "Correct field_names, whose keys are those of a solution (challenge, validate, seccode; of v4 lot_number, pass_token, "
+                f"gen_time, captcha_output) or of the register answer. No fresh challenge for {context}: field_names has the key "
+                f"{', '.join(unfilled)}, which neither of them has",
                 **context.parts,
             )
         self._stats.count("challenges_fetched")
