@@ -80,9 +80,9 @@ class Challenges:
         if not context.site.challenge_is_reusable and not self._bought.take(challenge):
             self._stats.count("challenges_repeated")
             raise NotYetError(
-                "the site handed out a challenge that was bought before; a second solution of it is worthless. If "
-                "it keeps one challenge a session, set one_at_a_time = True; if a cache answers, let challenge_url differ "
-                "each time ({timestamp})"
+                "set one_at_a_time = True if the site keeps one challenge a session, or let challenge_url differ each time "
+                "({timestamp}) if a cache answers: the site handed out a challenge that was bought before, and a second solution "
+                "of it is worthless"
             )
         return challenge
 

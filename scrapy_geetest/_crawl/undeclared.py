@@ -64,8 +64,15 @@ class UndeclaredPages:
         if not widgets or is_told:
             return
         self._told.add((context.site.name, is_error))
-        logger.log(
-            logging.WARNING if is_error else logging.INFO,
+        if is_error:
+            logger.warning(
+                "GeeTest: correct detect_… of the site %s if %s is withheld: the page only carries a GeeTest v%d widget, by the "
+                'rules of the site, and is left alone. See what they say: scrapy geetest inspect --site %s "%s"',
+                *(context.site.name, short_response(response), widgets[0].version),
+                *(context.site.name, context.request.url),
+            )
+            return
+        logger.info(
             "GeeTest: if a form of %s needs a solution, send that request (%s) with geetest=True in its meta: the page only "
             "carries a GeeTest v%d widget, by the rules of its site %s, and is left alone. See what the rules say: "
             'scrapy geetest inspect --site %s "%s"',
