@@ -84,8 +84,9 @@ class Challenges:
             raise ChallengeError(f"No fresh challenge for {context}: {error}", **context.parts) from error
         if unfilled := context.site.unfilled(challenge):
             raise ChallengeError(
-                f"No fresh challenge for {context}: field_names names {', '.join(unfilled)}, which neither "
-                "the solution nor the site's answer has",
+                "Correct field_names, whose keys are those of a solution (challenge, validate, seccode; of v4 lot_number, pass_token, "
+                f"gen_time, captcha_output) or of the register answer. No fresh challenge for {context}: field_names has the key "
+                f"{', '.join(unfilled)}, which neither of them has",
                 **context.parts,
             )
         return self._take(context, challenge, answer)
@@ -95,9 +96,9 @@ class Challenges:
         if not context.site.challenge_is_reusable and not self._bought.take(challenge):
             self._stats.count("challenges_repeated")
             raise NotYetError(
-                "the site handed out a challenge that was bought before; a second solution of it is worthless. If "
-                "it keeps one challenge a session, set one_at_a_time = True; if a cache answers, let challenge_url differ "
-                "each time ({timestamp})"
+                "set one_at_a_time = True if the site keeps one challenge a session, or let challenge_url differ each time "
+                "({timestamp}) if a cache answers: the site handed out a challenge that was bought before, and a second solution "
+                "of it is worthless"
             )
         return challenge
 

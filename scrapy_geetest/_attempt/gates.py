@@ -15,6 +15,7 @@ from scrapy_geetest._attempt.tries import Tries
 from scrapy_geetest._attempt.verdict import Outcome, Verdict, is_withheld
 from scrapy_geetest._crawl.marks import SAFE_METHODS, gate_at_departure, note_departure, note_gate
 from scrapy_geetest._crawl.parking import Stopping
+from scrapy_geetest._crawl.shortened import short_response
 from scrapy_geetest._pages.withholding import ERROR_STATUS
 from scrapy_geetest._submission.target import origin
 from scrapy_geetest.exceptions import ChallengeError, GeetestError, SolutionRejected
@@ -184,8 +185,8 @@ class Gates:
             bounces += 1
             if bounces > _MAX_BOUNCES:
                 raise SolutionRejected(
-                    f"{context} is withheld though its gate was opened {bounces} times; if each request needs a "
-                    'solution of its own, set mode = "form", otherwise check session_key',
+                    'Set mode = "form" if each request needs a solution of its own; otherwise check session_key: '
+                    f"{context} is withheld though its gate was opened {bounces} times",
                     **context.parts,
                 )
             context = context.on(response)
@@ -278,8 +279,8 @@ class Gates:
         if await is_withheld(door, response):
             self._breaker.failed(door)
             raise SolutionRejected(
-                f"The gate did not open for {door}: {response} is still withheld. If each request needs a solution "
-                'of its own, set mode = "form"; otherwise check accepted_…, detect_… and session_key of the site',
+                'Set mode = "form" if each request needs a solution of its own; otherwise check accepted_…, detect_… and '
+                f"session_key of the site: the gate did not open for {door}, {short_response(response)} is still withheld",
                 **door.parts,
             )
 

@@ -19,7 +19,10 @@ CHALLENGE_TRIES = 3  # of a site that says it will be better later; costs reques
 CHALLENGE_PAUSE = 2.0  # seconds between them
 SHORTEST_PAUSE = 0.05  # seconds; a hook may say "at once" again and again
 
-_CURE = "See each step with scrapy geetest try, and the usual causes in the docs (reference/messages)"
+_CURE = (
+    "See each step with scrapy geetest try; the usual causes are field_names, a lost session, another proxy or User-Agent "
+    "(docs: reference/messages)"
+)
 
 
 class Tries:

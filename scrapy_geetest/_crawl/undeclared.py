@@ -61,13 +61,20 @@ class UndeclaredPages:
         if not widgets or is_told:
             return
         self._told.add((site.name, is_error))
-        logger.log(
-            logging.WARNING if is_error else logging.INFO,
+        address = request.meta.get("redirect_urls", [request.url])[0]
+        if is_error:
+            logger.warning(
+                "GeeTest: correct detect_… of the site %s if %s is withheld: the page only carries a GeeTest v%d widget, by the "
+                'rules of the site, and is left alone. See what they say: scrapy geetest inspect --site %s "%s"',
+                *(site.name, short_response(response), widgets[0].version, site.name, address),
+            )
+            return
+        logger.info(
             "GeeTest: if a form of %s needs a solution, send that request (%s) with geetest=True in its meta: the page only "
             "carries a GeeTest v%d widget, by the rules of its site %s, and is left alone. See what the rules say: "
             'scrapy geetest inspect --site %s "%s"',
             *(short_response(response), form_request(response), widgets[0].version, site.name),
-            *(site.name, request.meta.get("redirect_urls", [request.url])[0]),
+            *(site.name, address),
         )
 
     def asked_for(self, request: Request, *, solve_first: bool) -> None:
