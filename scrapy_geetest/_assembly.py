@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 from scrapy.utils.defer import maybe_deferred_to_future
@@ -24,6 +25,10 @@ from scrapy_geetest._attempt.session_pools import SessionPools
 from scrapy_geetest._attempt.stored_sessions import StoredSessions
 from scrapy_geetest._attempt.submissions import Submissions
 from scrapy_geetest._attempt.verdict import is_withheld
+from scrapy_geetest._browser.attempt import InBrowser, at_rest
+from scrapy_geetest._browser.pages import BrowserPages
+from scrapy_geetest._browser.places import PagePlaces
+from scrapy_geetest._browser.visits import Visits
 from scrapy_geetest._crawl.admission import Admission
 from scrapy_geetest._crawl.cookies import SessionCookies
 from scrapy_geetest._crawl.downloads import Downloads
@@ -33,6 +38,7 @@ from scrapy_geetest._crawl.parking import Parking
 from scrapy_geetest._crawl.progress import Bulletin
 from scrapy_geetest._crawl.received import ReceivedResponses
 from scrapy_geetest._crawl.redirects import CaptchaRedirects
+from scrapy_geetest._crawl.repeated_lines import RepeatedLines
 from scrapy_geetest._crawl.slots import Slots
 from scrapy_geetest._crawl.undeclared import UndeclaredPages
 from scrapy_geetest._crawl.waiting_requests import WaitingRequests
@@ -67,6 +73,7 @@ class Parts:
 
     admission: Admission
     books: Books
+    browser_pages: BrowserPages
     bulletin: Bulletin
     downloads: Downloads
     findings: Findings
@@ -75,6 +82,7 @@ class Parts:
     intercepted: InterceptedResponses
     others: OtherMiddlewares
     outcomes: Outcomes
+    page_places: PagePlaces
     parking: Parking
     received: ReceivedResponses
     recovery: Recovery
@@ -84,6 +92,7 @@ class Parts:
     stats: Stats
     storage: Opened
     undeclared: UndeclaredPages
+    visits: Visits
     waiting_requests: WaitingRequests
 
 
@@ -93,6 +102,7 @@ class _Common:
 
     books: Books
     breaker: Breaker
+    browser_pages: BrowserPages
     budget: Budget
     bulletin: Bulletin
     cookies: SessionCookies
@@ -126,6 +136,7 @@ def assemble(crawler: Crawler, config: Config, middleware: type) -> Parts:
         others=common.others,
         wait=parking.wait,
         is_challenge=is_withheld,
+        render=partial(at_rest, common.browser_pages),
         find_site=sites.find,
         on_change=common.outcomes.visitor_changed,
         slots=slots,
@@ -135,17 +146,22 @@ def assemble(crawler: Crawler, config: Config, middleware: type) -> Parts:
     attempts = _attempts(config, common, downloads, slots, submissions)
     shared = common.storage.entries if common.workers is not None else None
     waiting = WaitingRequests(crawler, storage=shared, workers=common.workers, reactor=reactor)
+    forms = Forms(attempts=attempts, parking=parking)
+    gates = _gates(config, common, attempts, downloads, submissions)
+    undeclared = UndeclaredPages(common.stats)
     return Parts(
         admission=admission,
         books=common.books,
+        browser_pages=common.browser_pages,
         bulletin=common.bulletin,
         downloads=downloads,
         findings=common.findings,
-        forms=Forms(attempts=attempts, parking=parking),
-        gates=_gates(config, common, attempts, downloads, submissions),
+        forms=forms,
+        gates=gates,
         intercepted=InterceptedResponses(crawler, find_site=sites.find, middleware=middleware),
         others=common.others,
         outcomes=common.outcomes,
+        page_places=PagePlaces(crawler, parking),
         parking=parking,
         received=ReceivedResponses(crawler, reactor=reactor),
         recovery=Recovery(ledger=common.ledger, waiting=waiting, workers=common.workers, reactor=reactor),
@@ -154,7 +170,16 @@ def assemble(crawler: Crawler, config: Config, middleware: type) -> Parts:
         sites=sites,
         stats=common.stats,
         storage=common.storage,
-        undeclared=UndeclaredPages(common.stats),
+        undeclared=undeclared,
+        visits=Visits(
+            downloads=downloads,
+            forms=forms,
+            gates=gates,
+            others=common.others,
+            pages=common.browser_pages,
+            parking=parking,
+            undeclared=undeclared,
+        ),
         waiting_requests=waiting,
     )
 
@@ -164,7 +189,10 @@ def _common(crawler: Crawler, config: Config) -> _Common:
 
     are_several = len(config.services) > 1
     stats = Stats(crawler.stats, [one.name for one in config.services] if are_several else [])
-    bulletin = Bulletin(stats, {one.name: one.service.currency for one in config.services} if are_several else {})
+    repeated = RepeatedLines()
+    bulletin = Bulletin(
+        stats, repeated, {one.name: one.service.currency for one in config.services} if are_several else {}
+    )
     parking = Parking(
         crawler,
         limit=config.max_parked,
@@ -188,10 +216,20 @@ def _common(crawler: Crawler, config: Config) -> _Common:
         is_ending=lambda: parking.stopping,
         reactor=reactor,
     )
-    books = Books(crawler, breaker=breaker, config=config, ledger=ledger, services=services, stats=stats)
+    books = _books(
+        crawler,
+        config,
+        parking,
+        breaker=breaker,
+        ledger=ledger,
+        repeated=repeated,
+        services=services,
+        stats=stats,
+    )
     return _Common(
         books=books,
         breaker=breaker,
+        browser_pages=BrowserPages(crawler, lambda url: any(site.has_host(url) for site in config.sites)),
         budget=budget,
         bulletin=bulletin,
         cookies=SessionCookies(crawler),
@@ -213,6 +251,16 @@ def _findings(storage: Storage, breaker: Breaker, services: Services) -> Finding
     return Findings(circuits, SharedServices(services.members, storage), storage.is_shared)
 
 
+def _books(crawler: Crawler, config: Config, parking: Parking, **parts: Any) -> Books:
+    if config.report is None:
+        return Books(crawler, config=config, **parts)
+    # Only a crawl that writes a report loads what makes one.
+    from scrapy_geetest._report.books import ReportedBooks
+    from scrapy_geetest._report.reporter import Reporter
+
+    return ReportedBooks(crawler, config=config, reporter=Reporter(crawler, config, parking), **parts)
+
+
 def _attempts(
     config: Config, common: _Common, downloads: Downloads, slots: Slots, submissions: Submissions
 ) -> Attempts:
@@ -222,7 +270,13 @@ def _attempts(
         books=common.books,
         breaker=common.breaker,
         budget=common.budget,
-        challenges=Challenges(bought=BoughtChallenges(), config=config, downloads=downloads, stats=common.stats),
+        challenges=Challenges(
+            bought=BoughtChallenges(),
+            config=config,
+            downloads=downloads,
+            on_fetched=common.books.fetched,
+            stats=common.stats,
+        ),
         collector=Collector(books=common.books, ledger=common.ledger, services=common.services),
         config=config,
         ledger=common.ledger,
@@ -230,17 +284,30 @@ def _attempts(
         parking=common.parking,
         services=common.services,
     )
+    fresh_pages = FreshPages(common.cookies, downloads)
+    turns = Turns(config.max_concurrent_solves, common.parking.wait, reactor)
+    in_browser = InBrowser(
+        books=common.books,
+        config=config,
+        fresh_pages=fresh_pages,
+        outcomes=common.outcomes,
+        pages=common.browser_pages,
+        parking=common.parking,
+        purchases=purchases,
+        turns=turns,
+    )
     return Attempts(
         config=config,
         books=common.books,
         cookies=common.cookies,
-        fresh_pages=FreshPages(common.cookies, downloads),
+        fresh_pages=fresh_pages,
+        in_browser=in_browser,
         parking=common.parking,
         purchases=purchases,
         slots=slots,
         stats=common.stats,
         submissions=submissions,
-        turns=Turns(config.max_concurrent_solves, common.parking.wait, reactor),
+        turns=turns,
     )
 
 

@@ -11,7 +11,9 @@ The attempt is :mod:`scrapy_geetest._attempt.loop`.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, TypeVar
+from contextlib import suppress
+from itertools import count
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet
 
 from attrs import evolve
@@ -30,6 +32,7 @@ from scrapy_geetest._crawl.downloads import kept_target
 from scrapy_geetest._crawl.identity import Visitor
 from scrapy_geetest._crawl.marks import (
     META_KEY,
+    forget_redirects,
     is_fenced,
     is_left_alone,
     lift,
@@ -75,6 +78,7 @@ class GeetestMiddleware:
         self._keeps_cookies = crawler.settings.getbool("COOKIES_ENABLED")
         self._bulletin = parts.bulletin
         self._books = parts.books
+        self._browser_pages = parts.browser_pages
         self._downloads = parts.downloads
         self._findings = parts.findings
         self._forms = parts.forms
@@ -82,6 +86,7 @@ class GeetestMiddleware:
         self._intercepted = parts.intercepted
         self._others = parts.others
         self._outcomes = parts.outcomes
+        self._page_places = parts.page_places
         self._parking = parts.parking
         self._received = parts.received
         self._redirects = parts.redirects
@@ -91,7 +96,9 @@ class GeetestMiddleware:
         self._stats = parts.stats
         self._storage = parts.storage
         self._undeclared = parts.undeclared
+        self._visits = parts.visits
         self._waiting_requests = parts.waiting_requests
+        self._numbers = count(1)  # of requests in log lines
         self._returned: WeakSet[Request] = WeakSet()  # to the queue, because the crawl is ending
 
     @classmethod
@@ -187,7 +194,10 @@ class GeetestMiddleware:
             await self._intercepted.look()
         if own_number(request):
             await self._downloads.before(request)
+            self._browser_pages.prepare(request, is_again=True)
             return None
+        if (handler := self._browser_pages.handlers.find(request)) is not None:
+            return await self._before_browser(request, handler)
         if META_KEY in request.meta and "redirect_urls" not in request.meta:
             lift(request)  # a spider or a middleware copied it
         if self._is_plain(request) or is_left_alone(request):
@@ -209,17 +219,25 @@ class GeetestMiddleware:
         self._admission.answered(request)
         self._intercepted.arrived(request)
         is_noted = META_KEY in request.meta
+        is_in_browser = is_noted and self._browser_pages.arrived(request)
         if is_noted and own_number(request):
             await self._downloads.after(request, response)
             return response
-        answer = await self._answer(request, response, is_noted=is_noted)
+        if is_in_browser:
+            answer = await self._from_browser(request, response)
+        else:
+            self._page_places.give_back(request)
+            answer = await self._answer(request, response, is_noted=is_noted)
         if META_KEY in request.meta:
             self._received.expect(request)
         return answer
 
-    def process_exception(self, request: Request, exception: Exception) -> None:  # noqa: ARG002  # Scrapy's signature
+    async def process_exception(self, request: Request, exception: Exception) -> None:  # noqa: ARG002  # Scrapy's signature
         """Take out what was noted: an errback may send the request again."""
+        if self._browser_pages.arrived(request):
+            await self._browser_pages.leave(request)
         if not own_number(request):
+            self._page_places.give_back(request)
             self._redirects.arrived(request)
             lift(request)
 
@@ -250,9 +268,10 @@ class GeetestMiddleware:
         return loses_nothing(request)
 
     def _context(self, site: GeetestSite, outer: Request, page: Response | None) -> Context:
-        asked = original(outer)
+        # A browser follows redirects itself, so that the request is still the spider's.
+        asked = outer if outer.meta.get("playwright") and self._browser_pages.handlers.find(outer) else original(outer)
         visitor = Visitor(outer, asked, keep_meta=self._config.keep_meta, keeps_cookies=self._keeps_cookies)
-        return Context(site, asked, page, visitor, outer, was_sent=page is not None)
+        return Context(site, asked, page, visitor, outer, was_sent=page is not None, number=next(self._numbers))
 
     async def _site(self, request: Request) -> GeetestSite | None:
         """Whose answer it is: a site may redirect to a captcha page whose address tells nothing."""
@@ -261,6 +280,43 @@ class GeetestMiddleware:
             if site is not None:
                 return site
         return None
+
+    async def _before_browser(self, request: Request, handler: Any) -> Request | Response | None:
+        """A request that scrapy-playwright downloads: its page is one of those that the plugin works in, if its site is declared."""
+        lift(request)
+        site = None if is_left_alone(request) else await self._sites.find(request.url)
+        if site is None:
+            self._undeclared.asked_for(request, solve_first=request.meta.get("geetest") is True)
+            with suppress(Stopping):  # it goes on as without the plugin
+                await self._page_places.take(request, handler)
+            return None
+        context = evolve(self._context(site, request, None), is_in_browser=True)
+        returned = await self._outcome(context, self._until_page_is_free(context, handler))
+        if returned is None:
+            self._browser_pages.prepare(request)
+        return returned
+
+    async def _until_page_is_free(self, context: Context, handler: Any) -> None:
+        if context.site.mode == "gate" and await self._gates.leave(context.site, context.outer):
+            await self._before_gate(context)
+        await self._page_places.take(context.outer, handler)
+
+    async def _from_browser(self, request: Request, response: Response) -> Request | Response:
+        """The page of a request as scrapy-playwright has loaded it."""
+        try:
+            site = await self._sites.find(request.url)
+            assert site is not None  # noqa: S101  # its page was prepared for that
+            context = evolve(self._context(site, request, response), is_in_browser=True)
+            return await self._outcome(context, self._visited(context)) or response
+        finally:
+            self._page_places.give_back(request)
+
+    async def _visited(self, context: Context) -> Request | Response:
+        answer = await self._visits.visit(context)
+        if isinstance(answer, Request):
+            return answer
+        is_in_place = context.outer in self._browser_pages.bought or answer.request is not context.outer
+        return self._deliver(context, answer) if is_in_place else answer
 
     async def _before_gate(self, context: Context) -> Response | None:
         async with self._waits(context):
@@ -357,12 +413,16 @@ class GeetestMiddleware:
                 page = await self._downloads.again(context, is_final=True)
         except Exception:  # noqa: BLE001  # whatever it was, the request was given up for another reason
             raise error from None
+        if context.is_in_browser:
+            await self._browser_pages.leave(context.outer)
         return passed(page) if await is_withheld(context, page) else page
 
     def _give_back(self, context: Context) -> Request:
         """The request as the spider made it, for the queue; the next run has another cookie jar."""
         lift(context.request)
         again = context.request.replace(dont_filter=True)
+        if context.is_in_browser:
+            forget_redirects(again)
         self._returned.add(again)
         return again
 

@@ -217,7 +217,7 @@ async def test_a_handler_declines_a_purchase(sandbox: Sandbox, kind: str, caplog
     )
     [error] = outcome.errors
     assert isinstance(error, BudgetExhausted)
-    assert str(error).startswith("Nothing was bought for <GET ")
+    assert str(error).startswith("Nothing was bought for #1 <GET ")
     assert str(error).endswith(" (site search): not at night")
     assert (outcome.stats["tasks_created"], outcome.stats["accepted"], outcome.stats["gave_up/budget"]) == (1, 1, 1)
     assert "Error caught on signal handler" not in caplog.text

@@ -237,7 +237,7 @@ async def test_a_kept_redirect_whose_status_is_not_declared(
     assert [response.status for response in outcome.pages] == [302, 302]
     [told] = _told(caplog, "keeps the redirect")
     assert "/captcha" in told
-    assert "add 302 to the site's detect_status" in told
+    assert "add 302 to detect_status of the site" in told
 
 
 async def test_what_a_kept_redirect_leads_to_waits_for_nobody(world: SmallWorld) -> None:

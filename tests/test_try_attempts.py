@@ -259,8 +259,8 @@ async def test_a_host_that_is_down(sandbox: Sandbox) -> None:
 async def test_a_warning_of_the_plugin_is_a_step(sandbox: Sandbox) -> None:
     """What a crawl would log, where it happens."""
     tried = await attempt(sandbox, ROPE, search_site(sandbox), COOKIES_ENABLED=False)
-    assert "Note        <GET" in tried.text
-    assert "is sent without Scrapy's cookies" in tried.step("note")["text"][0]
+    assert "Note        leave Scrapy's cookies on" in tried.text
+    assert "tie challenge and answer together by a session cookie" in tried.step("note")["text"][0]
 
 
 class Shop(Spider):

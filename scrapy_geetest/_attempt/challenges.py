@@ -8,12 +8,15 @@ from scrapy import Request
 from scrapy.exceptions import IgnoreRequest
 
 from scrapy_geetest._crawl.parking import Stopping
+from scrapy_geetest._crawl.shortened import short_request, short_response
 from scrapy_geetest._hooks import resolve
 from scrapy_geetest._pages.register import RegisterError
 from scrapy_geetest.challenge import V3Challenge, V4Challenge
 from scrapy_geetest.exceptions import ChallengeError, ChallengeNotNeeded, ChallengeNotReady
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from scrapy.http import Response
 
     from scrapy_geetest._attempt.context import Context
@@ -43,8 +46,17 @@ class NotYetError(Exception):
 class Challenges:
     """Fetches challenges that nobody has used."""
 
-    def __init__(self, *, bought: BoughtChallenges, config: Config, downloads: Downloads, stats: Stats) -> None:
+    def __init__(
+        self,
+        *,
+        bought: BoughtChallenges,
+        config: Config,
+        downloads: Downloads,
+        on_fetched: Callable[[Context, Response | None], None],
+        stats: Stats,
+    ) -> None:
         self._bought = bought
+        self._on_fetched = on_fetched
         self._timeout = config.request_timeout
         self._downloads = downloads
         self._stats = stats
@@ -58,6 +70,8 @@ class Challenges:
             ChallengeError: Never.
             Stopping: The crawl began to end meanwhile.
         """
+        if context.handed is not None:
+            return self._take(context, context.handed.challenge, None)
         try:
             answer = await self._answer(context)
             challenge = await self._parse(context, answer)
@@ -70,17 +84,21 @@ class Challenges:
             raise ChallengeError(f"No fresh challenge for {context}: {error}", **context.parts) from error
         if unfilled := context.site.unfilled(challenge):
             raise ChallengeError(
-                f"No fresh challenge for {context}: field_names names {', '.join(unfilled)}, which neither "
-                "the solution nor the site's answer has",
+                "Correct field_names, whose keys are those of a solution (challenge, validate, seccode; of v4 lot_number, pass_token, "
+                f"gen_time, captcha_output) or of the register answer. No fresh challenge for {context}: field_names has the key "
+                f"{', '.join(unfilled)}, which neither of them has",
                 **context.parts,
             )
-        self._stats.count("challenges_fetched")
+        return self._take(context, challenge, answer)
+
+    def _take(self, context: Context, challenge: Challenge, answer: Response | None) -> Challenge:
+        self._on_fetched(context, answer)
         if not context.site.challenge_is_reusable and not self._bought.take(challenge):
             self._stats.count("challenges_repeated")
             raise NotYetError(
-                "the site handed out a challenge that was bought before; a second solution of it is worthless. If "
-                "it keeps one challenge a session, set one_at_a_time = True; if a cache answers, let challenge_url differ "
-                "each time ({timestamp})"
+                "set one_at_a_time = True if the site keeps one challenge a session, or let challenge_url differ each time "
+                "({timestamp}) if a cache answers: the site handed out a challenge that was bought before, and a second solution "
+                "of it is worthless"
             )
         return challenge
 
@@ -98,14 +116,14 @@ class Challenges:
             raise
         except IgnoreRequest as error:
             raise ChallengeError(
-                f"No fresh challenge for {context}: {query} was refused by this crawl: {error}. If robots.txt forbids it "
-                "and you may fetch it all the same, set dont_obey_robotstxt in the meta of the request that "
+                f"No fresh challenge for {context}: {short_request(query)} was refused by this crawl: {error}. If robots.txt "
+                "forbids it and you may fetch it all the same, set dont_obey_robotstxt in the meta of the request that "
                 "challenge_request returns",
                 **context.parts,
             ) from error
         except Exception as error:
             raise ChallengeError(
-                f"No fresh challenge for {context}: {query} failed: {_words(error)}; check the site's challenge_url",
+                f"Check the site's challenge_url. No fresh challenge for {context}: {short_request(query)} failed: {_words(error)}",
                 **context.parts,
             ) from error
 
@@ -133,9 +151,11 @@ class Challenges:
             raise
         except RegisterError as error:
             # A status alone condemns nothing: pages that withhold come with 403, 412 or 429, challenge and all.
-            raise RegisterError(f"{answer}: {error}", transient=error.transient) from error
+            raise RegisterError(f"{short_response(answer)}: {error}", transient=error.transient) from error
         except Exception as error:
-            raise RegisterError(f"{answer}: parse_challenge failed: {_words(error)}", transient=False) from error
+            raise RegisterError(
+                f"{short_response(answer)}: parse_challenge failed: {_words(error)}", transient=False
+            ) from error
         return challenge
 
 

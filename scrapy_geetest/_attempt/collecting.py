@@ -116,7 +116,7 @@ class Collector:
     async def _arrived(
         self, context: Context, challenge: Challenge, purchase: Purchase, result: Result, seconds: float
     ) -> None:
-        self._books.solved(purchase, result)
+        self._books.solved(context, purchase, result)
         try:
             await self._ledger.solved(purchase.task, result, challenge)
             await self._books.tell(

@@ -12,9 +12,10 @@ from scrapy.http.request import NO_CALLBACK
 from scrapy_geetest._attempt.session_pools import pooled_session
 from scrapy_geetest._attempt.sessions import session_key, session_of
 from scrapy_geetest._attempt.tries import Tries
-from scrapy_geetest._attempt.verdict import Outcome, Verdict, is_withheld, judge
+from scrapy_geetest._attempt.verdict import Outcome, Verdict, is_withheld
 from scrapy_geetest._crawl.marks import SAFE_METHODS, gate_at_departure, note_departure, note_gate
 from scrapy_geetest._crawl.parking import Stopping
+from scrapy_geetest._crawl.shortened import short_response
 from scrapy_geetest._pages.withholding import ERROR_STATUS
 from scrapy_geetest._submission.target import origin
 from scrapy_geetest.exceptions import ChallengeError, GeetestError, SolutionRejected
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from scrapy_geetest._attempt.gate_visitors import GateVisitors
     from scrapy_geetest._attempt.loop import Attempts
     from scrapy_geetest._attempt.session_pools import SessionPools
-    from scrapy_geetest._attempt.submissions import Submissions, Way
+    from scrapy_geetest._attempt.submissions import Submissions
     from scrapy_geetest._crawl.cookies import SessionCookies
     from scrapy_geetest._crawl.downloads import Downloads
     from scrapy_geetest._crawl.other_middlewares import OtherMiddlewares
@@ -131,6 +132,8 @@ class Gates:
                 note_gate(context.outer, self._note(gate, waited=has_opened))
             if has_opened and not gate.values:
                 return None
+        if context.is_in_browser:
+            return None  # its own page opens it
         if gate.is_open and gate.values:
             return await self._with_values(gate, context)
         if gate.is_open or not (gate.values or context.asks_to_solve):
@@ -182,8 +185,8 @@ class Gates:
             bounces += 1
             if bounces > _MAX_BOUNCES:
                 raise SolutionRejected(
-                    f"{context} is withheld though its gate was opened {bounces} times; if each request needs a "
-                    'solution of its own, set mode = "form", otherwise check session_key',
+                    'Set mode = "form" if each request needs a solution of its own; otherwise check session_key: '
+                    f"{context} is withheld though its gate was opened {bounces} times",
                     **context.parts,
                 )
             context = context.on(response)
@@ -200,10 +203,15 @@ class Gates:
             self._registry.make(context.site.name, session, context.site.gate_max_age), context
         )
 
-    async def conclude(self, way: Way, answer: Response) -> tuple[Verdict, Response]:
+    async def behind(
+        self,
+        context: Context,
+        verdict: Verdict,
+        answer: Response,
+        *,
+        sent_to: str = "",  # noqa: ARG002  # a form site may be a gate
+    ) -> tuple[Verdict, Response]:
         """A gate is often answered with "thanks", or a redirect: whether the withheld page comes is the evidence."""
-        context = way.context
-        verdict = await judge(context, answer, is_page_form=way.is_page_form)
         if verdict.outcome is Outcome.REFUSED:
             return verdict, answer
         is_page = context.site.is_two_step or _is_the_page(context, answer)
@@ -271,8 +279,8 @@ class Gates:
         if await is_withheld(door, response):
             self._breaker.failed(door)
             raise SolutionRejected(
-                f"The gate did not open for {door}: {response} is still withheld. If each request needs a solution "
-                'of its own, set mode = "form"; otherwise check accepted_…, detect_… and session_key of the site',
+                'Set mode = "form" if each request needs a solution of its own; otherwise check accepted_…, detect_… and '
+                f"session_key of the site: the gate did not open for {door}, {short_response(response)} is still withheld",
                 **door.parts,
             )
 

@@ -13,7 +13,8 @@ from scrapy_geetest._attempt.challenges import NotYetError
 from scrapy_geetest._attempt.sessions import session_of
 from scrapy_geetest._crawl.identity import proxy_of
 from scrapy_geetest._services.errors import ANSWER_LOST, CHALLENGE_TOO_OLD, Reaction, ServiceError
-from scrapy_geetest._services.task import Task
+from scrapy_geetest._services.task import Proxy, Task
+from scrapy_geetest.challenge import V3Challenge
 from scrapy_geetest.exceptions import (
     BudgetExhausted,
     ChallengeError,
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from scrapy_geetest._crawl.parking import Parking
     from scrapy_geetest._services.choice import Services
     from scrapy_geetest._services.places import Place, TakenTask
-    from scrapy_geetest._services.task import Proxy
     from scrapy_geetest._spending.breaker import Breaker
     from scrapy_geetest._spending.budget import Budget
     from scrapy_geetest._spending.findings import Findings
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from scrapy_geetest.settings import Config
 
 logger = logging.getLogger(__name__)
+
+_SHOWN = 8  # characters of a challenge
 
 
 @define(eq=False, kw_only=True)
@@ -121,8 +123,9 @@ class Purchases:
                 raise self._solve_error(context, tries) from error
             costs_nothing = error.moves_on and error.took_nothing and error.task_id is None
             level = logging.INFO if costs_nothing else logging.WARNING
+            kind = f"tries again with a fresh challenge, after {error.code} (site {context.site.name})"
             logger.log(
-                level,
+                self._books.repeated.level(level, kind),
                 "GeeTest: %s (%s); trying again with a fresh challenge for %s",
                 *(self._told(error), error.bill, context),
             )
@@ -144,7 +147,7 @@ class Purchases:
         challenge = await self._challenge(context, turn, fresh)
         task = Task(challenge, context.page_url, proxy=proxy, user_agent=self._config.user_agent)
         taken = await self._create(context, task, tries, place)
-        self._books.created(taken, is_second_choice=place.is_second_choice)
+        self._books.created(context, taken, tries.bought, is_second_choice=place.is_second_choice)
         purchase = await self._collector.bought(context, challenge, taken, place, tries.bought)
         self._findings.note_services()
         return purchase
@@ -165,6 +168,7 @@ class Purchases:
     async def _challenge(self, context: Context, turn: Turn, fresh: Challenge | None) -> Challenge:
         try:
             challenge = fresh or await self._challenges.fresh(context)
+            logger.debug("GeeTest: #%d %s", context.number, _shown(challenge))
             await self._offer(context, challenge)
             await turn.reach_service()
             self._parking.check()
@@ -221,6 +225,8 @@ class Purchases:
         if not self._config.pass_proxy:
             return None
         try:
+            if context.handed is not None:
+                return Proxy.from_url(context.handed.proxy) if context.handed.proxy else None
             return proxy_of(context.outer)
         except ValueError as error:
             reason = str(error)
@@ -239,7 +245,7 @@ class Purchases:
         error = tries.failures[-1]
         times = f"{tries.bought} attempt{'s' * (tries.bought != 1)}"
         return SolveError(
-            f"No solution for {context} after {times}: {self._told(error)}. {_cost(tries.failures)}. {error.advice}",
+            f"{error.advice} No solution for {context} after {times}: {self._told(error)}. {_cost(tries.failures)}.",
             code=error.code,
             description=error.description,
             task_id=error.task_id,
@@ -247,6 +253,12 @@ class Purchases:
             close_reason=error.close_reason if self._services.are_over else None,
             **context.parts,
         )
+
+
+def _shown(challenge: Challenge) -> str:
+    if isinstance(challenge, V3Challenge):
+        return f"a v3 challenge: {challenge.challenge[:_SHOWN]}…"
+    return f"a v4 challenge: captcha_id {challenge.captcha_id[:_SHOWN]}…"
 
 
 def _cost(failures: list[ServiceError]) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field
 
-from .captchas import CAPTCHAS, CONSTANT, V4_FIELDS, Captcha, find_captcha, sign_token
+from .captchas import CAPTCHAS, CONSTANT, V4_FIELDS, Captcha, sign_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -41,23 +41,32 @@ class _Pass:
 
 @define
 class GeeTest:
-    """GeeTest's side: what was registered, and which solutions are good. Times are seconds of ``clock``."""
+    """GeeTest's side: what was registered, and which solutions are good. Times are seconds of ``clock``.
+
+    Attributes:
+        captchas: Those that it knows, by their public ids: the sandbox's own, and those of saved pages.
+    """
 
     options: Options
     books: Books
     clock: Callable[[], float]
     wall: Callable[[], float]
     random: Random
+    captchas: dict[str, Captcha] = field(init=False)
     _issued: dict[str, _Issued] = field(factory=dict)
     _passes: dict[str, _Pass] = field(factory=dict)
     _registrations: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        saved = [page.check.captcha for page in self.options.saved_pages() if page.check is not None]
+        self.captchas = {captcha.id: captcha for captcha in (*saved, *CAPTCHAS.values())}
 
     def register(self, gt: str) -> str:
         """Answer ``/register.php``: 32 hexadecimal digits, or nothing where GeeTest is offline or the id is unknown.
 
         The site's SDK makes its challenge of it, ``md5(answer + private key)``, and GeeTest remembers that one.
         """
-        captcha = find_captcha(gt)
+        captcha = self.captchas.get(gt)
         self._registrations += 1
         offline = self.options.offline == "always" or self._registrations <= int(self.options.offline)
         if captcha is None or offline:
@@ -118,7 +127,7 @@ class GeeTest:
 
     def validate_v4(self, captcha_id: str, fields: Mapping[str, str]) -> tuple[str, str]:
         """Answer the v4 ``/validate``: ``("success", "")``, or ``("fail", reason)``."""
-        captcha = find_captcha(captcha_id)
+        captcha = self.captchas.get(captcha_id)
         reason = self._judge(captcha, fields)
         result = "fail" if reason else "success"
         self._note(captcha.site if captcha else "unknown", passed=not reason)

@@ -65,7 +65,7 @@ class Service:
         self._check_key(body)
         task = body.get("task")
         plain = self.dialect.plain(dict(task)) if isinstance(task, dict) and task else task
-        captcha = check_task(plain)
+        captcha = check_task(plain, self.geetest.captchas)
         price = round(self.options.price * _MILLION)
         if round(self.options.balance * _MILLION) - self._paid < price:
             raise Refusal("ERROR_ZERO_BALANCE", "the account is empty", 402)
