@@ -1,5 +1,7 @@
 # Each target does all of its own set-up: Python >= 3.10 with venv, and a package index, are all it takes.
 PYTHON ?= python3
+# With a browser on this machine, the demonstration shows pages in it.
+EXTRAS := sandbox$(shell for one in chromium chromium-browser google-chrome; do command -v $$one >/dev/null && echo ,playwright && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -38,7 +40,7 @@ clean: ## remove what the targets above installed
 
 $(VENV)/demo: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[sandbox]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
 	touch $@
 
 $(VENV)/package: pyproject.toml

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from docutils.statemachine import StringList
+from sphinx.util.docutils import SphinxDirective
+
 if TYPE_CHECKING:
+    from docutils import nodes
     from sphinx.application import Sphinx
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from settings_overview import table  # beside this file
 
 _VERSION = Path(__file__).parents[1] / "scrapy_geetest" / "_version.py"
 
@@ -28,8 +37,18 @@ html_show_sphinx = False
 html_copy_source = False
 
 
+class SettingsTable(SphinxDirective):
+    """``.. settings-table::``: every setting of this page with its default and its first sentence."""
+
+    def run(self) -> list[nodes.Node]:
+        """Write the table from the descriptions below it."""
+        page = Path(self.env.doc2path(self.env.docname)).read_text(encoding="utf-8")
+        return self.parse_text_to_nodes(StringList(table(page), source=self.env.docname))
+
+
 def setup(app: Sphinx) -> None:
     """Kinds of things that the reference describes and other pages link to."""
+    app.add_directive("settings-table", SettingsTable)
     app.add_object_type("stat", "stat", "pair: %s; statistic")
     app.add_object_type("meta-key", "meta-key", "pair: %s; meta key")
     app.add_object_type("sandbox-option", "sandbox-option", "pair: %s; sandbox option")

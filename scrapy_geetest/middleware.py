@@ -11,7 +11,9 @@ The attempt is :mod:`scrapy_geetest._attempt.loop`.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, TypeVar
+from contextlib import suppress
+from itertools import count
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet
 
 from attrs import evolve
@@ -41,6 +43,7 @@ from scrapy_geetest._crawl.marks import (
     tells_only_gate,
 )
 from scrapy_geetest._crawl.parking import Stopping
+from scrapy_geetest._crawl.waiting_requests import Waiting
 from scrapy_geetest._start import check_start
 from scrapy_geetest.exceptions import ChallengeError, GeetestError, StoppedError, SubmissionError
 from scrapy_geetest.settings import Config
@@ -74,6 +77,7 @@ class GeetestMiddleware:
         self._keeps_cookies = crawler.settings.getbool("COOKIES_ENABLED")
         self._bulletin = parts.bulletin
         self._books = parts.books
+        self._browser_pages = parts.browser_pages
         self._downloads = parts.downloads
         self._findings = parts.findings
         self._forms = parts.forms
@@ -81,14 +85,19 @@ class GeetestMiddleware:
         self._intercepted = parts.intercepted
         self._others = parts.others
         self._outcomes = parts.outcomes
+        self._page_places = parts.page_places
         self._parking = parts.parking
         self._received = parts.received
         self._redirects = parts.redirects
         self._services = parts.services
         self._sites = parts.sites
+        self._recovery = parts.recovery
         self._stats = parts.stats
         self._storage = parts.storage
         self._undeclared = parts.undeclared
+        self._visits = parts.visits
+        self._waiting_requests = parts.waiting_requests
+        self._numbers = count(1)  # of requests in log lines
         self._returned: WeakSet[Request] = WeakSet()  # to the queue, because the crawl is ending
 
     @classmethod
@@ -111,11 +120,12 @@ class GeetestMiddleware:
         crawler.signals.connect(middleware.spider_closed, scrapy_signals.spider_closed)
         return middleware
 
-    def spider_opened(self) -> None:
+    async def spider_opened(self) -> None:
         self._stats.open()
         self._findings.open()
         self._redirects.open()
         self._intercepted.open()
+        await self._recovery.open()
 
     def request_scheduled(self, request: Request) -> None:
         self._redirects.scheduled(request)
@@ -128,6 +138,7 @@ class GeetestMiddleware:
         await self._intercepted.look(at_end=True)
         await self._findings.close()
         await self._services.close()
+        await self._recovery.close()
         await self._storage.entries.close()
 
     async def solve(self, page: Response | Request) -> Solution:
@@ -182,7 +193,10 @@ class GeetestMiddleware:
             await self._intercepted.look()
         if own_number(request):
             await self._downloads.before(request)
+            self._browser_pages.prepare(request)
             return None
+        if (handler := self._browser_pages.handlers.find(request)) is not None:
+            return await self._before_browser(request, handler)
         if META_KEY in request.meta and "redirect_urls" not in request.meta:
             lift(request)  # a spider or a middleware copied it
         if self._is_plain(request) or is_left_alone(request):
@@ -204,17 +218,25 @@ class GeetestMiddleware:
         self._admission.answered(request)
         self._intercepted.arrived(request)
         is_noted = META_KEY in request.meta
+        is_in_browser = is_noted and self._browser_pages.arrived(request)
         if is_noted and own_number(request):
             await self._downloads.after(request, response)
             return response
-        answer = await self._answer(request, response, is_noted=is_noted)
+        if is_in_browser:
+            answer = await self._from_browser(request, response)
+        else:
+            self._page_places.give_back(request)
+            answer = await self._answer(request, response, is_noted=is_noted)
         if META_KEY in request.meta:
             self._received.expect(request)
         return answer
 
-    def process_exception(self, request: Request, exception: Exception) -> None:  # noqa: ARG002  # Scrapy's signature
+    async def process_exception(self, request: Request, exception: Exception) -> None:  # noqa: ARG002  # Scrapy's signature
         """Take out what was noted: an errback may send the request again."""
+        if self._browser_pages.arrived(request):
+            await self._browser_pages.leave(request)
         if not own_number(request):
+            self._page_places.give_back(request)
             self._redirects.arrived(request)
             lift(request)
 
@@ -245,9 +267,10 @@ class GeetestMiddleware:
         return loses_nothing(request)
 
     def _context(self, site: GeetestSite, outer: Request, page: Response | None) -> Context:
-        asked = original(outer)
+        # A browser follows redirects itself, so that the request is still the spider's.
+        asked = outer if outer.meta.get("playwright") and self._browser_pages.handlers.find(outer) else original(outer)
         visitor = Visitor(outer, asked, keep_meta=self._config.keep_meta, keeps_cookies=self._keeps_cookies)
-        return Context(site, asked, page, visitor, outer, was_sent=page is not None)
+        return Context(site, asked, page, visitor, outer, was_sent=page is not None, number=next(self._numbers))
 
     async def _site(self, request: Request) -> GeetestSite | None:
         """Whose answer it is: a site may redirect to a captcha page whose address tells nothing."""
@@ -257,16 +280,54 @@ class GeetestMiddleware:
                 return site
         return None
 
+    async def _before_browser(self, request: Request, handler: Any) -> Request | Response | None:
+        """A request that scrapy-playwright downloads: its page is one of those that the plugin works in, if its site is declared."""
+        lift(request)
+        site = None if is_left_alone(request) else await self._sites.find(request.url)
+        if site is None:
+            self._undeclared.asked_for(request, solve_first=request.meta.get("geetest") is True)
+            with suppress(Stopping):  # it goes on as without the plugin
+                await self._page_places.take(request, handler)
+            return None
+        context = evolve(self._context(site, request, None), is_in_browser=True)
+        returned = await self._outcome(context, self._until_page_is_free(context, handler))
+        if returned is None:
+            self._browser_pages.prepare(request)
+        return returned
+
+    async def _until_page_is_free(self, context: Context, handler: Any) -> None:
+        if context.site.mode == "gate" and await self._gates.leave(context.site, context.outer):
+            await self._before_gate(context)
+        await self._page_places.take(context.outer, handler)
+
+    async def _from_browser(self, request: Request, response: Response) -> Request | Response:
+        """The page of a request as scrapy-playwright has loaded it."""
+        try:
+            site = await self._sites.find(request.url)
+            assert site is not None  # noqa: S101  # its page was prepared for that
+            context = evolve(self._context(site, request, response), is_in_browser=True)
+            return await self._outcome(context, self._visited(context)) or response
+        finally:
+            self._page_places.give_back(request)
+
+    async def _visited(self, context: Context) -> Request | Response:
+        answer = await self._visits.visit(context)
+        if isinstance(answer, Request):
+            return answer
+        is_in_place = context.outer in self._browser_pages.bought or answer.request is not context.outer
+        return self._deliver(context, answer) if is_in_place else answer
+
     async def _before_gate(self, context: Context) -> Response | None:
-        with self._parking.place(context.site.name):
+        async with self._waits(context):
             response = await self._gates.before(context)
             if response is None:
                 await self._admission.admit(context.outer, can_wait=True, wait=self._parking.wait)
         return None if response is None else self._deliver(context, response)
 
     async def _solve_first(self, context: Context) -> Response:
-        with self._parking.place(context.site.name):
-            return self._deliver(context, await self._forms.before(context))
+        async with self._waits(context):
+            response = await self._forms.before(context)
+        return self._deliver(context, response)
 
     async def _look(self, context: Context, response: Response) -> Response:
         """Does it withhold its content, or is it what the spider asked for?"""
@@ -275,8 +336,9 @@ class GeetestMiddleware:
             context = context.on(page)
         if not await self._is_met(context, page):
             if context.site.mode == "gate" and self._redirects.led_to_captcha_page(context.outer):
-                with self._parking.place(context.site.name):
-                    return self._deliver(context, await self._gates.opened_meanwhile(context))
+                async with self._waits(context):
+                    response = await self._gates.opened_meanwhile(context)
+                return self._deliver(context, response)
             self._undeclared.let_through(context.site, context.outer, page)
             self._redirects.kept(context, page)
             self._gates.let_through(context.outer)
@@ -290,7 +352,7 @@ class GeetestMiddleware:
         context.slim()
         await close_page(context.outer)
         policy: Gates | Forms = self._gates if context.site.mode == "gate" else self._forms
-        with self._parking.place(context.site.name):
+        async with self._waits(context):
             answer = await policy.react(context)
         if UNVERIFIED not in answer.flags:
             self._others.store_in_cache(context.request, answer)
@@ -314,6 +376,9 @@ class GeetestMiddleware:
         is_met = await is_withheld(context, response) or self._forms.is_asked_for(context)
         self._redirects.judged(context.outer, is_challenge=is_met)
         return is_met
+
+    def _waits(self, context: Context) -> Waiting:
+        return Waiting(self._parking.place(context.site.name), self._waiting_requests, context.request)
 
     def _deliver(self, context: Context, response: Response) -> Response:
         lift(context.request)
@@ -347,6 +412,8 @@ class GeetestMiddleware:
                 page = await self._downloads.again(context, is_final=True)
         except Exception:  # noqa: BLE001  # whatever it was, the request was given up for another reason
             raise error from None
+        if context.is_in_browser:
+            await self._browser_pages.leave(context.outer)
         return passed(page) if await is_withheld(context, page) else page
 
     def _give_back(self, context: Context) -> Request:

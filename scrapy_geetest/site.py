@@ -13,7 +13,7 @@ from urllib.parse import urljoin
 from attrs import evolve
 from scrapy import FormRequest, Request
 
-from scrapy_geetest._crawl.identity import cookie_key, proxy_key
+from scrapy_geetest._crawl.identity import browser_key, cookie_key, proxy_key
 from scrapy_geetest._pages.register import RegisterError, parse_register
 from scrapy_geetest._pages.rules import Rules, widgets_of
 from scrapy_geetest._site_attributes import RULES
@@ -201,8 +201,11 @@ class GeetestSite:
         return None if rule is None else rule.startswith("accepted_")
 
     def session_key(self, request: Request) -> Hook[str]:
-        """What tells the sessions of a site apart: by default the cookie jar, the proxy, and a Cookie header of the request's own."""
-        own = cookie_key(request, keeps_cookies=self._keeps_cookies)
+        """What tells the sessions of a site apart: by default the cookie jar, the proxy, and a Cookie header of the request's own.
+
+        In a browser (scrapy-playwright) its context, too.
+        """
+        own = cookie_key(request, keeps_cookies=self._keeps_cookies) + browser_key(request)
         return f"{request.meta.get('cookiejar')!r} {proxy_key(request)!r}{own}"
 
     def fields(self, solution: Solution) -> dict[str, str]:

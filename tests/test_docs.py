@@ -41,7 +41,10 @@ if TYPE_CHECKING:
 
 
 PAGES = [*sorted(DOCS.rglob("*.rst")), ROOT / "README.md"]
-OWN_PROCESS = {"tutorial.rst"}  # its blocks are the files of a project
+OWN_PROCESS = {"scripts.rst", "tutorial.rst"}  # their blocks are files
+FILES_OF_A_PROJECT = (
+    "tests/"  # captions of blocks that pytest runs in a process of its own: tests/test_pytest_plugin.py
+)
 CRAWLED = {"operations.rst"}  # its functions are those of a spider, and called in a crawl below
 OTHERS_SETTINGS = ("SPIDERMON_", "GEETEST_MONITOR_", "REDIS_URL", "SCHEDULER_PERSIST")
 _IMPORT_PATH = re.compile(r"[a-z_]\w*(?:\.\w+)*\.[A-Z]\w+")
@@ -123,6 +126,8 @@ def test_snippets(page: Path) -> None:
     functions: list[CodeType] = []
     with _calls() as called:
         for block in python_blocks(page):
+            if block.caption.startswith(FILES_OF_A_PROJECT):
+                continue
             if "spidermon" in block.text:
                 pytest.importorskip("spidermon")
             functions += _run(block, page, namespace)
@@ -131,7 +136,7 @@ def test_snippets(page: Path) -> None:
     if page.name not in CRAWLED:
         assert [function.co_name for function in functions if id(function) not in called] == []
     for block in python_blocks(page):
-        if ">>>" not in block.text:
+        if ">>>" not in block.text and not block.caption.startswith(FILES_OF_A_PROJECT):
             _check_settings(block, namespace)
     made = [value for value in namespace.values() if isinstance(value, type) and issubclass(value, GeetestSite)]
     for site in made:
@@ -159,8 +164,6 @@ def _call_register_request(page: Any) -> None:
 
 
 def _call_integrations(page: Any) -> None:
-    meta = {"playwright": True, "playwright_page": object()}
-    assert page.InTheBrowser().challenge_request(Request(URL, meta=meta), None).meta == {"playwright": True}
     assert page.Allowed().challenge_request(Request(URL), None).meta == {"dont_obey_robotstxt": True}
     if hasattr(page, "JarOfProxy"):
         page.JarOfProxy().process_request(
@@ -196,8 +199,18 @@ def _call_answers(page: Any) -> None:
     assert (login.url, login.callback, login.meta) == ("https://shop.example.com/in", print, {"geetest": True})
 
 
+def _call_browser(page: Any) -> None:
+    if not hasattr(page, "Listing"):
+        return  # scrapy-playwright is not installed
+    listed = asyncio.run(anext(page.Listing.start(None)))
+    assert listed.meta == {"playwright": True}
+    assert list(page.Listing.parse(None, HtmlResponse(URL, body=b"<h1>in</h1>"))) == [{"title": "in"}]
+    login = asyncio.run(anext(page.Login.start(None)))
+    assert [method.method for method in login.meta["playwright_page_methods"]] == ["fill", "click", "wait_for_selector"]
+    assert list(page.Login.parse(None, HtmlResponse(URL, body=b"<li class=order>1</li>"))) == [{"order": "1"}]
+
+
 def _call_testing(page: Any) -> None:
-    page.test_the_check_is_recognised()
     page.test_a_refusal_is_told_from_a_wrong_password()
 
 
@@ -245,6 +258,7 @@ def _call_signals(page: Any) -> None:
 CALLS: dict[str, Callable[[Any], None]] = {
     "register-request": _call_register_request,
     "integrations": _call_integrations,
+    "browser": _call_browser,
     "answers": _call_answers,
     "testing": _call_testing,
     "errors": _call_errors,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import runpy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,6 +64,14 @@ def test_every_setting_with_its_default() -> None:
         actual = shown_of.get(name) or getattr(config, name.lower(), ())
         default = ast.literal_eval(shown)
         assert (default or None) == (actual or None) or default == actual, name
+
+
+def test_the_overview_can_be_made_of_every_setting() -> None:
+    """Each has a first sentence of its own, which the table at the top of the page shows."""
+    overview = runpy.run_path(str(DOCS / "settings_overview.py"))
+    rows = list(overview["rows"](_read("reference/settings.rst")))
+    assert {name for name, _, _ in rows} == _settings()
+    assert [name for name, _, said in rows if not 12 < len(said) < 250] == []
 
 
 def test_every_statistic() -> None:
@@ -167,9 +176,9 @@ def test_no_setting_or_statistic_is_made_up() -> None:
             assert PREFIX + name in statistics, (page, name)
 
 
-# What is left out: the sandbox and the commands are no part of a crawl. The rest says in its own words what a service sent or
+# What is left out: the sandbox, the commands and the pytest plugin are no part of a crawl. The rest says in its own words what a service sent or
 # what a caller in this package got wrong, and a person meets it as a part of a message that is listed, or as a code.
-_WITHOUT_MESSAGES = ("sandbox/", "commands/", "_services/adapters/")
+_WITHOUT_MESSAGES = ("sandbox/", "commands/", "_services/adapters/", "_testing/", "pytest_plugin.py")
 _LOGGED_ONLY = {
     "_services/client.py",
     "_services/account.py",
@@ -213,7 +222,8 @@ def _messages(module: str, *, raised: bool) -> Iterator[str]:
             continue
         is_logged = isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) == "logger"
         if is_logged or call is not node:
-            yield _template(call.args[0])
+            # The level comes first in logger.log.
+            yield _template(call.args[ast.unparse(call.func) == "logger.log"])
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if name not in _LOW_LEVEL])

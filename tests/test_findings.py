@@ -12,8 +12,8 @@ from scrapy import Request
 from scrapy_geetest import CircuitOpen, GeetestSite
 from scrapy_geetest._attempt.context import Context
 from scrapy_geetest._crawl.identity import Visitor
-from scrapy_geetest._services.choice import Member
 from scrapy_geetest._services.errors import ServiceError
+from scrapy_geetest._services.places import Member
 from scrapy_geetest._services.solve_times import LearntTimes
 from scrapy_geetest._spending.breaker import Breaker
 from scrapy_geetest._spending.findings import Findings

@@ -24,6 +24,7 @@ from scrapy import Request
 
 from scrapy_geetest import ChallengeError, GeetestMiddleware, StoppedError, V3Solution, V4Solution, signals
 from scrapy_geetest._crawl.progress import Bulletin
+from scrapy_geetest._crawl.repeated_lines import RepeatedLines
 from scrapy_geetest.stats import Stats
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def test_progress_is_one_line_a_minute(caplog: pytest.LogCaptureFixture) -> None
     stats = Stats(collected())
     stats.count("tasks_created", 5)
     stats.count("cost_millionths", 2_400)
-    bulletin = Bulletin(stats, clock=lambda: now[0])
+    bulletin = Bulletin(stats, RepeatedLines(), clock=lambda: now[0])
     parking: Any = SimpleNamespace(parked=Counter({f"s{n}": n for n in range(1, 8)}), longest=42.4)
     for second in range(130):
         now[0] = float(second)

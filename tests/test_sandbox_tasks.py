@@ -8,7 +8,10 @@ import pytest
 from sandbox_desk import PROXY, V3, V4, v3_task, v4_task
 
 from scrapy_geetest.sandbox import USER_AGENT
+from scrapy_geetest.sandbox.captchas import CAPTCHAS
 from scrapy_geetest.sandbox.tasks import Refusal, check_task
+
+BY_ID = {captcha.id: captcha for captcha in CAPTCHAS.values()}
 
 
 @pytest.mark.parametrize(
@@ -26,7 +29,7 @@ from scrapy_geetest.sandbox.tasks import Refusal, check_task
 )
 def test_documented_tasks_are_taken(task: dict[str, Any]) -> None:
     """Every documented field is taken in a task that may have it."""
-    assert check_task(task) is (V3 if task["version"] == 3 else V4)
+    assert check_task(task, BY_ID) is (V3 if task["version"] == 3 else V4)
 
 
 @pytest.mark.parametrize(
@@ -78,6 +81,6 @@ def test_documented_tasks_are_taken(task: dict[str, Any]) -> None:
 def test_other_tasks_are_refused_with_the_field_named(task: Any, code: str, named: str) -> None:
     """What breaks a documented rule is refused with its code, and the description names the field."""
     with pytest.raises(Refusal) as caught:
-        check_task(task)
+        check_task(task, BY_ID)
     assert caught.value.code == code
     assert named in str(caught.value.description)

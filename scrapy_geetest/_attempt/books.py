@@ -19,11 +19,14 @@ if TYPE_CHECKING:
     from scrapy.http import Response
 
     from scrapy_geetest._attempt.context import Context
-    from scrapy_geetest._attempt.purchases import Purchase
+    from scrapy_geetest._attempt.purchase import Purchase
     from scrapy_geetest._attempt.verdict import Verdict
-    from scrapy_geetest._services.choice import Services, TakenTask
+    from scrapy_geetest._crawl.repeated_lines import RepeatedLines
+    from scrapy_geetest._services.choice import Services
+    from scrapy_geetest._services.places import TakenTask
     from scrapy_geetest._services.polling import Result
     from scrapy_geetest._spending.breaker import Breaker
+    from scrapy_geetest._spending.ledger import Ledger
     from scrapy_geetest.challenge import Challenge
     from scrapy_geetest.settings import Config
     from scrapy_geetest.stats import Stats
@@ -34,15 +37,30 @@ _OBJECTIONS = (IgnoreRequest, ChallengeNotReady)  # of handlers to a purchase
 
 
 class Books:
-    """Keeps the two equations: every created task ends once, and every solution gets one verdict."""
+    """Keeps the two equations: every created task ends once, and every solution gets one verdict.
 
-    def __init__(self, crawler: Crawler, *, breaker: Breaker, config: Config, services: Services, stats: Stats) -> None:
+    Attributes:
+        repeated: Which log lines are the first of their kind.
+    """
+
+    def __init__(
+        self,
+        crawler: Crawler,
+        *,
+        breaker: Breaker,
+        config: Config,
+        ledger: Ledger,
+        repeated: RepeatedLines,
+        services: Services,
+        stats: Stats,
+    ) -> None:
+        self.repeated = repeated
         self._crawler = crawler
         self._breaker = breaker
+        self._ledger = ledger
         self._reports = config.report_rejected
         self._services = services
         self._stats = stats
-        self._hinted: set[str] = set()
 
     async def tell(self, signal: object, context: Context, **facts: Any) -> None:
         """Send *signal*, and wait for handlers that are coroutines; one that fails is logged by Scrapy."""
@@ -63,10 +81,15 @@ class Books:
         )
         return next((outcome for _, outcome in outcomes if isinstance(outcome, _OBJECTIONS)), None)
 
-    def created(self, task: TakenTask, *, is_second_choice: bool) -> None:
+    def created(self, context: Context, task: TakenTask, attempt: int, *, is_second_choice: bool) -> None:
         """A service took a task; *is_second_choice*: since a preferred one could not."""
+        logger.debug("GeeTest: #%d attempt %d: task %s at %s", context.number, attempt, task, task.service)
         self._stats.count_at(task.service, "tasks_created")
         self._stats.count("failover", int(is_second_choice))
+
+    def recovered(self, task: TakenTask) -> None:
+        """A task that a process which is gone has paid for is waited for here."""
+        self._stats.count_at(task.service, "tasks_recovered")
 
     def refused(self, error: ServiceError) -> None:
         """The service gave no task, or its answer was lost."""
@@ -77,34 +100,41 @@ class Books:
         self._stats.count_at(task.service, "tasks_failed")
         self._stats.count(f"tasks_failed/{error.code}")
         self._stats.count_at(task.service, "cost_millionths", error.cost_millionths)
+        self._ledger.strike(task)
 
     def abandoned(self, task: TakenTask, why: str) -> None:
         """A task is waited for no more."""
         self._stats.count_at(task.service, "tasks_abandoned")
-        logger.warning("GeeTest: task %s was paid for and is abandoned, because %s", task, why)
+        kept = "; another run can collect it for a while (GEETEST_STORAGE_URI)" * self._ledger.keeps(task)
+        level = self.repeated.level(logging.WARNING, f"tasks were paid for and are abandoned, because {why}")
+        logger.log(level, "GeeTest: task %s was paid for and is abandoned, because %s%s", task, why, kept)
 
-    def solved(self, purchase: Purchase, result: Result) -> None:
+    def solved(self, context: Context, purchase: Purchase, result: Result) -> None:
         """A task was solved."""
         service = purchase.task.service
         self._stats.count_at(service, "tasks_solved")
         self._stats.count_at(service, "solve_ms", result.waited_ms)
         self._stats.maximum("solve_ms_max", result.waited_ms)
         self._stats.count_at(service, "cost_millionths", result.cost_millionths)
-        logger.debug("GeeTest: task %s was solved in %.1f s", purchase.task, result.waited_ms / 1000)
+        seconds = result.waited_ms / 1000
+        logger.debug("GeeTest: #%d task %s was solved in %.1f s", context.number, purchase.task, seconds)
 
     def unused(self, purchase: Purchase, why: str) -> None:
         """A solution was never sent."""
         if not purchase.is_settled:
             purchase.is_settled = True
             self._stats.count("unused")
-            logger.warning(
-                "GeeTest: the solution of task %s was paid for and is not used, because %s", purchase.task, why
+            self._ledger.unused(purchase.task)
+            level = self.repeated.level(logging.WARNING, f"solutions were paid for and are not used, because {why}")
+            logger.log(
+                level, "GeeTest: the solution of task %s was paid for and is not used, because %s", purchase.task, why
             )
 
     async def unanswered(self, context: Context, purchase: Purchase, evidence: str = "no answer") -> None:
         """A solution was sent, and there was no answer, or none that a verdict could be reached on: *evidence* says so."""
         if not purchase.is_settled:
             purchase.is_settled = True
+            self._ledger.strike(purchase.task)
             self._breaker.failed(context)
             self._stats.count("unverified")
             await self.tell(
@@ -123,6 +153,7 @@ class Books:
     def handed_out(self, purchase: Purchase) -> None:
         """A solution was handed to a spider that uses it itself."""
         purchase.is_settled = True
+        self._ledger.strike(purchase.task)
         self._stats.count("unverified")
 
     async def settle(self, context: Context, purchase: Purchase, verdict: Verdict, answer: Response) -> None:
@@ -136,6 +167,7 @@ class Books:
         """
         told = told_by(answer, context.page)
         purchase.is_settled = True
+        self._ledger.strike(purchase.task)
         facts = {
             "task_id": purchase.task.id,
             "service": purchase.task.service,
@@ -146,14 +178,21 @@ class Books:
             self._stats.count("accepted")
             self._breaker.succeeded(context)
             logger.debug(
-                "GeeTest: the solution of task %s was accepted: %s; %s", purchase.task, context, verdict.evidence
+                *(
+                    "GeeTest: #%d the solution of task %s was accepted: %s",
+                    context.number,
+                    purchase.task,
+                    verdict.evidence,
+                )
             )
             await self.tell(signals.solution_accepted, context, **facts)
         elif verdict.outcome is Outcome.REFUSED:
             self._stats.count("rejected")
-            self._breaker.failed(context)
+            if not purchase.was_left:
+                self._breaker.failed(context)
             age = "; it was too old when it was sent (GEETEST_SOLUTION_MAX_AGE)" if purchase.was_too_old else ""
-            logger.warning(
+            logger.log(
+                self.repeated.level(logging.WARNING, f"the site {context.site.name} refused solutions"),
                 "GeeTest: the site refused the solution of task %s for %s: %s; %s%s",
                 *(purchase.task, context, told, verdict.evidence, age),
             )
@@ -169,24 +208,24 @@ class Books:
             await self.tell(signals.solution_unverified, context, **facts)
 
     def _say_unverified(self, context: Context, purchase: Purchase, verdict: Verdict, told: str) -> None:
-        is_first = context.site.name not in self._hinted
-        self._hinted.add(context.site.name)
-        if not (is_first or verdict.is_failure):
-            return
-        hint = f". Declare what shows it: accepted_… and refused_… of site {context.site.name}" if is_first else ""
-        logger.warning(
-            "GeeTest: it is not known whether the site accepted the solution of task %s for %s: %s; %s%s",
-            *(purchase.task, context, told, verdict.evidence, hint),
+        site = context.site.name
+        failures = ", in answers that read like a failure" if verdict.is_failure else ""
+        logger.log(
+            self.repeated.level(logging.WARNING, f"the site {site} shows neither acceptance nor refusal{failures}"),
+            "GeeTest: declare accepted_… or refused_… of site %s: it is not known whether the solution of task %s was accepted "
+            "for %s: %s; %s",
+            *(site, purchase.task, context, told, verdict.evidence),
         )
 
     async def _report(self, purchase: Purchase, verdict: Verdict) -> None:
         # One that went out twice was used up by the first time; that one was too old is not the service's fault.
-        is_its_fault = purchase.departures <= 1 and not purchase.was_too_old
+        is_its_fault = purchase.departures <= 1 and not (purchase.was_too_old or purchase.was_left)
         if not (self._reports and verdict.is_site_rule and is_its_fault):
             return
         try:
             await self._services.report_incorrect(purchase.task)
         except ServiceError as error:
-            logger.info("GeeTest: the refusal of task %s could not be reported: %s", purchase.task, error)
+            level = self.repeated.level(logging.INFO, f"refusals could not be reported ({error.code})")
+            logger.log(level, "GeeTest: the refusal of task %s could not be reported: %s", purchase.task, error)
         else:
             self._stats.count("reported")

@@ -8,6 +8,7 @@ from scrapy import Request
 from scrapy.exceptions import IgnoreRequest
 
 from scrapy_geetest._crawl.parking import Stopping
+from scrapy_geetest._crawl.shortened import short_request, short_response
 from scrapy_geetest._hooks import resolve
 from scrapy_geetest._pages.register import RegisterError
 from scrapy_geetest.challenge import V3Challenge, V4Challenge
@@ -58,6 +59,8 @@ class Challenges:
             ChallengeError: Never.
             Stopping: The crawl began to end meanwhile.
         """
+        if context.handed is not None:
+            return self._take(context, context.handed.challenge)
         try:
             answer = await self._answer(context)
             challenge = await self._parse(context, answer)
@@ -74,6 +77,9 @@ class Challenges:
                 "the solution nor the site's answer has",
                 **context.parts,
             )
+        return self._take(context, challenge)
+
+    def _take(self, context: Context, challenge: Challenge) -> Challenge:
         self._stats.count("challenges_fetched")
         if not context.site.challenge_is_reusable and not self._bought.take(challenge):
             self._stats.count("challenges_repeated")
@@ -98,14 +104,14 @@ class Challenges:
             raise
         except IgnoreRequest as error:
             raise ChallengeError(
-                f"No fresh challenge for {context}: {query} was refused by this crawl: {error}. If robots.txt forbids it "
-                "and you may fetch it all the same, set dont_obey_robotstxt in the meta of the request that "
+                f"No fresh challenge for {context}: {short_request(query)} was refused by this crawl: {error}. If robots.txt "
+                "forbids it and you may fetch it all the same, set dont_obey_robotstxt in the meta of the request that "
                 "challenge_request returns",
                 **context.parts,
             ) from error
         except Exception as error:
             raise ChallengeError(
-                f"No fresh challenge for {context}: {query} failed: {_words(error)}; check the site's challenge_url",
+                f"Check the site's challenge_url. No fresh challenge for {context}: {short_request(query)} failed: {_words(error)}",
                 **context.parts,
             ) from error
 
@@ -133,9 +139,11 @@ class Challenges:
             raise
         except RegisterError as error:
             # A status alone condemns nothing: pages that withhold come with 403, 412 or 429, challenge and all.
-            raise RegisterError(f"{answer}: {error}", transient=error.transient) from error
+            raise RegisterError(f"{short_response(answer)}: {error}", transient=error.transient) from error
         except Exception as error:
-            raise RegisterError(f"{answer}: parse_challenge failed: {_words(error)}", transient=False) from error
+            raise RegisterError(
+                f"{short_response(answer)}: parse_challenge failed: {_words(error)}", transient=False
+            ) from error
         return challenge
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, ClassVar
 
 from twisted.internet.defer import DeferredLock
 
 from scrapy_geetest._attempt.sessions import session_of
-from scrapy_geetest._attempt.verdict import Verdict, judge
+from scrapy_geetest._attempt.verdict import Outcome, Verdict, is_at_own_address
 from scrapy_geetest._crawl.marks import SAFE_METHODS
 from scrapy_geetest._pages.rules import widgets_of
 from scrapy_geetest.site import GeetestSite
@@ -20,9 +22,13 @@ if TYPE_CHECKING:
 
     from scrapy_geetest._attempt.context import Context
     from scrapy_geetest._attempt.loop import Attempts
-    from scrapy_geetest._attempt.purchases import Purchase
-    from scrapy_geetest._attempt.submissions import Way
+    from scrapy_geetest._attempt.purchase import Purchase
+    from scrapy_geetest._attempt.verdict import Verdict
     from scrapy_geetest._crawl.parking import Parking
+
+logger = logging.getLogger(__name__)
+
+_TOLD_AT = 2  # solutions; a crawl that needs one alone has nothing to save
 
 
 class Forms:
@@ -34,6 +40,7 @@ class Forms:
         self._attempts = attempts
         self._parking = parking
         self._locks: dict[tuple[str, str], DeferredLock] = {}
+        self._reopened: Counter[str] = Counter()  # by site
 
     def acts_before(self, context: Context) -> bool:
         """Whether a request that nobody has sent yet is to be solved first.
@@ -80,9 +87,27 @@ class Forms:
         async with self._alone(context):
             return await self._attempts.buy(context)
 
-    async def conclude(self, way: Way, answer: Response) -> tuple[Verdict, Response]:
+    async def behind(
+        self, context: Context, verdict: Verdict, answer: Response, *, sent_to: str = ""
+    ) -> tuple[Verdict, Response]:
         """The answer is what the spider asked for, whatever it shows."""
-        return await judge(way.context, answer, is_page_form=way.is_page_form), answer
+        if (
+            verdict.outcome is Outcome.ACCEPTED
+            and sent_to not in {"", answer.url}
+            and is_at_own_address(context, answer)
+        ):
+            self._note_gate(context.site.name)
+        return verdict, answer
+
+    def _note_gate(self, site: str) -> None:
+        """A form elsewhere has led back to the page, whose plain address was opened by it: said once a site."""
+        self._reopened[site] += 1
+        if self._reopened[site] == _TOLD_AT:
+            logger.warning(
+                'GeeTest: set mode = "gate" for the site %s, if one solution opens its other pages as well: its form leads back '
+                "to the page that was withheld, as at a gate, and each request pays for a solution of its own",
+                site,
+            )
 
     @asynccontextmanager
     async def _alone(self, context: Context) -> AsyncIterator[None]:

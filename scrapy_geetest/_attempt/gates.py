@@ -12,7 +12,7 @@ from scrapy.http.request import NO_CALLBACK
 from scrapy_geetest._attempt.session_pools import pooled_session
 from scrapy_geetest._attempt.sessions import session_key, session_of
 from scrapy_geetest._attempt.tries import Tries
-from scrapy_geetest._attempt.verdict import Outcome, Verdict, is_withheld, judge
+from scrapy_geetest._attempt.verdict import Outcome, Verdict, is_withheld
 from scrapy_geetest._crawl.marks import SAFE_METHODS, gate_at_departure, note_departure, note_gate
 from scrapy_geetest._crawl.parking import Stopping
 from scrapy_geetest._pages.withholding import ERROR_STATUS
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from scrapy_geetest._attempt.gate_visitors import GateVisitors
     from scrapy_geetest._attempt.loop import Attempts
     from scrapy_geetest._attempt.session_pools import SessionPools
-    from scrapy_geetest._attempt.submissions import Submissions, Way
+    from scrapy_geetest._attempt.submissions import Submissions
     from scrapy_geetest._crawl.cookies import SessionCookies
     from scrapy_geetest._crawl.downloads import Downloads
     from scrapy_geetest._crawl.other_middlewares import OtherMiddlewares
@@ -131,6 +131,8 @@ class Gates:
                 note_gate(context.outer, self._note(gate, waited=has_opened))
             if has_opened and not gate.values:
                 return None
+        if context.is_in_browser:
+            return None  # its own page opens it
         if gate.is_open and gate.values:
             return await self._with_values(gate, context)
         if gate.is_open or not (gate.values or context.asks_to_solve):
@@ -200,10 +202,15 @@ class Gates:
             self._registry.make(context.site.name, session, context.site.gate_max_age), context
         )
 
-    async def conclude(self, way: Way, answer: Response) -> tuple[Verdict, Response]:
+    async def behind(
+        self,
+        context: Context,
+        verdict: Verdict,
+        answer: Response,
+        *,
+        sent_to: str = "",  # noqa: ARG002  # a form site may be a gate
+    ) -> tuple[Verdict, Response]:
         """A gate is often answered with "thanks", or a redirect: whether the withheld page comes is the evidence."""
-        context = way.context
-        verdict = await judge(context, answer, is_page_form=way.is_page_form)
         if verdict.outcome is Outcome.REFUSED:
             return verdict, answer
         is_page = context.site.is_two_step or _is_the_page(context, answer)

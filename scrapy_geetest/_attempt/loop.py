@@ -6,7 +6,8 @@
                             ▲             no: the page                │
                             └──── refused, failed, "later" ◀──────────┘
 
-Forms and gates are policies over it: what shows that a solution was accepted, and what the spider gets then.
+Forms and gates are policies over it: what shows that a solution was accepted, and what the spider gets then. Where the page
+is open in a browser, its own script hands over the challenge and sends the answer: :mod:`scrapy_geetest._browser.attempt`.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from attrs import define
 
 from scrapy_geetest._attempt.challenges import NotYetError
 from scrapy_geetest._attempt.tries import Tries
-from scrapy_geetest._attempt.verdict import Outcome, Verdict
+from scrapy_geetest._attempt.verdict import Outcome, Verdict, judge
 from scrapy_geetest._crawl.delivery import without_values
 from scrapy_geetest._crawl.dispatch import SolutionTooOldError
+from scrapy_geetest._crawl.shortened import short_response
 from scrapy_geetest._spending.turns import Claim
 from scrapy_geetest.challenge import solution_values
 from scrapy_geetest.exceptions import ChallengeError, ChallengeNotNeeded
@@ -31,8 +33,10 @@ if TYPE_CHECKING:
     from scrapy_geetest._attempt.books import Books
     from scrapy_geetest._attempt.context import Context
     from scrapy_geetest._attempt.fresh_pages import FreshPages
-    from scrapy_geetest._attempt.purchases import Purchase, Purchases
+    from scrapy_geetest._attempt.purchase import Purchase
+    from scrapy_geetest._attempt.purchases import Purchases
     from scrapy_geetest._attempt.submissions import Submissions, Way
+    from scrapy_geetest._browser.attempt import InBrowser
     from scrapy_geetest._crawl.cookies import SessionCookies
     from scrapy_geetest._crawl.parking import Parking
     from scrapy_geetest._crawl.slots import Slots
@@ -54,8 +58,17 @@ class Policy(Protocol):
 
     opens_session: ClassVar[bool]
 
-    async def conclude(self, way: Way, answer: Response) -> tuple[Verdict, Response]:
-        """What the answer to a submission shows, and what the spider gets if it was not refused."""
+    async def behind(
+        self, context: Context, verdict: Verdict, answer: Response, *, sent_to: str = ""
+    ) -> tuple[Verdict, Response]:
+        """What is known after a submission, and what the spider gets if it was not refused.
+
+        Args:
+            context: With the page whose challenge was solved.
+            verdict: What *answer* shows.
+            answer: To the submission.
+            sent_to: Where the form of the page was sent; empty: something else was sent.
+        """
         ...
 
 
@@ -67,6 +80,7 @@ class Attempts:
     _books: Books
     _cookies: SessionCookies
     _fresh_pages: FreshPages
+    _in_browser: InBrowser
     _parking: Parking
     _purchases: Purchases
     _slots: Slots
@@ -90,6 +104,10 @@ class Attempts:
             Stopping: The crawl is ending.
         """
         tries = tries or Tries(self._config)
+        if context.is_in_browser:
+            return await self._in_browser.run(context, policy, tries)
+        if context.page is None:
+            logger.debug("GeeTest: %s is solved before it is sent", context)
         async with self._slots.room(context, opens_gate=policy.opens_session) as has_waited:
             in_hand = not (has_waited or context.is_page_gone)
             return await self._until_answered(context, policy, tries, in_hand=in_hand)
@@ -101,7 +119,7 @@ class Attempts:
             later: NotYetError | None = None
             with self._cookies.attempt(context.visitor, context.outer, keep_all=policy.opens_session) as own_cookies:
                 try:
-                    turn = self._turns.ask(_claim(context, tries, opens_gate=policy.opens_session))
+                    turn = self._turns.ask(claim(context, tries, opens_gate=policy.opens_session))
                     if not turn.at_once:
                         way = None  # it holds what it read of the page
                         context.let_page_go()
@@ -138,7 +156,7 @@ class Attempts:
         while True:
             try:
                 async with (
-                    self._turns.ask(_claim(context, tries)) as turn,
+                    self._turns.ask(claim(context, tries)) as turn,
                     self._purchases.place(context, tries, turn) as place,
                 ):
                     if place.has_waited or not in_hand:
@@ -165,7 +183,10 @@ class Attempts:
             sent = await self._submissions.send(way, purchase)
             secrets = {*solution_values(purchase.solution).values(), *sent.values.values()}
             answer = without_values(sent.answer, secrets)
-            verdict, response = (sent.verdict, answer) if sent.verdict else await policy.conclude(way, answer)
+            verdict, response = sent.verdict, answer
+            if verdict is None:
+                verdict = await judge(context, answer, is_page_form=way.is_page_form)
+                verdict, response = await policy.behind(context, verdict, answer, sent_to=way.form_address)
             if sent.values and verdict.outcome is Outcome.UNVERIFIED and not verdict.is_failure:
                 verdict = Verdict(Outcome.ACCEPTED, f"the verification gave {', '.join(sent.values)}")
             await self._books.settle(context, purchase, verdict, answer)
@@ -178,7 +199,7 @@ class Attempts:
                 if verdict.outcome is Outcome.UNVERIFIED:
                     response.flags.append(UNVERIFIED)
                 return response
-            tries.refusal = f"the last answer is {answer}; {verdict.evidence}"
+            tries.refusal = f"the last answer is {short_response(answer)}; {verdict.evidence}"
         finally:
             if purchase.departures:
                 await self._books.unanswered(context, purchase, "the verdict was not reached")
@@ -187,12 +208,15 @@ class Attempts:
         return None
 
     async def _pause(self, context: Context, later: NotYetError, tries: Tries) -> None:
-        logger.info("GeeTest: no fresh challenge yet for %s: %s", context, later)
+        level = self._books.repeated.level(logging.INFO, f"no fresh challenge yet, site {context.site.name}")
+        logger.log(level, "GeeTest: no fresh challenge yet for %s: %s", context, later)
         await tries.pause(context, later, self._parking.sleep)
 
     async def _send_unsolved(self, way: Way, none: ChallengeNotNeeded) -> Response:
         self._stats.count("not_needed")
-        logger.info("GeeTest: the site wants no CAPTCHA this time for %s (%s)", way.context, none or "its hook says so")
+        level = self._books.repeated.level(logging.INFO, f"no CAPTCHA wanted this time, site {way.context.site.name}")
+        why = str(none) or "its hook says so"
+        logger.log(level, "GeeTest: the site wants no CAPTCHA this time for %s (%s)", way.context, why)
         answer = await self._submissions.send_unsolved(way)
         if await self._fresh_pages.is_withheld(way.context.on(answer)):
             raise ChallengeError(
@@ -202,6 +226,7 @@ class Attempts:
         return answer
 
 
-def _claim(context: Context, tries: Tries, *, opens_gate: bool = False) -> Claim:
+def claim(context: Context, tries: Tries, *, opens_gate: bool = False) -> Claim:
+    """What a request asks for a turn with."""
     priority = context.request.priority
     return Claim(context.site.name, context.download_slot, tries.since, priority=priority, opens_gate=opens_gate)

@@ -41,13 +41,19 @@ class Outcomes:
         self._cookies_enabled = crawler.settings.getbool("COOKIES_ENABLED")
         self._warned_sites: set[tuple[str, str]] = set()
 
-    async def detected(self, context: Context) -> None:
-        """A challenge page was met."""
-        version = context.site.page_version(context.page)
+    async def detected(self, context: Context, version: int | None = None) -> None:
+        """A challenge page was met.
+
+        Args:
+            context: With the page.
+            version: Of the widget; ``None``: the page tells.
+        """
+        version = version or context.site.page_version(context.page)
         self._stats.count("detected")
         if version is not None:
             self._stats.count(f"detected/v{version}")
-        logger.debug("GeeTest: challenge page %s", context)
+        status = "" if context.page is None else f", status {context.page.status}"
+        logger.debug("GeeTest: challenge page %s%s", context, status)
         self._warn_of_lost_session(context)
         await self._books.tell(signals.challenge_detected, context, version=version)
 
@@ -71,7 +77,9 @@ class Outcomes:
         """Count, log and signal a failure, once; close the spider where no further call could succeed."""
         lift(context.outer)  # if it is sent once more, it starts anew
         self._stats.count_with("gave_up", error.reason)
-        logger.error("GeeTest: gave up: %s", error)
+        why = error.code if isinstance(error, SolveError) else type(error).__name__
+        level = self._books.repeated.level(logging.ERROR, f"requests of the site {context.site.name} given up ({why})")
+        logger.log(level, "GeeTest: gave up: %s", error)
         await self._books.tell(signals.solve_failed, context, error=error)
         if isinstance(error, SolveError) and error.close_reason and self._config.close_on_fatal:
             self._close_spider(error.close_reason)
@@ -83,9 +91,9 @@ class Outcomes:
                 continue
             self._warned_sites.add((context.site.name, name))
             logger.warning(
-                "GeeTest: a middleware changes %s between two requests of one attempt for %s, so the site sees two visitors "
-                "and may refuse the solution. Let it keep requests whose meta has _geetest as they are, or "
-                "place it before order 585",
+                "GeeTest: place the middleware that changes %s before order 585, or let it keep requests whose meta has "
+                "_geetest as they are: it changes between two requests of one attempt for %s, so the site sees two visitors and "
+                "may refuse the solution",
                 _CHANGES.get(name, f"the header {name}"),
                 context,
             )
@@ -100,11 +108,12 @@ class Outcomes:
     def _warn_of_lost_session(self, context: Context) -> None:
         kept = self._cookies_enabled and not context.outer.meta.get("dont_merge_cookies")
         kept = kept or b"Cookie" in context.visitor.headers  # its spider takes care of cookies itself
+        kept = kept or context.is_in_browser  # whose context keeps them
         if not kept and (context.site.name, "cookies") not in self._warned_sites:
             self._warned_sites.add((context.site.name, "cookies"))
             logger.warning(
-                "GeeTest: %s is sent without Scrapy's cookies (dont_merge_cookies, or COOKIES_ENABLED = False). Most "
-                "sites tie challenge and answer together by a session cookie, and will refuse the solution.",
+                "GeeTest: leave Scrapy's cookies on (dont_merge_cookies, COOKIES_ENABLED) for %s: most sites tie challenge and "
+                "answer together by a session cookie, and will refuse the solution",
                 context,
             )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
@@ -13,6 +14,7 @@ from scrapy_geetest._attempt.verdict import Outcome, Verdict
 from scrapy_geetest._crawl.delivery import without_values
 from scrapy_geetest._crawl.dispatch import DeliveryError, SolutionTooOldError, answer_of
 from scrapy_geetest._crawl.downloads import NO_PAGE
+from scrapy_geetest._crawl.shortened import shortened
 from scrapy_geetest._hooks import resolve
 from scrapy_geetest._submission.plan import plan_submission
 from scrapy_geetest._submission.target import check_target
@@ -28,11 +30,13 @@ if TYPE_CHECKING:
 
     from scrapy_geetest._attempt.books import Books
     from scrapy_geetest._attempt.context import Context
-    from scrapy_geetest._attempt.purchases import Purchase
+    from scrapy_geetest._attempt.purchase import Purchase
     from scrapy_geetest._crawl.downloads import Downloads
     from scrapy_geetest._crawl.other_middlewares import OtherMiddlewares
     from scrapy_geetest._submission.types import Plan
     from scrapy_geetest.settings import Config
+
+logger = logging.getLogger(__name__)
 
 
 @frozen
@@ -51,6 +55,11 @@ class Way:
     def is_page_form(self) -> bool:
         """Whether the form of the page is sent, rather than the spider's own request."""
         return self.plan is not None and self.plan.is_page_form
+
+    @property
+    def form_address(self) -> str:
+        """Where the form of the page is sent; empty: something else is sent."""
+        return self.plan.url if self.plan is not None and self.plan.is_page_form else ""
 
 
 @frozen
@@ -142,6 +151,8 @@ class Submissions:
 
     async def _deliver(self, context: Context, request: Request, purchase: Purchase) -> Response:
         deadline = purchase.made_at + self._max_age
+        place = f"{request.method} {shortened(request.url.partition('?')[0])}"
+        logger.debug("GeeTest: #%d sends the solution of task %s: %s", context.number, purchase.task, place)
         dispatch = answer_of(context, solution=solution_values(purchase.solution).values(), deadline=deadline)
         try:
             return await self._downloads.submit(request, dispatch)

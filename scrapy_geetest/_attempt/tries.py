@@ -19,7 +19,7 @@ CHALLENGE_TRIES = 3  # of a site that says it will be better later; costs reques
 CHALLENGE_PAUSE = 2.0  # seconds between them
 SHORTEST_PAUSE = 0.05  # seconds; a hook may say "at once" again and again
 
-_CURE = "scrapy geetest try shows each step; for the usual causes see the docs: reference/messages"
+_CURE = "See each step with scrapy geetest try, and the usual causes in the docs (reference/messages)"
 
 
 class Tries:
@@ -65,8 +65,8 @@ class Tries:
         """
         if not self.are_left:
             raise SolutionRejected(
-                f"{self.bought} solution(s) were bought for {context} (GEETEST_MAX_ATTEMPTS), and none was accepted: "
-                f"{self.refusal or 'they came to nothing'}. {_CURE}",
+                f"{_CURE}: {self.bought} solution(s) were bought for {context} (GEETEST_MAX_ATTEMPTS), and none was accepted: "
+                f"{self.refusal or 'they came to nothing'}",
                 **context.parts,
             )
 

@@ -67,6 +67,7 @@ class Downloads:
         wait: Awaits a Deferred unless the crawl begins to end.
         is_challenge: Whether a response of a site withholds its content; such a one is not for Scrapy's Retry.
         find_site: The declared site that a URL belongs to.
+        render: The page as it is at rest, where it is open in a browser.
         on_change: Called with a context and the names of what another middleware changed of its visitor.
         slots: Where requests wait before they leave.
         reactor: The Twisted reactor.
@@ -78,6 +79,7 @@ class Downloads:
     _wait: Callable[[Deferred[Response]], Awaitable[Response]]
     _is_challenge: Callable[[Context, Response], Awaitable[bool]]
     _find_site: Callable[[str], Awaitable[GeetestSite | None]]
+    _render: Callable[[Context, Response], Awaitable[Response]]
     _on_change: Callable[[Context, Sequence[str]], None]
     _slots: Slots
     _reactor: Any
@@ -132,7 +134,10 @@ class Downloads:
             Exception: Whatever Scrapy's downloader and its middlewares raise.
         """
         dispatch = Dispatch(context, FOR_PAGE, is_final=is_final, is_urgent=is_urgent, can_wait=can_wait)
-        return await self.behind_redirect(context, await self._download(context.request, dispatch))
+        response = await self._download(context.request, dispatch)
+        if context.is_in_browser:
+            return await self._render(context, response)
+        return await self.behind_redirect(context, response)
 
     async def behind_redirect(self, context: Context, response: Response) -> Response:
         """The captcha page that a redirect leads to, where the spider keeps redirects (``dont_redirect``).
@@ -221,7 +226,7 @@ class Downloads:
             and await self._is_challenge(dispatch.context, response)
         ):
             request.meta["dont_retry"] = True
-            if not dispatch.is_final:
+            if not (dispatch.is_final or dispatch.context.is_in_browser):
                 await close_page(request)
 
     @property
@@ -266,7 +271,8 @@ class Downloads:
 
     async def _run(self, request: Request, dispatch: Dispatch) -> Response:
         outer = dispatch.context.outer
-        if dispatch.context.was_sent:  # else it may be a page that the spider wants to be used
+        # One that was not sent may be for a page that the spider wants to be used; a browser loads its page anew.
+        if dispatch.context.was_sent and not dispatch.context.is_in_browser:
             await close_page(outer)
         number = next(self._numbers)
         made = dispatch.made = Made.of(request)

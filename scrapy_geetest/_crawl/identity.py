@@ -236,6 +236,11 @@ def cookie_key(request: Request, *, keeps_cookies: bool) -> str:
     return f" {sha256(own).hexdigest()[:16]}" if own else ""
 
 
+def browser_key(request: Request) -> str:
+    """The name of the browser context that a request is made in (scrapy-playwright); empty where it is in none."""
+    return f" {request.meta.get('playwright_context') or 'default'!r}" if request.meta.get("playwright") else ""
+
+
 def _userinfo(header: bytes) -> str:
     try:
         login, _, password = b64decode(header.partition(b" ")[2]).decode("latin-1").partition(":")

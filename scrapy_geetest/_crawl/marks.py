@@ -1,10 +1,11 @@
 """What the plugin notes in the meta of a request: plain data, so that any queue can store it, and gone before the callback.
 
-There are five notes. The plugin's own requests carry the number of their download. A request whose response was
+There are six notes. The plugin's own requests carry the number of their download. A request whose response was
 downloaded in place carries fences, which keep the middlewares behind from doing again what was done. A request that a
-redirect may change carries what the redirect would lose. And one that a redirect made carries the address under which it is
-counted, so that the dupefilter does not drop it beside others to the same captcha page. And one to a site with a pool of
-sessions carries which of them it belongs to.
+redirect may change carries what the redirect would lose. One that a redirect made carries the address under which it is
+counted, so that the dupefilter does not drop it beside others to the same captcha page. One to a site with a pool of
+sessions carries which of them it belongs to. And one that a browser downloads carries what the plugin has taken of its
+meta meanwhile.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 from scrapy.http.request import NO_CALLBACK
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from scrapy import Request
 
@@ -142,8 +143,32 @@ def filtered_as(request: Request) -> str:
     return address if isinstance(address, str) else ""
 
 
+def note_taken(request: Request, keys: Iterable[str]) -> None:
+    """Note what *request* has in its meta under *keys*, which the plugin is about to set otherwise."""
+    before = {key: request.meta[key] for key in keys if key in request.meta}
+    request.meta[META_KEY] = {**_note(request), "taken": {"keys": list(keys), "before": before}}
+
+
+def give_meta_back(request: Request) -> bool:
+    """Set what was taken as it was; says whether anything was."""
+    note = _note(request)
+    taken = note.get("taken")
+    if taken is None:
+        return False
+    for key in taken["keys"]:
+        request.meta.pop(key, None)
+    request.meta.update(taken["before"])
+    rest = {key: value for key, value in note.items() if key != "taken"}  # copies of the request share the note
+    if rest:
+        request.meta[META_KEY] = rest
+    else:
+        del request.meta[META_KEY]
+    return True
+
+
 def lift(request: Request) -> None:
     """Take out of the meta what is the plugin's."""
+    give_meta_back(request)
     if filtered_as(request):
         request.dont_filter = False
     if pooled(request):

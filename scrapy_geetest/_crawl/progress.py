@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from scrapy_geetest._crawl.parking import Parking
+    from scrapy_geetest._crawl.repeated_lines import RepeatedLines
     from scrapy_geetest.stats import Stats
 
 logger = logging.getLogger(__name__)
@@ -23,14 +24,20 @@ class Bulletin:
 
     Args:
         stats: Where the figures come from.
+        repeated: Lines that were not logged, but counted.
         currencies: Of the services by their names, if there are several.
         clock: Monotonic seconds.
     """
 
     def __init__(
-        self, stats: Stats, currencies: Mapping[str, str] = {}, clock: Callable[[], float] = time.monotonic
+        self,
+        stats: Stats,
+        repeated: RepeatedLines,
+        currencies: Mapping[str, str] = {},
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stats = stats
+        self._repeated = repeated
         self._currencies = currencies
         self._clock = clock
         self._last = clock()
@@ -45,6 +52,7 @@ class Bulletin:
         if self._clock() - self._last < INTERVAL or parking.longest < 1:
             return
         self._last = self._clock()
+        self._repeated.tell()
         sites = parking.parked
         named = [f"{site} ({number})" for site, number in sites.most_common(SITES)]
         if len(sites) > SITES:
@@ -59,6 +67,7 @@ class Bulletin:
 
     def close(self) -> None:
         """The summary of a crawl."""
+        self._repeated.tell()
         value = self._stats.value
         logger.info(
             "GeeTest: %s, %d given up, %d abandoned; %.1f s waited for solutions",

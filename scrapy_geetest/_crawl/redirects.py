@@ -17,6 +17,7 @@ from scrapy.utils.httpobj import urlparse_cached
 
 from scrapy_geetest._crawl.downloads import kept_target
 from scrapy_geetest._crawl.marks import filtered_as, is_left_alone, note_unfiltered, own_number
+from scrapy_geetest._crawl.shortened import short_response
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,9 +112,9 @@ class CaptchaRedirects:
             return
         self._told_kept.add(context.site.name)
         logger.warning(
-            "GeeTest: %s of the site %s redirects to %s, which may be its captcha page, and the spider keeps the redirect "
-            "(dont_redirect, handle_httpstatus_list). To have that page solved, add %d to the site's detect_status",
-            *(response, context.site.name, target[:_SHOWN], response.status),
+            "GeeTest: add %d to detect_status of the site %s if %s redirects to its captcha page, as %s seems to be: the spider "
+            "keeps the redirect (dont_redirect, handle_httpstatus_list), so that it is not solved",
+            *(response.status, context.site.name, short_response(response), target[:_SHOWN]),
         )
 
     def _gone(self, address: str) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from scrapy.utils.httpobj import urlparse_cached
 
+from scrapy_geetest._crawl.shortened import short_request, short_response
 from scrapy_geetest._crawl.suspects import MAX_HOSTS, SuspectPages
 from scrapy_geetest._pages.forms import form_request
 from scrapy_geetest._pages.rules import widgets_of
@@ -40,11 +41,9 @@ class UndeclaredPages:
         self._stats.count("undeclared")
         if self._is_first(request):
             logger.warning(
-                "GeeTest: %s carries a GeeTest v%d widget, and no site in GEETEST_SITES matches its URL; it is left "
-                'alone. If it is withheld, correct the urls of a site, or declare one: scrapy geetest inspect "%s"',
-                response,
-                widgets[0].version,
-                request.url,
+                "GeeTest: declare a site, or correct the urls of one, if %s is withheld: it carries a GeeTest v%d widget, and "
+                'no site in GEETEST_SITES matches its URL; it is left alone. See scrapy geetest inspect "%s"',
+                *(short_response(response), widgets[0].version, request.url),
             )
 
     def let_through(self, site: GeetestSite, request: Request, response: Response) -> None:
@@ -64,11 +63,10 @@ class UndeclaredPages:
         self._told.add((site.name, is_error))
         logger.log(
             logging.WARNING if is_error else logging.INFO,
-            "GeeTest: %s only carries a GeeTest v%d widget, by the rules of its site %s, and is left alone. If a form of it "
-            "needs a solution, send that request (%s) with geetest=True in its meta. See what the rules say: "
+            "GeeTest: if a form of %s needs a solution, send that request (%s) with geetest=True in its meta: the page only "
+            "carries a GeeTest v%d widget, by the rules of its site %s, and is left alone. See what the rules say: "
             'scrapy geetest inspect --site %s "%s"',
-            *(response, widgets[0].version, site.name),
-            form_request(response),
+            *(short_response(response), form_request(response), widgets[0].version, site.name),
             *(site.name, request.meta.get("redirect_urls", [request.url])[0]),
         )
 
@@ -76,9 +74,9 @@ class UndeclaredPages:
         """A request to a URL that belongs to no site: if its spider asked to solve first, say so, once a host."""
         if solve_first and self._is_first(request):
             logger.warning(
-                "GeeTest: %s has geetest=True in its meta, but no site in GEETEST_SITES matches its URL; it is sent as "
-                "it is.",
-                request,
+                "GeeTest: declare a site, or correct the urls of one, for %s: it has geetest=True in its meta, but no site in "
+                "GEETEST_SITES matches its URL, and is sent as it is",
+                short_request(request),
             )
 
     def _is_first(self, request: Request) -> bool:

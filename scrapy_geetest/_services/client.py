@@ -203,19 +203,20 @@ class ServiceClient:
             self._proxies[task_id] = task.proxy
         return task_id
 
-    async def result(self, task_id: int | str, challenge: Challenge) -> Result:
+    async def result(self, task_id: int | str, challenge: Challenge, age: float = 0.0) -> Result:
         """Wait until a task is solved.
 
         Args:
-            task_id: What ``create_task`` returned just now.
+            task_id: What ``create_task`` returned.
             challenge: What was sent.
+            age: Seconds since another process created it; 0: this one did, just now.
 
         Raises:
             ServiceError: It has failed, or ``SOLVE_TIMEOUT``; or, not ``sent``, it is abandoned, since no call may be made.
         """
         proxy = self._proxies.pop(task_id, None)
         try:
-            return await self._poller.result(task_id, challenge)
+            return await self._poller.result(task_id, challenge, age)
         except ServiceError as error:
             self._note_banned(error, proxy)
             failure = error if error.sent else _abandoned(error)

@@ -103,8 +103,8 @@ class Engine(Protocol):
     async def create_task(self, task: Task, *, is_patient: bool = True) -> int | str:
         """Have a task solved."""
 
-    async def result(self, task_id: int | str, challenge: Challenge) -> Result:
-        """Wait until a task is solved."""
+    async def result(self, task_id: int | str, challenge: Challenge, age: float = 0.0) -> Result:
+        """Wait until a task is solved; *age*: seconds since another process created it."""
 
     async def balance(self) -> Decimal:
         """The account's balance."""
@@ -208,12 +208,13 @@ class OwnSolver:
         self._tasks[task_id] = task
         return task_id
 
-    async def result(self, task_id: int | str, challenge: Challenge) -> Result:
+    async def result(self, task_id: int | str, challenge: Challenge, age: float = 0.0) -> Result:
         """Have a task solved.
 
         Raises:
             ServiceError: It was not solved, or not in time.
         """
+        del age  # no other process knows its tasks
         began = self._surroundings.clock()
         solving = start(self._service.solve(self._tasks.pop(task_id)))
         try:

@@ -14,7 +14,7 @@ from scrapy_geetest._services.errors import ACCOUNT_CODES, ServiceError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from scrapy_geetest._services.choice import Member
+    from scrapy_geetest._services.places import Member
     from scrapy_geetest._storage.protocol import Storage
 
 _OUT, _TIMES = "service-out", "solve-times"

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _V3, _V4 = 3, 4
+V3_FIELDS = ("challenge", "validate", "seccode")
 V4_FIELDS = ("lot_number", "captcha_output", "pass_token", "gen_time")
 
 
@@ -36,18 +37,13 @@ def _captcha(site: str, version: int) -> Captcha:
 
 
 _SITES = {
-    **dict.fromkeys(("v3", "nested", "jsonp", "inline", "gate3", "answers-v3", "constant"), _V3),
-    **dict.fromkeys(("v4-api", "v4-form", "headers", "gate", "gater", "answers-v4"), _V4),
+    **dict.fromkeys(("v3", "nested", "jsonp", "inline", "gate3", "answers-v3", "constant", "browser-v3"), _V3),
+    **dict.fromkeys(("v4-api", "v4-form", "headers", "gate", "gater", "answers-v4", "browser-v4"), _V4),
 }
 CAPTCHAS: Mapping[str, Captcha] = {site: _captcha(site, version) for site, version in _SITES.items()}
 """The ids and keys of the sandbox's sites, the same in every sandbox."""
 CONSTANT = "commentonthenewsofharbourlane001"
 """The challenge of the site ``constant``: it names an operation, and is solved again and again."""
-
-
-def find_captcha(public_id: str) -> Captcha | None:
-    """The sandbox's captcha of that public id."""
-    return next((captcha for captcha in CAPTCHAS.values() if captcha.id == public_id), None)
 
 
 def sign_token(captcha: Captcha, lot_number: str) -> str:

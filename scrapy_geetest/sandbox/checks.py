@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from .captchas import CAPTCHAS, V4_FIELDS, sign_token
+from .captchas import V3_FIELDS, V4_FIELDS, sign_token
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from .web import Call
     from .world import World
 
-V3_FIELDS = ("challenge", "validate", "seccode")
 PREFIX = "geetest_"
 HEADER_NAMES = {
     "lot_number": "x-captcha-lot-number",
@@ -47,7 +46,8 @@ def make_sdk(world: World, site: str) -> Any:
     """GeeTest's own server SDK, pointed at the sandbox's GeeTest."""
     from geetest import GeetestLib
 
-    sdk = GeetestLib(CAPTCHAS[site].id, CAPTCHAS[site].key)
+    captcha = world.captcha(site)
+    sdk = GeetestLib(captcha.id, captcha.key)
     sdk.API_URL = world.geetest_url  # on the instance: the class stays as it is
     return sdk
 
@@ -85,7 +85,7 @@ async def check_v3(world: World, site: str, values: Mapping[str, Any], status: i
 
 async def check_v4(world: World, site: str, values: Mapping[str, Any]) -> bool:
     """Check a v4 answer with GeeTest, as its documentation tells a site to: only ``"result": "success"`` lets in."""
-    captcha = CAPTCHAS[site]
+    captcha = world.captcha(site)
     fields = {name: str(values.get(name, "")) for name in V4_FIELDS}
     fields["sign_token"] = sign_token(captcha, fields["lot_number"])
     body = await world.post(f"{world.geetest_url}/validate?captcha_id={captcha.id}", fields)
@@ -118,7 +118,7 @@ async def judge(world: World, book: str, site: str, values: Mapping[str, Any] | 
     """Check an answer, if there is one, and write into the books under ``book`` what became of the submission."""
     accepted = False
     if values is not None:
-        checked = check_v3(world, site, values, status) if CAPTCHAS[site].is_v3 else check_v4(world, site, values)
+        checked = check_v3(world, site, values, status) if world.captcha(site).is_v3 else check_v4(world, site, values)
         accepted = await checked
     outcome = "missing" if values is None else "accepted" if accepted else "refused"
     world.books.submissions[book][outcome] += 1

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field
 
-from .captchas import CAPTCHAS, CONSTANT, V4_FIELDS, Captcha, find_captcha, sign_token
+from .captchas import CAPTCHAS, CONSTANT, V4_FIELDS, Captcha, sign_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from random import Random
 
-    from .books import Books
+    from .books import Books, TaskEntry
     from .options import Options
 
 
@@ -35,28 +35,38 @@ class _Pass:
     captcha: Captcha
     values: Mapping[str, str]
     until: float
+    entry: TaskEntry | None = None
     used: bool = False
 
 
 @define
 class GeeTest:
-    """GeeTest's side: what was registered, and which solutions are good. Times are seconds of ``clock``."""
+    """GeeTest's side: what was registered, and which solutions are good. Times are seconds of ``clock``.
+
+    Attributes:
+        captchas: Those that it knows, by their public ids: the sandbox's own, and those of saved pages.
+    """
 
     options: Options
     books: Books
     clock: Callable[[], float]
     wall: Callable[[], float]
     random: Random
+    captchas: dict[str, Captcha] = field(init=False)
     _issued: dict[str, _Issued] = field(factory=dict)
     _passes: dict[str, _Pass] = field(factory=dict)
     _registrations: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        saved = [page.check.captcha for page in self.options.saved_pages() if page.check is not None]
+        self.captchas = {captcha.id: captcha for captcha in (*saved, *CAPTCHAS.values())}
 
     def register(self, gt: str) -> str:
         """Answer ``/register.php``: 32 hexadecimal digits, or nothing where GeeTest is offline or the id is unknown.
 
         The site's SDK makes its challenge of it, ``md5(answer + private key)``, and GeeTest remembers that one.
         """
-        captcha = find_captcha(gt)
+        captcha = self.captchas.get(gt)
         self._registrations += 1
         offline = self.options.offline == "always" or self._registrations <= int(self.options.offline)
         if captcha is None or offline:
@@ -84,16 +94,18 @@ class GeeTest:
         issued.used = True
         return age, good
 
-    def solve_v3(self, captcha: Captcha, challenge: str, made: float, *, wrong: bool) -> dict[str, str]:
+    def solve_v3(
+        self, captcha: Captcha, challenge: str, made: float, *, wrong: bool, entry: TaskEntry | None = None
+    ) -> dict[str, str]:
         """A v3 solution. Its challenge has two more characters, as after a slide; a wrong one is unknown to GeeTest."""
         longer = challenge + self._hex(6 if _is_constant(captcha, challenge) else 2)
         validate = md5(f"{captcha.key}geetest{longer}".encode()).hexdigest()
         solution = {"challenge": longer, "validate": validate, "seccode": f"{validate}|jordan"}
         if not wrong:
-            self._passes[longer] = _Pass(captcha, solution, made + self.options.solution_seconds)
+            self._passes[longer] = _Pass(captcha, solution, made + self.options.solution_seconds, entry)
         return solution
 
-    def solve_v4(self, captcha: Captcha, made: float, *, wrong: bool) -> dict[str, str]:
+    def solve_v4(self, captcha: Captcha, made: float, *, wrong: bool, entry: TaskEntry | None = None) -> dict[str, str]:
         """A v4 solution; a wrong one is unknown to GeeTest."""
         solution = {
             "lot_number": self._hex(32),
@@ -102,7 +114,8 @@ class GeeTest:
             "captcha_output": base64.b64encode(self.random.randbytes(96)).decode(),
         }
         if not wrong:
-            self._passes[solution["lot_number"]] = _Pass(captcha, solution, made + self.options.solution_seconds)
+            until = made + self.options.solution_seconds
+            self._passes[solution["lot_number"]] = _Pass(captcha, solution, until, entry)
         return {"captcha_id": captcha.id, **solution}
 
     def validate_v3(self, challenge: str, seccode: str) -> bool:
@@ -114,7 +127,7 @@ class GeeTest:
 
     def validate_v4(self, captcha_id: str, fields: Mapping[str, str]) -> tuple[str, str]:
         """Answer the v4 ``/validate``: ``("success", "")``, or ``("fail", reason)``."""
-        captcha = find_captcha(captcha_id)
+        captcha = self.captchas.get(captcha_id)
         reason = self._judge(captcha, fields)
         result = "fail" if reason else "success"
         self._note(captcha.site if captcha else "unknown", passed=not reason)
@@ -137,6 +150,8 @@ class GeeTest:
     def _use(self, found: _Pass) -> bool:
         good = not found.used and self.clock() <= found.until
         found.used = True
+        if found.entry is not None:
+            found.entry.used += 1
         return good
 
     def _note(self, site: str, *, passed: bool) -> None:

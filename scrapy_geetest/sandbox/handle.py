@@ -75,7 +75,7 @@ class Sandbox:
             raise RuntimeError(problem)
         command = [sys.executable, "-m", "scrapy_geetest.sandbox", "--options", json.dumps(self._options.to_json())]
         self._process = subprocess.Popen(  # noqa: S603  # this interpreter, these options
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=_environment()
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=child_environment()
         )
         addresses = self._read_addresses(self._process)
         self._control = urlsplit(addresses.pop("control_url")).netloc
@@ -151,7 +151,7 @@ class Sandbox:
         return answer
 
 
-def _environment() -> dict[str, str]:
+def child_environment() -> dict[str, str]:
     """The process finds the package where this one found it."""
     root = str(Path(__file__).resolve().parents[2])
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]

@@ -11,6 +11,8 @@ from attrs import Attribute, asdict, evolve, field, fields, frozen
 
 from .dialects import CAPMONSTER, DIALECTS, Dialect
 from .faults import CallFaults, Schedule
+from .saved_page import SavedPage
+from .troubles import options_of
 
 
 def _span(value: Any) -> tuple[float, float]:
@@ -46,6 +48,14 @@ def _check_faults(instance: Any, attribute: Attribute[Any], value: Any) -> None:
         raise ValueError("faults: a mapping of calls to their faults")
     for call, wanted in value.items():
         Schedule.make(call, wanted)
+
+
+def _check_pages(instance: Any, attribute: Attribute[Any], value: Any) -> None:
+    del instance, attribute
+    if isinstance(value, str | Mapping) or not isinstance(value, Sequence):
+        raise ValueError("pages: a list of pages, as scrapy_geetest.pytest_plugin.saved_page makes them")
+    for page in value:
+        SavedPage.make(page)
 
 
 _OF_A_SERVICE = (
@@ -93,8 +103,9 @@ class Options:
         drip_seconds: The time between two bytes of the fault ``drip``.
         port: Of the sites; 0: any free one.
         service_port: Of the solving service; 0: any free one.
-        faults: What goes wrong: see :mod:`scrapy_geetest.sandbox.faults`.
+        faults: What goes wrong: names of troubles, or calls with their faults (:mod:`scrapy_geetest.sandbox.faults`).
         services: Options of the other services, by name: those of a service alone, the rest is as above.
+        pages: Saved pages to be served at their addresses: plain data of :class:`~scrapy_geetest.sandbox.saved_page.SavedPage`.
     """
 
     solve_seconds: tuple[float, float] = field(
@@ -135,6 +146,9 @@ class Options:
         validator=_check_services,
         metadata={"help": 'JSON, e.g. {"2captcha": {"balance": 0}}'},
     )
+    pages: Sequence[Mapping[str, Any]] = field(
+        factory=list, validator=_check_pages, metadata={"help": "JSON: saved pages as plain data"}
+    )
 
     @classmethod
     def make(cls, values: Mapping[str, Any]) -> Options:
@@ -150,10 +164,17 @@ class Options:
         known = {attribute.name for attribute in fields(Options)}
         if unknown := sorted(values.keys() - known):
             raise ValueError(f"there is no option {', '.join(unknown)}; there are {', '.join(sorted(known))}")
+        faults = values.get("faults")
+        if isinstance(faults, Sequence) and not isinstance(faults, str):
+            values = {**options_of(faults), **{name: value for name, value in values.items() if name != "faults"}}
         try:
             return evolve(self, **values)
         except TypeError as error:
             raise ValueError(f"an option has a value of the wrong type: {error}") from error
+
+    def saved_pages(self) -> tuple[SavedPage, ...]:
+        """The pages of a user's own."""
+        return tuple(map(SavedPage.make, self.pages))
 
     def of_service(self, dialect: Dialect) -> Options:
         """The options of another service: its own, else the sandbox's, but for key, faults and documented limits."""
@@ -226,4 +247,5 @@ _READERS: Mapping[str, Any] = {
     "robots": str,
     "faults": json.loads,
     "services": json.loads,
+    "pages": json.loads,
 }

@@ -17,6 +17,7 @@ from .web import Answer, Call, Route, carry_out, dispatch
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from .web import Found
     from .world import World
 
 
@@ -27,15 +28,24 @@ class Web(Resource):
         routes: What is served there.
         world: The present state.
         slow: Whether the option ``latency`` holds here.
+        pages: What looks for a saved page that answers a request.
     """
 
     isLeaf = True  # noqa: N815  # Twisted's name
 
-    def __init__(self, routes: Sequence[Route], world: Callable[[], World], *, slow: bool = False) -> None:
+    def __init__(
+        self,
+        routes: Sequence[Route],
+        world: Callable[[], World],
+        *,
+        slow: bool = False,
+        pages: Callable[[World, Call], Found | None] = lambda *_: None,
+    ) -> None:
         Resource.__init__(self)  # type: ignore[no-untyped-call]  # Twisted has not typed it
         self._routes = routes
         self._world = world
         self._slow = slow
+        self._pages = pages
 
     def render(self, request: Any) -> int:
         """Answer a request, in time."""
@@ -46,8 +56,9 @@ class Web(Resource):
         gone: list[Any] = []
         request.notifyFinish().addErrback(gone.append)
         call = _read(request)
-        name, handler = dispatch(self._routes, world, call)
-        if name == "submit" and not carries_answer(call):
+        saved = self._pages(world, call)
+        name, handler = saved or dispatch(self._routes, world, call)
+        if name == "submit" and saved is None and not carries_answer(call):
             name = None
         if self._slow and world.options.latency:
             from twisted.internet import reactor

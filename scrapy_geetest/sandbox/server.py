@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 from attrs import define, field
 
-from . import gates, geetest_api, plain, service_api, sites_answers, sites_v3, sites_v4
+from . import gates, geetest_api, plain, service_api, sites_answers, sites_browser, sites_saved, sites_v3, sites_v4
 from .captchas import CAPTCHAS
 from .checks import missing_extra
 from .options import Options, parse_arguments
@@ -31,7 +31,14 @@ _HOST = "127.0.0.1"
 # GeeTest's SDK blocks; more threads than these would only share the same processor.
 _THREADS = 32
 _PARENT_CHECK_SECONDS = 0.5
-SITE_ROUTES = (*plain.ROUTES, *sites_v3.ROUTES, *sites_v4.ROUTES, *gates.ROUTES, *sites_answers.ROUTES)
+SITE_ROUTES = (
+    *plain.ROUTES,
+    *sites_v3.ROUTES,
+    *sites_v4.ROUTES,
+    *gates.ROUTES,
+    *sites_answers.ROUTES,
+    *sites_browser.ROUTES,
+)
 
 
 @define
@@ -62,7 +69,7 @@ class Server:
         geetest_port = self._listen(geetest_api.ROUTES)
         self._make_world(self.options, f"http://{_HOST}:{geetest_port}")
         return {
-            "url": f"http://{_HOST}:{self._listen(SITE_ROUTES, self.options.port, slow=True)}",
+            "url": f"http://{_HOST}:{self._listen(SITE_ROUTES, self.options.port, slow=True, pages=sites_saved.find)}",
             "other_url": f"http://{_HOST}:{self._listen(plain.OTHER_ROUTES, slow=True)}",
             "geetest_url": self.world().geetest_url,
             "control_url": f"http://{_HOST}:{self._listen(self._control_routes())}",
@@ -80,12 +87,11 @@ class Server:
     def _make_world(self, options: Options, geetest_url: str) -> None:
         self._world = World(options, geetest_url, self._in_thread, self._post, self._numbers)
 
-    def _listen(self, routes: Sequence[Route], port: int = 0, *, slow: bool = False) -> int:
+    def _listen(self, routes: Sequence[Route], port: int = 0, **kind: Any) -> int:
         from .resources import CountingSite, Web
 
-        listening = self.reactor.listenTCP(
-            port, CountingSite(Web(routes, self.world, slow=slow)), interface=_HOST, backlog=1024
-        )
+        site = CountingSite(Web(routes, self.world, **kind))
+        listening = self.reactor.listenTCP(port, site, interface=_HOST, backlog=1024)
         return int(listening.getHost().port)
 
     def _listen_service(self) -> dict[str, Any]:

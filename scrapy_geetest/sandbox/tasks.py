@@ -6,10 +6,11 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from ipaddress import ip_address, ip_network
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from .captchas import Captcha, find_captcha
+if TYPE_CHECKING:
+    from .captchas import Captcha
 
 USER_AGENT = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36"
@@ -41,11 +42,12 @@ class Refusal(Exception):  # noqa: N818  # an answer of the service, no error of
         self.status = status
 
 
-def check_task(task: Any) -> Captcha:
+def check_task(task: Any, captchas: Mapping[str, Captcha]) -> Captcha:
     """Check a task as the service does.
 
     Args:
         task: The decoded ``task`` of createTask.
+        captchas: Those that there are, by public id.
 
     Returns:
         The captcha that its ``gt`` names.
@@ -67,15 +69,14 @@ def check_task(task: Any) -> Captcha:
         if name in task or name in _REQUIRED[version]:
             check(name, task.get(name))
     _check_proxy(task)
-    return _captcha_of(task["gt"], version)
+    return _captcha_of(captchas.get(task["gt"]), version)
 
 
 def _invalid(name: str, rule: str) -> Refusal:
     return Refusal("ERROR_INVALID_TASK", f"{name}: {rule}")
 
 
-def _captcha_of(gt: str, version: int) -> Captcha:
-    captcha = find_captcha(gt)
+def _captcha_of(captcha: Captcha | None, version: int) -> Captcha:
     if captcha is None:
         raise _invalid("gt", "unknown")
     if captcha.version != version:

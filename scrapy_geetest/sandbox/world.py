@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import Factory, define, field
 
 from .books import Books
+from .captchas import CAPTCHAS, Captcha
 from .dialects import CAPMONSTER, DIALECTS, Dialect
 from .faults import Schedule
 from .geetest import GeeTest
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
     from .options import Options
+    from .saved_page import SavedPage
 
 
 @define
@@ -46,6 +48,7 @@ class World:
         dialect: Of its service.
         others: The other services, each a world of its own but for GeeTest, by name.
         queries: The secret that the search form is signed with.
+        saved: Pages of a user's own.
     """
 
     options: Options
@@ -65,10 +68,12 @@ class World:
     signing_key: bytes = field(factory=lambda: secrets.token_bytes(16))
     dialect: Dialect = CAPMONSTER
     others: dict[str, World] = field(factory=dict)
+    saved: tuple[SavedPage, ...] = field(init=False)
     _faults: dict[str, Schedule] = field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
         # Challenges and solutions never repeat: a leftover of an earlier world must not be good in this one.
+        self.saved = self.options.saved_pages()
         self.geetest = GeeTest(self.options, self.books, self.clock, self.wall, Random())
         self._open_service()
         if self.dialect is CAPMONSTER:
@@ -88,6 +93,10 @@ class World:
             *(self.options, self.books, self.geetest, self.clock, self.wall, self.random, self.numbers, self.dialect)
         )
         self._faults = {call: Schedule.make(call, wanted) for call, wanted in self.options.faults.items()}
+
+    def captcha(self, site: str) -> Captcha:
+        """The captcha of a site of the sandbox, or that of a saved page by its public id."""
+        return CAPTCHAS[site] if site in CAPTCHAS else self.geetest.captchas[site]
 
     def draw_fault(self, call: str | None) -> str:
         """The fault that this call is to have, ``"ok"`` for none, noted in the books."""

@@ -200,6 +200,15 @@ def work_of(plan: dict[str, Any], log: Path, status: int) -> Work:
     )
 
 
+def keys(url: str, pattern: str) -> list[str]:
+    """Keys in Redis whose values say something."""
+    import redis
+
+    with redis.Redis.from_url(url, decode_responses=True) as server:
+        found = list(server.scan_iter(pattern))
+        return [key for key in found if str(server.get(key) or "").partition("\n")[2]]
+
+
 def together(works: list[Work], *names: str) -> dict[str, int]:
     """The sums of statistics over the workers; without names: of all that are always there."""
     return {name: sum(work.stats.get(name, 0) for work in works) for name in names or NAMES}

@@ -1,0 +1,1 @@
+"""What the pytest plugin is made of: saved pages, crawls in processes of their own, assertions."""
