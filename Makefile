@@ -1,10 +1,12 @@
 # Each target does all of its own set-up: Python >= 3.10 with venv, and a package index, are all it takes.
 PYTHON ?= python3
+# With a browser on this machine, the demonstration shows pages in it.
+EXTRAS := sandbox$(shell for one in chromium chromium-browser google-chrome; do command -v $$one >/dev/null && echo ,playwright && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage slow browser plugins bench package clean
+.PHONY: help demo test coverage slow browser plugins looks bench package clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -27,6 +29,9 @@ browser: $(VENV)/tox ## the tests that drive Chromium (Debian's package chromium
 plugins: $(VENV)/tox ## crawls with the packages that Scrapy users combine, as their latest releases are
 	$(BIN)/tox run -e plugins
 
+looks: $(VENV)/tox ## screenshots of the report and the documentation, in dist/looks (Debian's packages chromium and npm)
+	$(BIN)/tox run -e looks
+
 bench: $(VENV)/demo ## measure everything beside what one would do otherwise; writes benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks --check
 
@@ -38,7 +43,7 @@ clean: ## remove what the targets above installed
 
 $(VENV)/demo: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[sandbox]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
 	touch $@
 
 $(VENV)/package: pyproject.toml

@@ -15,12 +15,16 @@ from benchmarks.spiders import PagesSpider
 from scrapy_geetest import GeetestSite
 from scrapy_geetest._attempt.context import Context
 from scrapy_geetest._attempt.gate import GateRegistry
+from scrapy_geetest._attempt.gate_sessions import GateSessions
 from scrapy_geetest._attempt.gate_visitors import GateVisitors
 from scrapy_geetest._attempt.gates import Gates
+from scrapy_geetest._attempt.session_pools import SessionPools
+from scrapy_geetest._attempt.stored_sessions import StoredSessions
 from scrapy_geetest._crawl.cookies import SessionCookies
 from scrapy_geetest._crawl.identity import Visitor
 from scrapy_geetest._crawl.other_middlewares import OtherMiddlewares
 from scrapy_geetest._crawl.parking import Parking
+from scrapy_geetest._storage.memory import MemoryStorage
 from scrapy_geetest.settings import Config
 from scrapy_geetest.stats import Stats
 
@@ -77,15 +81,18 @@ class OpeningSpider(PagesSpider):
         parking = Parking(crawler, limit=WAITING * sessions, stats=stats, reactor=reactor, on_tick=lambda _: None)
         site: Any = Site(asyncio.get_running_loop().create_future())
         unused: Any = None
+        cookies, registry = SessionCookies(crawler), GateRegistry(time.monotonic)
         gates = Gates(
             config=config,
             attempts=site,
             breaker=unused,
-            cookies=SessionCookies(crawler),
+            cookies=cookies,
             downloads=site,
             others=OtherMiddlewares(crawler),
             parking=parking,
-            registry=GateRegistry(time.monotonic),
+            pools=SessionPools(registry, cookies),
+            registry=registry,
+            sessions=GateSessions(cookies, StoredSessions(MemoryStorage(), parking.sleep, reactor)),
             stats=stats,
             submissions=unused,
             visitors=GateVisitors(),

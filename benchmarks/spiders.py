@@ -80,6 +80,7 @@ class PagesSpider(Spider):
     Attributes:
         pages: The kinds, as plain data.
         first: Address of a page that is fetched before, and does not count; empty: none.
+        cookies: That it is asked for with; the crawl keeps them.
         tallies: What became of them, by label.
         details: What else there is to tell.
     """
@@ -87,6 +88,7 @@ class PagesSpider(Spider):
     name = "pages"
     pages: Sequence[Mapping[str, Any]]
     first: str = ""
+    cookies: Sequence[Any] = ()
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments)
@@ -97,7 +99,9 @@ class PagesSpider(Spider):
     async def start(self) -> AsyncIterator[Any]:
         """The requests for all pages."""
         if self.first and self.crawler.engine is not None:
-            await self.crawler.engine.download_async(Request(self.first, callback=NO_CALLBACK))
+            await self.crawler.engine.download_async(
+                Request(self.first, cookies=list(self.cookies), callback=NO_CALLBACK)
+            )
         self._began = self._last = time.process_time()
         for label, url in mixed([Pages(**kind) for kind in self.pages]):
             yield self.request(label, url)

@@ -35,6 +35,8 @@ html_theme = "furo"
 html_title = f"scrapy-geetest {release}"
 html_show_sphinx = False
 html_copy_source = False
+html_static_path = ["_static"]
+html_css_files = ["phone.css"]
 
 
 class SettingsTable(SphinxDirective):

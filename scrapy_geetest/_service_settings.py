@@ -11,8 +11,9 @@ from attrs import field, frozen
 from scrapy.utils.misc import load_object
 
 from scrapy_geetest._services.adapters import SERVICES
-from scrapy_geetest._services.choice import Member, Services
+from scrapy_geetest._services.choice import Services
 from scrapy_geetest._services.engine import EngineOptions, Surroundings, make_engine
+from scrapy_geetest._services.places import Member
 from scrapy_geetest._services.secret import Secret
 from scrapy_geetest._services.service import SolvingService
 from scrapy_geetest._services.transport import check_base_url
@@ -124,6 +125,8 @@ def make_services(
         Member(
             one.name,
             make_engine(one.service, options, surroundings, api_key=one.api_key, api_url=one.api_url),
+            account=f"{one.name}/{one.api_key.digest}",
+            keep_seconds=0.0 if one.service.solves_itself() else one.service.keep_seconds,
             currency=one.service.currency,
             task_type=one.task_type,
             max_concurrent=one.max_concurrent,

@@ -98,6 +98,10 @@ def _are_field_names(value: Any) -> bool:
     )
 
 
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value >= 1
+
+
 def _is_seconds(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
 
@@ -147,6 +151,7 @@ RULES: Mapping[str, tuple[Check, str]] = {
         _are_verified_fields,
         'it must be a dict: JMESPath in the answer -> field name, like {"data.token": "captcha_token"}',
     ),
+    "sessions": (_is_count, "it must be a whole number of 1 or more"),
     "gate_max_age": (_or_none(_is_seconds), "it must be seconds above 0, or None"),
 }
 """Attribute -> whether a value is one that it may have, and the rule in words. The selectors have their own."""

@@ -11,8 +11,9 @@ The attempt is :mod:`scrapy_geetest._attempt.loop`.
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from itertools import count
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet
 
 from attrs import evolve
@@ -39,11 +40,14 @@ from scrapy_geetest._crawl.marks import (
     original,
     own_number,
     raise_fences,
+    tells_only_gate,
 )
 from scrapy_geetest._crawl.parking import Stopping
+from scrapy_geetest._crawl.waiting_requests import Waiting
 from scrapy_geetest._start import check_start
 from scrapy_geetest.exceptions import ChallengeError, GeetestError, StoppedError, SubmissionError
 from scrapy_geetest.settings import Config
+from scrapy_geetest.site import GeetestSite
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -56,7 +60,6 @@ if TYPE_CHECKING:
     from scrapy_geetest._attempt.forms import Forms
     from scrapy_geetest._attempt.gates import Gates
     from scrapy_geetest.challenge import Solution
-    from scrapy_geetest.site import GeetestSite
 
 logger = logging.getLogger(__name__)
 
@@ -74,18 +77,26 @@ class GeetestMiddleware:
         self._keeps_cookies = crawler.settings.getbool("COOKIES_ENABLED")
         self._bulletin = parts.bulletin
         self._books = parts.books
+        self._browser_pages = parts.browser_pages
         self._downloads = parts.downloads
+        self._findings = parts.findings
         self._forms = parts.forms
         self._gates = parts.gates
         self._intercepted = parts.intercepted
         self._others = parts.others
         self._outcomes = parts.outcomes
+        self._page_places = parts.page_places
         self._parking = parts.parking
+        self._received = parts.received
         self._redirects = parts.redirects
         self._services = parts.services
         self._sites = parts.sites
+        self._recovery = parts.recovery
         self._stats = parts.stats
+        self._storage = parts.storage
         self._undeclared = parts.undeclared
+        self._visits = parts.visits
+        self._waiting_requests = parts.waiting_requests
         self._numbers = count(1)  # of requests in log lines
         self._returned: WeakSet[Request] = WeakSet()  # to the queue, because the crawl is ending
 
@@ -106,14 +117,15 @@ class GeetestMiddleware:
         crawler.signals.connect(middleware.spider_opened, scrapy_signals.spider_opened)
         crawler.signals.connect(middleware.request_scheduled, scrapy_signals.request_scheduled)
         crawler.signals.connect(middleware.request_dropped, scrapy_signals.request_dropped)
-        crawler.signals.connect(middleware.response_received, scrapy_signals.response_received)
         crawler.signals.connect(middleware.spider_closed, scrapy_signals.spider_closed)
         return middleware
 
-    def spider_opened(self) -> None:
+    async def spider_opened(self) -> None:
         self._stats.open()
+        self._findings.open()
         self._redirects.open()
         self._intercepted.open()
+        await self._recovery.open()
 
     def request_scheduled(self, request: Request) -> None:
         self._redirects.scheduled(request)
@@ -121,16 +133,13 @@ class GeetestMiddleware:
     def request_dropped(self, request: Request) -> None:
         self._redirects.arrived(request)
 
-    def response_received(self, request: Request) -> None:
-        """The middlewares are through with a response: what was noted is gone before the callback sees it."""
-        if META_KEY in request.meta and not own_number(request):
-            lift(request)
-        self._admission.look()
-
     async def spider_closed(self) -> None:
         self._bulletin.close()
         await self._intercepted.look(at_end=True)
+        await self._findings.close()
         await self._services.close()
+        await self._recovery.close()
+        await self._storage.entries.close()
 
     async def solve(self, page: Response | Request) -> Solution:
         """A solution for a spider that needs the answer itself, with the same budget, freshness and statistics.
@@ -184,7 +193,10 @@ class GeetestMiddleware:
             await self._intercepted.look()
         if own_number(request):
             await self._downloads.before(request)
+            self._browser_pages.prepare(request)
             return None
+        if (handler := self._browser_pages.handlers.find(request)) is not None:
+            return await self._before_browser(request, handler)
         if META_KEY in request.meta and "redirect_urls" not in request.meta:
             lift(request)  # a spider or a middleware copied it
         if self._is_plain(request) or is_left_alone(request):
@@ -193,19 +205,43 @@ class GeetestMiddleware:
         if site is None:
             self._undeclared.asked_for(request, solve_first=request.meta.get("geetest") is True)
             return None
-        context = self._context(site, request, None)
         if site.mode == "gate":
+            if not await self._gates.leave(site, request):
+                return None
+            context = self._context(site, request, None)
             return await self._outcome(context, self._before_gate(context))
         note_departure(request)
+        context = self._context(site, request, None)
         return await self._outcome(context, self._solve_first(context)) if self._forms.acts_before(context) else None
 
     async def process_response(self, request: Request, response: Response) -> Request | Response:
         self._admission.answered(request)
         self._intercepted.arrived(request)
-        if own_number(request):
+        is_noted = META_KEY in request.meta
+        is_in_browser = is_noted and self._browser_pages.arrived(request)
+        if is_noted and own_number(request):
             await self._downloads.after(request, response)
             return response
-        if is_fenced(request) or is_left_alone(request):
+        if is_in_browser:
+            answer = await self._from_browser(request, response)
+        else:
+            self._page_places.give_back(request)
+            answer = await self._answer(request, response, is_noted=is_noted)
+        if META_KEY in request.meta:
+            self._received.expect(request)
+        return answer
+
+    async def process_exception(self, request: Request, exception: Exception) -> None:  # noqa: ARG002  # Scrapy's signature
+        """Take out what was noted: an errback may send the request again."""
+        if self._browser_pages.arrived(request):
+            await self._browser_pages.leave(request)
+        if not own_number(request):
+            self._page_places.give_back(request)
+            self._redirects.arrived(request)
+            lift(request)
+
+    async def _answer(self, request: Request, response: Response, *, is_noted: bool) -> Request | Response:
+        if is_left_alone(request) or (is_noted and is_fenced(request)):
             self._redirects.arrived(request)
             return response
         site = await self._site(request)
@@ -213,14 +249,16 @@ class GeetestMiddleware:
             self._redirects.arrived(request)
             self._undeclared.look(request, response)
             return response
+        if (
+            _is_ordinary(site, response)
+            and "geetest" not in request.meta
+            and (not is_noted or tells_only_gate(request))
+        ):
+            request.meta.pop(META_KEY, None)
+            self._undeclared.let_through(site, request, response)
+            return response
         context = self._context(site, request, response)
         return await self._outcome(context, self._look(context, response)) or response
-
-    def process_exception(self, request: Request, exception: Exception) -> None:  # noqa: ARG002  # Scrapy's signature
-        """Take out what was noted: an errback may send the request again."""
-        if not own_number(request):
-            self._redirects.arrived(request)
-            lift(request)
 
     def _is_plain(self, request: Request) -> bool:
         """Whether a request needs neither a look at a gate nor a note of what a redirect would lose."""
@@ -229,7 +267,8 @@ class GeetestMiddleware:
         return loses_nothing(request)
 
     def _context(self, site: GeetestSite, outer: Request, page: Response | None) -> Context:
-        asked = original(outer)
+        # A browser follows redirects itself, so that the request is still the spider's.
+        asked = outer if outer.meta.get("playwright") and self._browser_pages.handlers.find(outer) else original(outer)
         visitor = Visitor(outer, asked, keep_meta=self._config.keep_meta, keeps_cookies=self._keeps_cookies)
         return Context(site, asked, page, visitor, outer, was_sent=page is not None, number=next(self._numbers))
 
@@ -241,18 +280,54 @@ class GeetestMiddleware:
                 return site
         return None
 
-    async def _before_gate(self, context: Context) -> Response | None:
-        if not await self._gates.leave(context):
+    async def _before_browser(self, request: Request, handler: Any) -> Request | Response | None:
+        """A request that scrapy-playwright downloads: its page is one of those that the plugin works in, if its site is declared."""
+        lift(request)
+        site = None if is_left_alone(request) else await self._sites.find(request.url)
+        if site is None:
+            self._undeclared.asked_for(request, solve_first=request.meta.get("geetest") is True)
+            with suppress(Stopping):  # it goes on as without the plugin
+                await self._page_places.take(request, handler)
             return None
-        with self._parking.place(context.site.name):
+        context = evolve(self._context(site, request, None), is_in_browser=True)
+        returned = await self._outcome(context, self._until_page_is_free(context, handler))
+        if returned is None:
+            self._browser_pages.prepare(request)
+        return returned
+
+    async def _until_page_is_free(self, context: Context, handler: Any) -> None:
+        if context.site.mode == "gate" and await self._gates.leave(context.site, context.outer):
+            await self._before_gate(context)
+        await self._page_places.take(context.outer, handler)
+
+    async def _from_browser(self, request: Request, response: Response) -> Request | Response:
+        """The page of a request as scrapy-playwright has loaded it."""
+        try:
+            site = await self._sites.find(request.url)
+            assert site is not None  # noqa: S101  # its page was prepared for that
+            context = evolve(self._context(site, request, response), is_in_browser=True)
+            return await self._outcome(context, self._visited(context)) or response
+        finally:
+            self._page_places.give_back(request)
+
+    async def _visited(self, context: Context) -> Request | Response:
+        answer = await self._visits.visit(context)
+        if isinstance(answer, Request):
+            return answer
+        is_in_place = context.outer in self._browser_pages.bought or answer.request is not context.outer
+        return self._deliver(context, answer) if is_in_place else answer
+
+    async def _before_gate(self, context: Context) -> Response | None:
+        async with self._waits(context):
             response = await self._gates.before(context)
             if response is None:
                 await self._admission.admit(context.outer, can_wait=True, wait=self._parking.wait)
         return None if response is None else self._deliver(context, response)
 
     async def _solve_first(self, context: Context) -> Response:
-        with self._parking.place(context.site.name):
-            return self._deliver(context, await self._forms.before(context))
+        async with self._waits(context):
+            response = await self._forms.before(context)
+        return self._deliver(context, response)
 
     async def _look(self, context: Context, response: Response) -> Response:
         """Does it withhold its content, or is it what the spider asked for?"""
@@ -261,9 +336,10 @@ class GeetestMiddleware:
             context = context.on(page)
         if not await self._is_met(context, page):
             if context.site.mode == "gate" and self._redirects.led_to_captcha_page(context.outer):
-                with self._parking.place(context.site.name):
-                    return self._deliver(context, await self._gates.opened_meanwhile(context))
-            self._undeclared.let_through(context)
+                async with self._waits(context):
+                    response = await self._gates.opened_meanwhile(context)
+                return self._deliver(context, response)
+            self._undeclared.let_through(context.site, context.outer, page)
             self._redirects.kept(context, page)
             self._gates.let_through(context.outer)
             return response
@@ -276,7 +352,7 @@ class GeetestMiddleware:
         context.slim()
         await close_page(context.outer)
         policy: Gates | Forms = self._gates if context.site.mode == "gate" else self._forms
-        with self._parking.place(context.site.name):
+        async with self._waits(context):
             answer = await policy.react(context)
         if UNVERIFIED not in answer.flags:
             self._others.store_in_cache(context.request, answer)
@@ -300,6 +376,9 @@ class GeetestMiddleware:
         is_met = await is_withheld(context, response) or self._forms.is_asked_for(context)
         self._redirects.judged(context.outer, is_challenge=is_met)
         return is_met
+
+    def _waits(self, context: Context) -> Waiting:
+        return Waiting(self._parking.place(context.site.name), self._waiting_requests, context.request)
 
     def _deliver(self, context: Context, response: Response) -> Response:
         lift(context.request)
@@ -333,6 +412,8 @@ class GeetestMiddleware:
                 page = await self._downloads.again(context, is_final=True)
         except Exception:  # noqa: BLE001  # whatever it was, the request was given up for another reason
             raise error from None
+        if context.is_in_browser:
+            await self._browser_pages.leave(context.outer)
         return passed(page) if await is_withheld(context, page) else page
 
     def _give_back(self, context: Context) -> Request:
@@ -341,3 +422,9 @@ class GeetestMiddleware:
         again = context.request.replace(dont_filter=True)
         self._returned.add(again)
         return again
+
+
+def _is_ordinary(site: GeetestSite, response: Response) -> bool:
+    """Whether nothing is to be done about *response*, as far as can be told at once: nearly all pages of a crawl."""
+    has_own_hook = type(site).is_challenge is not GeetestSite.is_challenge
+    return not has_own_hook and kept_target(response) is None and site.rules.match(response) is None

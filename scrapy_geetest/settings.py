@@ -18,6 +18,7 @@ from scrapy_geetest._service_settings import DEFAULT_SERVICES, First, check_site
 from scrapy_geetest._services.connections import HttpProxy
 from scrapy_geetest._services.transport import check_base_url
 from scrapy_geetest._sites import load_sites
+from scrapy_geetest._storage.opening import check_uri
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,6 +68,7 @@ class Config:
     close_on_fatal: bool
     report_rejected: bool
     keep_meta: tuple[str, ...]
+    report: str | None
 
     @classmethod
     def from_settings(cls, settings: BaseSettings, environ: Mapping[str, str] = os.environ) -> Config:
@@ -108,6 +110,7 @@ class Config:
             close_on_fatal=read.flag("GEETEST_CLOSE_ON_FATAL", default=True),
             report_rejected=read.flag("GEETEST_REPORT_REJECTED", default=True),
             keep_meta=read.names("GEETEST_KEEP_META"),
+            report=_report(settings),
         )
 
 
@@ -258,10 +261,30 @@ def _default_rules(settings: BaseSettings) -> Rules:
 
 def _storage_uri(settings: BaseSettings) -> str:
     uri = settings.get("GEETEST_STORAGE_URI") or "memory://"
-    if not isinstance(uri, str) or "://" not in uri:
+    try:
+        check_uri(uri if isinstance(uri, str) else "")
+    except ValueError as error:
         # The value stays out of the message: it may hold a password.
-        raise ValueError('GEETEST_STORAGE_URI must be a storage of the limits library, like "redis://localhost:6379".')
-    return uri
+        raise ValueError(f"The setting GEETEST_STORAGE_URI is invalid: {error}.") from None
+    return str(uri)
+
+
+def _report(settings: BaseSettings) -> str | None:
+    name = "GEETEST_REPORT"
+    value = settings.get(name)
+    if value in (None, "", "None"):
+        return None
+    path = os.fspath(value) if isinstance(value, os.PathLike) else value
+    try:
+        named = path % {"name": "spider", "time": "now"} if isinstance(path, str) else ""
+    except (KeyError, TypeError, ValueError):
+        named = ""
+    if not named.isprintable() or not named.strip():
+        rule = (
+            "it must be the path of a file; %(name)s in it is the spider's name, %(time)s its start, %% a percent sign"
+        )
+        raise invalid(name, value, rule)
+    return str(path)
 
 
 def _services(read: _Reader, settings: BaseSettings, environ: Mapping[str, str]) -> tuple[ServiceConfig, ...]:

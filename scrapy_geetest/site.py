@@ -13,7 +13,7 @@ from urllib.parse import urljoin
 from attrs import evolve
 from scrapy import FormRequest, Request
 
-from scrapy_geetest._crawl.identity import cookie_key, proxy_key
+from scrapy_geetest._crawl.identity import browser_key, cookie_key, proxy_key
 from scrapy_geetest._pages.register import RegisterError, parse_register
 from scrapy_geetest._pages.rules import Rules, widgets_of
 from scrapy_geetest._site_attributes import RULES
@@ -99,6 +99,8 @@ class GeetestSite:
     ``"header:NAME"`` go there in any case."""
     gate_max_age: float | None = None
     """Seconds after which a gate counts as closed again; ``None``: as long as the site lets requests through."""
+    sessions: int = 1
+    """Of a gate: how many sessions are kept open side by side, each with cookies of its own."""
 
     def __init__(self, **attributes: Any) -> None:
         refuse_unknown(attributes)
@@ -199,8 +201,11 @@ class GeetestSite:
         return None if rule is None else rule.startswith("accepted_")
 
     def session_key(self, request: Request) -> Hook[str]:
-        """What tells the sessions of a site apart: by default the cookie jar, the proxy, and a Cookie header of the request's own."""
-        own = cookie_key(request, keeps_cookies=self._keeps_cookies)
+        """What tells the sessions of a site apart: by default the cookie jar, the proxy, and a Cookie header of the request's own.
+
+        In a browser (scrapy-playwright) its context, too.
+        """
+        own = cookie_key(request, keeps_cookies=self._keeps_cookies) + browser_key(request)
         return f"{request.meta.get('cookiejar')!r} {proxy_key(request)!r}{own}"
 
     def fields(self, solution: Solution) -> dict[str, str]:
@@ -293,6 +298,11 @@ class GeetestSite:
             self._demand(attribute, is_allowed(getattr(self, attribute)), rule)
         self._demand("captcha_id", not (self.version == 3 and self.captcha_id), "it is v4's, and version is 3")  # noqa: PLR2004  # the versions of GeeTest
         self._demand("gt", not (self.version == 4 and self.gt), "it is v3's, and version is 4; v4's is captcha_id")  # noqa: PLR2004  # the versions of GeeTest
+
+        has_pool = self.sessions > 1
+        self._demand("sessions", not has_pool or self.mode == "gate", 'it is a gate\'s, and mode is "form"')
+        has_own_key = type(self).session_key is not GeetestSite.session_key
+        self._demand("sessions", not (has_pool and has_own_key), "it chooses sessions itself, and so does session_key")
 
     def _demand(self, attribute: str, holds: object, rule: str) -> None:
         if not holds:

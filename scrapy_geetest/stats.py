@@ -41,7 +41,10 @@ NAMES = (
     "failover",
 )
 
-OF_A_SERVICE = ("tasks_created", "tasks_solved", "tasks_failed", "tasks_abandoned", "solve_ms", "cost_millionths")
+OF_A_SERVICE = (
+    *("tasks_created", "tasks_recovered", "tasks_solved", "tasks_failed", "tasks_abandoned"),
+    *("solve_ms", "cost_millionths"),
+)
 """With several services, these have a part ``…/service/<name>`` for each."""
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import inspect
 import os
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from command_project import Project
+from har_recorder import ARGUMENTS, CHROMIUM
 from hypothesis import settings
 from reactor import ready, run
 from sandbox_visitor import AT_ONCE, Visitor
@@ -30,7 +32,6 @@ settings.load_profile("tests")
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -79,6 +80,21 @@ def visitor(running_sandbox: Sandbox) -> Iterator[Visitor]:
     with visitor.session:
         yield visitor
     assert running_sandbox.books()["errors"] == []
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """Playwright's browser, started once, on the session's reactor."""
+    async_api = pytest.importorskip(
+        "playwright.async_api", reason="playwright, which drives the browser, is not installed"
+    )
+    if not Path(CHROMIUM).exists():
+        pytest.skip(f"there is no {CHROMIUM} (Debian's package chromium)")
+    playwright = run(async_api.async_playwright().start())
+    browser = run(playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS)))
+    yield browser
+    run(browser.close())
+    run(playwright.stop())
 
 
 @pytest.fixture

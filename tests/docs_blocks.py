@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-OTHER_PACKAGES = ("rotating_proxies", "scrapy_deltafetch", "scrapy_impersonate", "scrapy_poet")
+OTHER_PACKAGES = ("rotating_proxies", "scrapy_deltafetch", "scrapy_impersonate", "scrapy_playwright", "scrapy_poet")
 _BLOCK = re.compile(r"^(?P<indent> *)(?:\.\. code-block:: |```)(?P<language>\w+)$")
 
 
@@ -48,7 +48,7 @@ def blocks(page: Path) -> Iterator[Block]:
 
 
 def python_blocks(page: Path) -> list[Block]:
-    """The Python blocks that can be run: those about packages of the group ``plugins`` only where these are installed."""
+    """The Python blocks that can be run: those about other packages only where these are installed."""
     return [block for block in blocks(page) if block.language == "python" and all(map(is_there, others(block)))]
 
 

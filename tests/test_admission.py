@@ -8,6 +8,8 @@ import pytest
 from attrs import define, field
 from scrapy import Request
 from scrapy.core.downloader import Slot
+from scrapy.signalmanager import SignalManager
+from scrapy.signals import response_received
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
@@ -39,6 +41,7 @@ class Crawl:
         self.downloader = Downloader(**downloader)
         self.places = places
         self.engine = self.crawler = self
+        self.signals = SignalManager(self)
         self.gone: list[str] = []
         self.waits: list[Deferred[bool]] = []
         self.meanwhile: Callable[[], object] = lambda: None  # what runs before a request that was let go
@@ -79,7 +82,7 @@ class Crawl:
         for request in requests:
             self.downloader.active.discard(request)
             self.admission.answered(request)
-            self.admission.look()
+            self.signals.send_catch_log(response_received, request=request)
 
 
 def test_it_goes_at_once_where_there_is_a_place() -> None:
@@ -171,6 +174,7 @@ def test_one_that_is_cancelled_takes_no_place() -> None:
     crawl.waits[0].cancel()
     crawl.end(other)
     assert crawl.gone == ["b"]
+    crawl.clock.advance(0)
     assert crawl.clock.getDelayedCalls() == []
 
 

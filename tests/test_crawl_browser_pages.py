@@ -1,23 +1,20 @@
-"""``playwright_include_page``: the callback gets one open page, and no request holds one while it waits."""
+"""Pages that another handler keeps open for the callback: it gets one, and no request holds one while it waits.
+
+scrapy-playwright's own are worked in instead: ``test_crawl_in_browser.py``.
+"""
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from attrs import define
-from har_recorder import ARGUMENTS, CHROMIUM
-from sandbox_crawl import crawl_sandbox, search_site
 from scrapy import Request
 from small_world import Answer, Asked, challenge_page, page
 
 if TYPE_CHECKING:
     from scrapy.http import Response
     from small_world import SmallWorld
-
-    from scrapy_geetest.sandbox import Sandbox
 
 
 @define(eq=False)
@@ -130,30 +127,3 @@ async def test_pages_without_a_challenge_are_left_alone(world: SmallWorld) -> No
     outcome = await world.crawl(_wanted(world, "/plain", 2), **SETTINGS)
     assert all(response.meta["playwright_page"].is_open for response in outcome.pages)
     assert len(Browser.pages) == 2
-
-
-@pytest.mark.browser
-@pytest.mark.skipif(find_spec("scrapy_playwright") is None, reason="scrapy-playwright is not installed")
-@pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"there is no {CHROMIUM} (Debian's package chromium)")
-async def test_with_few_pages_in_a_real_browser(sandbox: Sandbox) -> None:
-    """More requests wait than a context has pages: none waits for ever, and each callback gets its page, open."""
-    titles: list[str] = []
-
-    async def parse(response: Response) -> None:
-        browser_page = response.meta["playwright_page"]
-        titles.append(await browser_page.title())
-        await browser_page.close()
-
-    meta = {"playwright": True, "playwright_include_page": True}
-    outcome = await crawl_sandbox(
-        sandbox,
-        lambda _: [Request(f"{sandbox.url}/v3/search?q={number}", parse, meta=dict(meta)) for number in range(6)],
-        search_site(sandbox),
-        DOWNLOAD_HANDLERS={"http": "scrapy_playwright.handler.ScrapyPlaywrightDownloadHandler"},
-        PLAYWRIGHT_LAUNCH_OPTIONS={"executable_path": CHROMIUM, "args": list(ARGUMENTS)},
-        PLAYWRIGHT_MAX_PAGES_PER_CONTEXT=2,
-        CLOSESPIDER_TIMEOUT=60,
-    )
-    assert [title.startswith("Results") for title in titles] == [True] * 6
-    assert outcome.all_stats["playwright/page_count/max_concurrent"] == 2
-    assert outcome.reason == "finished"

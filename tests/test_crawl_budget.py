@@ -24,6 +24,7 @@ from scrapy import Request
 
 from scrapy_geetest import BudgetExhausted, CircuitOpen, SolutionRejected, SolveError, signals
 from scrapy_geetest._spending import budget
+from scrapy_geetest._storage import redis as redis_storage
 
 sys.path.insert(0, str(Path(__file__).parent / "proofs"))
 
@@ -251,7 +252,7 @@ async def test_a_redis_that_is_away_for_a_second_costs_a_second(
 ) -> None:
     """Every page comes, ordinary ones meanwhile, and what Redis counted without its answer arriving is counted once."""
     caplog.set_level(logging.INFO)
-    monkeypatch.setattr(budget, "STORAGE_TIMEOUT", 0.3)
+    monkeypatch.setattr(redis_storage, "TIMEOUT", 0.3)
     server, url = shared_queue._start_redis(str(tmp_path))
     try:
         outcome = await _crawl(
@@ -272,8 +273,8 @@ async def test_a_redis_that_is_away_for_a_second_costs_a_second(
     assert sandbox.books()["created"]["total"] == 40
     assert counted == [40, 40]
     assert outcome.stats["budget_refused"] == 0
-    assert "the storage of the budgets (GEETEST_STORAGE_URI) cannot be reached" in caplog.text
-    assert "the storage of the budgets (GEETEST_STORAGE_URI) answers again after" in caplog.text
+    assert "the storage (GEETEST_STORAGE_URI) cannot be reached" in caplog.text
+    assert "the storage (GEETEST_STORAGE_URI) answers again after" in caplog.text
 
 
 def _left(url: str, notation: str, *names: str) -> int:
@@ -291,7 +292,7 @@ async def test_a_redis_that_is_lost_for_good_stops_spending_not_the_crawl(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After three times the time for a solution: what was counted is bought, and ordinary pages go on."""
-    monkeypatch.setattr(budget, "STORAGE_TIMEOUT", 0.5)
+    monkeypatch.setattr(redis_storage, "TIMEOUT", 0.5)
     server, url = shared_queue._start_redis(str(tmp_path))
     plain = [Request(f"{sandbox.url}/plain/{number}", priority=-1) for number in range(5)]
     try:

@@ -84,6 +84,32 @@ def test_each_worker_opens_its_own_gate_once(sandbox: Sandbox, tmp_path: Path, k
 
 
 @pytest.mark.slow
+def test_four_workers_waste_no_form_that_is_tied_to_a_session(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Sixty logins over four workers with one storage: sixty tasks, none of them left in the ledger."""
+    sandbox.reset(**shared_queue.OPTIONS)
+    with shared_queue.redis_server() as url:
+        works = shared_queue.run(sandbox, url, tmp_path, "login", workers=4, GEETEST_STORAGE_URI=url)
+        left = shared_queue.keys(url, "scrapy-geetest:{task}:*") + shared_queue.keys(
+            url, "scrapy-geetest:{waiting-*}:*"
+        )
+    _check_workers(works, "login")
+    _check_books(sandbox.books(), works, "login", PAGES)
+    assert left == []
+
+
+@pytest.mark.slow
+def test_four_workers_open_a_gate_once(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Two hundred pages, one storage: one task, and each worker took part."""
+    sandbox.reset(**shared_queue.OPTIONS)
+    with shared_queue.redis_server() as url:
+        works = shared_queue.run(sandbox, url, tmp_path, "gate", workers=4, pages=200, GEETEST_STORAGE_URI=url)
+    assert shared_queue.scraped(works) == shared_queue.expected("gate", 200)
+    assert all(work.pages for work in works)
+    assert sandbox.books()["created"]["total"] == 1
+    assert together(works, "tasks_created", "accepted") == {"tasks_created": 1, "accepted": 1}
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(
     scrapy.version_info < (2, 14, 1),
     reason="Scrapy 2.14.0 opens no collector that wants a spider, as scrapy-redis's does",

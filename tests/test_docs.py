@@ -46,7 +46,7 @@ FILES_OF_A_PROJECT = (
     "tests/"  # captions of blocks that pytest runs in a process of its own: tests/test_pytest_plugin.py
 )
 CRAWLED = {"operations.rst"}  # its functions are those of a spider, and called in a crawl below
-OTHERS_SETTINGS = ("SPIDERMON_", "GEETEST_MONITOR_")
+OTHERS_SETTINGS = ("SPIDERMON_", "GEETEST_MONITOR_", "REDIS_URL", "SCHEDULER_PERSIST")
 _IMPORT_PATH = re.compile(r"[a-z_]\w*(?:\.\w+)*\.[A-Z]\w+")
 
 
@@ -164,8 +164,6 @@ def _call_register_request(page: Any) -> None:
 
 
 def _call_integrations(page: Any) -> None:
-    meta = {"playwright": True, "playwright_page": object()}
-    assert page.InTheBrowser().challenge_request(Request(URL, meta=meta), None).meta == {"playwright": True}
     assert page.Allowed().challenge_request(Request(URL), None).meta == {"dont_obey_robotstxt": True}
     if hasattr(page, "JarOfProxy"):
         page.JarOfProxy().process_request(
@@ -199,6 +197,17 @@ def _call_answers(page: Any) -> None:
     assert (look.url, look.meta) == (URL, {"geetest": False})
     login = page.parse(spider, HtmlResponse(URL, body=form, encoding="utf-8"))
     assert (login.url, login.callback, login.meta) == ("https://shop.example.com/in", print, {"geetest": True})
+
+
+def _call_browser(page: Any) -> None:
+    if not hasattr(page, "Listing"):
+        return  # scrapy-playwright is not installed
+    listed = asyncio.run(anext(page.Listing.start(None)))
+    assert listed.meta == {"playwright": True}
+    assert list(page.Listing.parse(None, HtmlResponse(URL, body=b"<h1>in</h1>"))) == [{"title": "in"}]
+    login = asyncio.run(anext(page.Login.start(None)))
+    assert [method.method for method in login.meta["playwright_page_methods"]] == ["fill", "click", "wait_for_selector"]
+    assert list(page.Login.parse(None, HtmlResponse(URL, body=b"<li class=order>1</li>"))) == [{"order": "1"}]
 
 
 def _call_testing(page: Any) -> None:
@@ -249,6 +258,7 @@ def _call_signals(page: Any) -> None:
 CALLS: dict[str, Callable[[Any], None]] = {
     "register-request": _call_register_request,
     "integrations": _call_integrations,
+    "browser": _call_browser,
     "answers": _call_answers,
     "testing": _call_testing,
     "errors": _call_errors,

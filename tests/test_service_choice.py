@@ -11,8 +11,9 @@ from twisted.internet.error import ConnectError, ConnectionDone
 
 from scrapy_geetest import Task, V3Challenge, V4Challenge
 from scrapy_geetest._services.adapters import CapMonster, CapSolver, TwoCaptcha
-from scrapy_geetest._services.choice import Member, Place, Services, TakenTask
+from scrapy_geetest._services.choice import Services
 from scrapy_geetest._services.errors import ServiceError
+from scrapy_geetest._services.places import Member, Place, TakenTask
 from scrapy_geetest._services.task import Proxy
 
 if TYPE_CHECKING:

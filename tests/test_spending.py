@@ -18,7 +18,9 @@ from scrapy_geetest._attempt.context import Context
 from scrapy_geetest._crawl.identity import Visitor
 from scrapy_geetest._spending.breaker import Breaker
 from scrapy_geetest._spending.budget import Budget
-from scrapy_geetest._spending.storage import Storage, StorageFailedError
+from scrapy_geetest._storage.opening import open_storage
+from scrapy_geetest._storage.patience import Patience
+from scrapy_geetest._storage.protocol import StorageFailedError
 from scrapy_geetest.settings import Config
 from scrapy_geetest.stats import Stats
 
@@ -32,8 +34,9 @@ def _context(site: str = "a.test") -> Context:
 def _budget(**settings: Any) -> tuple[Budget, dict[str, Any]]:
     collector = collected()
     config = Config.from_settings(Settings({"GEETEST_API_KEY": "k", **settings}), environ={})
-    parking: Any = SimpleNamespace()
-    return Budget(config, parking=parking, stats=Stats(collector)), collector.get_stats()
+    waiting: Any = SimpleNamespace()
+    storage = open_storage(config.storage_uri, solve_timeout=config.solve_timeout, waiting=waiting)
+    return Budget(config, storage=storage, stats=Stats(collector)), collector.get_stats()
 
 
 def _breaker(**options: Any) -> tuple[Breaker, list[float]]:
@@ -66,8 +69,8 @@ async def test_max_solves_is_for_the_crawl() -> None:
 async def test_max_solves_holds_while_a_storage_is_asked() -> None:
     """A storage on another machine takes its time, in which others ask, too."""
     budget, stats = _budget(GEETEST_MAX_SOLVES=2, GEETEST_BUDGET="3/hour")
-    parking: Any = SimpleNamespace(wait=maybe_deferred_to_future)
-    budget._storage = Storage(check=lambda: True, limit=9.0, parking=parking)
+    waiting: Any = SimpleNamespace(wait=maybe_deferred_to_future)
+    budget._patience = Patience(check=lambda: True, errors=(OSError,), limit=9.0, waiting=waiting)
     outcomes = await asyncio.gather(*(_spend(budget) for _ in range(5)), return_exceptions=True)
     assert [type(outcome) for outcome in outcomes].count(BudgetExhausted) == 3
     assert stats["geetest/budget_refused"] == 3
@@ -100,8 +103,9 @@ class _Away:
 
 @define
 class _Waiting:
-    """A parking in virtual time."""
+    """Waits in virtual time."""
 
+    stopping: bool = False
     now: float = 0.0
     naps: list[float] = field(factory=list)
 
@@ -115,13 +119,16 @@ class _Waiting:
 
 def _stored(limiter: _Away, **options: Any) -> tuple[Budget, _Waiting]:
     budget, _ = _budget(GEETEST_BUDGET="9/hour")
-    parking: Any = _Waiting()
     limiter_: Any = limiter
     budget._limiter = limiter_
-    budget._storage = Storage(
-        **{"check": lambda: True, "limit": 60.0, **options}, parking=parking, clock=lambda: parking.now
-    )
-    return budget, parking
+    budget._patience, waiting = _patience(**options)
+    return budget, waiting
+
+
+def _patience(**options: Any) -> tuple[Patience, _Waiting]:
+    waiting: Any = _Waiting()
+    defaults: dict[str, Any] = {"check": lambda: True, "errors": (OSError,), "limit": 60.0}
+    return Patience(**{**defaults, **options}, waiting=waiting, clock=lambda: waiting.now), waiting
 
 
 @pytest.mark.parametrize(
@@ -150,18 +157,19 @@ async def test_a_storage_that_is_away_is_looked_at_now_and_then() -> None:
     looks: list[float] = []
 
     def check() -> bool:
-        looks.append(parking.now)
+        looks.append(waiting.now)
         return False
 
-    budget, parking = _stored(_Away("test"), check=check)
+    budget, waiting = _stored(_Away("test"), check=check)
     with pytest.raises(BudgetExhausted, match=r"fails: OSError|fails: no answer: no call was taken for 6\d s"):
         await budget.spend(_context())
     assert 8 <= len(looks) <= 25
-    assert "the storage of the budgets (GEETEST_STORAGE_URI) cannot be reached since 6" in budget.trouble
+    assert budget._patience is not None
+    assert "the storage (GEETEST_STORAGE_URI) cannot be reached since 6" in budget._patience.trouble
     with pytest.raises(BudgetExhausted):
         await budget.ready(_context())
-    parking.now += 100.0
-    assert budget.trouble == ""
+    waiting.now += 100.0
+    assert budget._patience.trouble == ""
 
 
 async def test_a_storage_that_can_be_read_and_not_written_is_given_up() -> None:
@@ -169,13 +177,12 @@ async def test_a_storage_that_can_be_read_and_not_written_is_given_up() -> None:
     asked: list[float] = []
 
     def question() -> None:
-        asked.append(parking.now)
+        asked.append(waiting.now)
         raise OSError
 
-    parking: Any = _Waiting()
-    storage = Storage(check=lambda: True, limit=60.0, parking=parking, clock=lambda: parking.now)
+    patience, waiting = _patience()
     with pytest.raises(StorageFailedError, match="OSError: no call was taken for 6"):
-        await storage.ask(question)
+        await patience.ask(question)
     assert len(asked) <= 25
 
 

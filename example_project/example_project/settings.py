@@ -13,6 +13,7 @@ GEETEST_SITES = [
     "example_project.sites.ShopLogin",
     "example_project.sites.ItemsApi",
     "example_project.sites.Harbour",
+    "example_project.sites.InTheBrowser",
 ]
 
 # Where the spiders go. By default to the sandbox, started in another terminal (no key, no cost):

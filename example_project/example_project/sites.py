@@ -38,6 +38,15 @@ class Harbour(GeetestSite):
     detect_status = (403,)
 
 
+class InTheBrowser(GeetestSite):
+    """Pages that a spider renders with scrapy-playwright: what their scripts hand over and send need not be declared."""
+
+    urls = (f"{HOST}/browser",)
+
+    # What shows in the rendered page, or in the answer to its script, that the site took the solution.
+    accepted_css = "li.item"
+
+
 class ItemsApi(GeetestSite):
     """A GeeTest v4 JSON API: it says that it wants an answer, and takes it nested in the JSON of the request."""
 

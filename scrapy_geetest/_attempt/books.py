@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from scrapy.http import Response
 
     from scrapy_geetest._attempt.context import Context
-    from scrapy_geetest._attempt.purchases import Purchase
+    from scrapy_geetest._attempt.purchase import Purchase
     from scrapy_geetest._attempt.verdict import Verdict
     from scrapy_geetest._crawl.repeated_lines import RepeatedLines
-    from scrapy_geetest._services.choice import Services, TakenTask
+    from scrapy_geetest._services.choice import Services
+    from scrapy_geetest._services.places import TakenTask
     from scrapy_geetest._services.polling import Result
     from scrapy_geetest._spending.breaker import Breaker
+    from scrapy_geetest._spending.ledger import Ledger
     from scrapy_geetest.challenge import Challenge
     from scrapy_geetest.settings import Config
     from scrapy_geetest.stats import Stats
@@ -47,6 +49,7 @@ class Books:
         *,
         breaker: Breaker,
         config: Config,
+        ledger: Ledger,
         repeated: RepeatedLines,
         services: Services,
         stats: Stats,
@@ -54,6 +57,7 @@ class Books:
         self.repeated = repeated
         self._crawler = crawler
         self._breaker = breaker
+        self._ledger = ledger
         self._reports = config.report_rejected
         self._services = services
         self._stats = stats
@@ -77,11 +81,19 @@ class Books:
         )
         return next((outcome for _, outcome in outcomes if isinstance(outcome, _OBJECTIONS)), None)
 
+    def fetched(self, context: Context, answer: Response | None) -> None:  # noqa: ARG002  # for those who keep more
+        """A challenge came, in *answer*; ``None``: the attributes of the site alone give it, or the page's own script."""
+        self._stats.count("challenges_fetched")
+
     def created(self, context: Context, task: TakenTask, attempt: int, *, is_second_choice: bool) -> None:
         """A service took a task; *is_second_choice*: since a preferred one could not."""
         logger.debug("GeeTest: #%d attempt %d: task %s at %s", context.number, attempt, task, task.service)
         self._stats.count_at(task.service, "tasks_created")
         self._stats.count("failover", int(is_second_choice))
+
+    def recovered(self, task: TakenTask) -> None:
+        """A task that a process which is gone has paid for is waited for here."""
+        self._stats.count_at(task.service, "tasks_recovered")
 
     def refused(self, error: ServiceError) -> None:
         """The service gave no task, or its answer was lost."""
@@ -92,12 +104,14 @@ class Books:
         self._stats.count_at(task.service, "tasks_failed")
         self._stats.count(f"tasks_failed/{error.code}")
         self._stats.count_at(task.service, "cost_millionths", error.cost_millionths)
+        self._ledger.strike(task)
 
     def abandoned(self, task: TakenTask, why: str) -> None:
         """A task is waited for no more."""
         self._stats.count_at(task.service, "tasks_abandoned")
+        kept = "; another run can collect it for a while (GEETEST_STORAGE_URI)" * self._ledger.keeps(task)
         level = self.repeated.level(logging.WARNING, f"tasks were paid for and are abandoned, because {why}")
-        logger.log(level, "GeeTest: task %s was paid for and is abandoned, because %s", task, why)
+        logger.log(level, "GeeTest: task %s was paid for and is abandoned, because %s%s", task, why, kept)
 
     def solved(self, context: Context, purchase: Purchase, result: Result) -> None:
         """A task was solved."""
@@ -114,6 +128,7 @@ class Books:
         if not purchase.is_settled:
             purchase.is_settled = True
             self._stats.count("unused")
+            self._ledger.unused(purchase.task)
             level = self.repeated.level(logging.WARNING, f"solutions were paid for and are not used, because {why}")
             logger.log(
                 level, "GeeTest: the solution of task %s was paid for and is not used, because %s", purchase.task, why
@@ -123,6 +138,7 @@ class Books:
         """A solution was sent, and there was no answer, or none that a verdict could be reached on: *evidence* says so."""
         if not purchase.is_settled:
             purchase.is_settled = True
+            self._ledger.strike(purchase.task)
             self._breaker.failed(context)
             self._stats.count("unverified")
             await self.tell(
@@ -141,6 +157,7 @@ class Books:
     def handed_out(self, purchase: Purchase) -> None:
         """A solution was handed to a spider that uses it itself."""
         purchase.is_settled = True
+        self._ledger.strike(purchase.task)
         self._stats.count("unverified")
 
     async def settle(self, context: Context, purchase: Purchase, verdict: Verdict, answer: Response) -> None:
@@ -154,6 +171,7 @@ class Books:
         """
         told = told_by(answer, context.page)
         purchase.is_settled = True
+        self._ledger.strike(purchase.task)
         facts = {
             "task_id": purchase.task.id,
             "service": purchase.task.service,
@@ -174,7 +192,8 @@ class Books:
             await self.tell(signals.solution_accepted, context, **facts)
         elif verdict.outcome is Outcome.REFUSED:
             self._stats.count("rejected")
-            self._breaker.failed(context)
+            if not purchase.was_left:
+                self._breaker.failed(context)
             age = "; it was too old when it was sent (GEETEST_SOLUTION_MAX_AGE)" if purchase.was_too_old else ""
             logger.log(
                 self.repeated.level(logging.WARNING, f"the site {context.site.name} refused solutions"),
@@ -204,7 +223,7 @@ class Books:
 
     async def _report(self, purchase: Purchase, verdict: Verdict) -> None:
         # One that went out twice was used up by the first time; that one was too old is not the service's fault.
-        is_its_fault = purchase.departures <= 1 and not purchase.was_too_old
+        is_its_fault = purchase.departures <= 1 and not (purchase.was_too_old or purchase.was_left)
         if not (self._reports and verdict.is_site_rule and is_its_fault):
             return
         try:

@@ -15,6 +15,8 @@ from scrapy_geetest.challenge import V3Challenge, V4Challenge
 from scrapy_geetest.exceptions import ChallengeError, ChallengeNotNeeded, ChallengeNotReady
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from scrapy.http import Response
 
     from scrapy_geetest._attempt.context import Context
@@ -44,8 +46,17 @@ class NotYetError(Exception):
 class Challenges:
     """Fetches challenges that nobody has used."""
 
-    def __init__(self, *, bought: BoughtChallenges, config: Config, downloads: Downloads, stats: Stats) -> None:
+    def __init__(
+        self,
+        *,
+        bought: BoughtChallenges,
+        config: Config,
+        downloads: Downloads,
+        on_fetched: Callable[[Context, Response | None], None],
+        stats: Stats,
+    ) -> None:
         self._bought = bought
+        self._on_fetched = on_fetched
         self._timeout = config.request_timeout
         self._downloads = downloads
         self._stats = stats
@@ -59,6 +70,8 @@ class Challenges:
             ChallengeError: Never.
             Stopping: The crawl began to end meanwhile.
         """
+        if context.handed is not None:
+            return self._take(context, context.handed.challenge, None)
         try:
             answer = await self._answer(context)
             challenge = await self._parse(context, answer)
@@ -76,7 +89,10 @@ class Challenges:
                 f"{', '.join(unfilled)}, which neither of them has",
                 **context.parts,
             )
-        self._stats.count("challenges_fetched")
+        return self._take(context, challenge, answer)
+
+    def _take(self, context: Context, challenge: Challenge, answer: Response | None) -> Challenge:
+        self._on_fetched(context, answer)
         if not context.site.challenge_is_reusable and not self._bought.take(challenge):
             self._stats.count("challenges_repeated")
             raise NotYetError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from scrapy_geetest._crawl.emptied import empty, is_emptied
 from scrapy_geetest._crawl.marks import SAFE_METHODS
@@ -16,7 +16,21 @@ if TYPE_CHECKING:
     from scrapy.http import Response
 
     from scrapy_geetest._crawl.identity import Visitor
+    from scrapy_geetest.challenge import Challenge
     from scrapy_geetest.site import GeetestSite
+
+
+@frozen
+class Handed:
+    """What a page's own script handed over in a browser.
+
+    Attributes:
+        challenge: To be solved.
+        proxy: The URL of the proxy that the page came through.
+    """
+
+    challenge: Challenge
+    proxy: str | None = field(default=None, repr=False)
 
 
 @frozen(eq=False)
@@ -31,6 +45,8 @@ class Context:
         outer: The request that the middleware was called with: the spider's own, unless a redirect came between.
         was_sent: Whether *outer* has been to the site.
         is_page_shared: Whether the page is in the hands of a spider, which asks for a solution of its challenge.
+        is_in_browser: Whether the page is open in a browser, where its own script sends the answer.
+        handed: What that script handed over, once it has.
         number: Joins the log lines of this request: counted in a crawl from 1; 0: it has none.
     """
 
@@ -41,6 +57,8 @@ class Context:
     outer: Request
     was_sent: bool
     is_page_shared: bool = False
+    is_in_browser: bool = False
+    handed: Handed | None = None
     number: int = 0
 
     @property

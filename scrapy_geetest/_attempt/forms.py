@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from twisted.internet.defer import DeferredLock
 
 from scrapy_geetest._attempt.sessions import session_of
-from scrapy_geetest._attempt.verdict import Outcome, Verdict, is_at_own_address, judge
+from scrapy_geetest._attempt.verdict import Outcome, Verdict, is_at_own_address
 from scrapy_geetest._crawl.marks import SAFE_METHODS
 from scrapy_geetest._pages.rules import widgets_of
 from scrapy_geetest.site import GeetestSite
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from scrapy_geetest._attempt.context import Context
     from scrapy_geetest._attempt.loop import Attempts
-    from scrapy_geetest._attempt.purchases import Purchase
-    from scrapy_geetest._attempt.submissions import Way
+    from scrapy_geetest._attempt.purchase import Purchase
+    from scrapy_geetest._attempt.verdict import Verdict
     from scrapy_geetest._crawl.parking import Parking
 
 logger = logging.getLogger(__name__)
@@ -87,11 +87,16 @@ class Forms:
         async with self._alone(context):
             return await self._attempts.buy(context)
 
-    async def conclude(self, way: Way, answer: Response) -> tuple[Verdict, Response]:
+    async def behind(
+        self, context: Context, verdict: Verdict, answer: Response, *, sent_to: str = ""
+    ) -> tuple[Verdict, Response]:
         """The answer is what the spider asked for, whatever it shows."""
-        verdict = await judge(way.context, answer, is_page_form=way.is_page_form)
-        if verdict.outcome is Outcome.ACCEPTED and _has_led_back(way, answer):
-            self._note_gate(way.context.site.name)
+        if (
+            verdict.outcome is Outcome.ACCEPTED
+            and sent_to not in {"", answer.url}
+            and is_at_own_address(context, answer)
+        ):
+            self._note_gate(context.site.name)
         return verdict, answer
 
     def _note_gate(self, site: str) -> None:
@@ -121,13 +126,3 @@ class Forms:
             lock.release()
             if not lock.locked and not lock.waiting:
                 self._locks.pop(key, None)
-
-
-def _has_led_back(way: Way, answer: Response) -> bool:
-    """Whether the form of a page went to another address, and its answer is the page at its own one."""
-    return (
-        way.is_page_form
-        and way.plan is not None
-        and way.plan.url != answer.url
-        and is_at_own_address(way.context, answer)
-    )

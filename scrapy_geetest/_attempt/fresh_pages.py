@@ -13,8 +13,6 @@ from scrapy_geetest.exceptions import ChallengeError
 from scrapy_geetest.site import GeetestSite
 
 if TYPE_CHECKING:
-    from scrapy.http import Response
-
     from scrapy_geetest._attempt.context import Context
     from scrapy_geetest._crawl.cookies import SessionCookies
     from scrapy_geetest._crawl.downloads import Downloads
@@ -48,7 +46,7 @@ class FreshPages:
         if context.request.method not in SAFE_METHODS and not _renders_challenge(context):
             return context  # to send it again would do twice what it does
         logger.debug("GeeTest: #%d the page is fetched again", context.number)
-        return context.on(await self._download(context))
+        return await self.again(context)
 
     async def is_withheld(self, context: Context) -> bool:
         """Whether there is something to solve: a challenge page, or a request whose spider says so.
@@ -62,9 +60,15 @@ class FreshPages:
             return True
         return await is_withheld(context, context.page)
 
-    async def _download(self, context: Context) -> Response:
+    async def again(self, context: Context) -> Context:
+        """*context* with its page as it is downloaded now.
+
+        Raises:
+            ChallengeError: It could not be fetched.
+            Stopping: The crawl began to end meanwhile.
+        """
         try:
-            return await self._downloads.again(context)
+            return context.on(await self._downloads.again(context))
         except Stopping:
             raise
         except Exception as error:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from scrapy import Request
 
+    from scrapy_geetest._attempt.stored_sessions import StoredSession
+
 MAX_GATES = 10_000  # sessions that are remembered; one that was forgotten is opened again when it has to be
 
 
@@ -30,6 +32,8 @@ class Gate:
         opener: The request that opens it, if anybody does.
         values: What every request carries from then on, at a site of two steps.
         cookies: Those of the session that opened it: a late answer may put those of another one into the jar.
+        is_known: Whether it was asked for among the sessions that other processes opened.
+        stored: The open session as other processes see it.
     """
 
     __slots__ = (
@@ -40,8 +44,10 @@ class Gate:
         "cookies",
         "failure",
         "failures",
+        "is_known",
         "opener",
         "openings",
+        "stored",
         "values",
     )
 
@@ -56,6 +62,8 @@ class Gate:
         self.opener: Request | None = None
         self.cookies: Sequence[Cookie] = ()
         self.values: Mapping[str, str] = {}
+        self.is_known = False
+        self.stored: StoredSession | None = None
 
     @property
     def is_open(self) -> bool:
@@ -90,11 +98,21 @@ class Gate:
         for waiter in self._dismiss():
             waiter.callback(None)
 
+    def adopt(self, stored: StoredSession) -> None:
+        """Another process has opened it."""
+        self.is_known, self.stored = True, stored
+        self.succeed(stored.cookies, stored.values)
+        self._opened_at = self._clock() - stored.age
+
+    def leave_closed(self) -> None:
+        """It is not opened now: those who wait see for themselves."""
+        for waiter in self._dismiss():
+            waiter.callback(None)
+
     def fail(self, error: BaseException) -> None:
         """It could not be opened. An opener that was cancelled says nothing of it: those who wait see for themselves."""
         if isinstance(error, CancelledError | asyncio.CancelledError):
-            for waiter in self._dismiss():
-                waiter.callback(None)
+            self.leave_closed()
             return
         self.failures += 1
         # Kept for as long as the gate is known: without the page, and without the frames that hold it.

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 from attrs import define, evolve, field, frozen
 from scrapy.http.request import NO_CALLBACK
 
-from scrapy_geetest._attempt.sessions import session_of
+from scrapy_geetest._attempt.session_pools import pooled_session
+from scrapy_geetest._attempt.sessions import session_key, session_of
 from scrapy_geetest._attempt.tries import Tries
-from scrapy_geetest._attempt.verdict import Outcome, Verdict, is_withheld, judge
+from scrapy_geetest._attempt.verdict import Outcome, Verdict, is_withheld
 from scrapy_geetest._crawl.marks import SAFE_METHODS, gate_at_departure, note_departure, note_gate
 from scrapy_geetest._crawl.parking import Stopping
 from scrapy_geetest._crawl.shortened import short_response
@@ -27,15 +28,18 @@ if TYPE_CHECKING:
 
     from scrapy_geetest._attempt.context import Context
     from scrapy_geetest._attempt.gate import Gate, GateRegistry
+    from scrapy_geetest._attempt.gate_sessions import GateSessions
     from scrapy_geetest._attempt.gate_visitors import GateVisitors
     from scrapy_geetest._attempt.loop import Attempts
-    from scrapy_geetest._attempt.submissions import Submissions, Way
+    from scrapy_geetest._attempt.session_pools import SessionPools
+    from scrapy_geetest._attempt.submissions import Submissions
     from scrapy_geetest._crawl.cookies import SessionCookies
     from scrapy_geetest._crawl.downloads import Downloads
     from scrapy_geetest._crawl.other_middlewares import OtherMiddlewares
     from scrapy_geetest._crawl.parking import Parking
     from scrapy_geetest._spending.breaker import Breaker
     from scrapy_geetest.settings import Config
+    from scrapy_geetest.site import GeetestSite
     from scrapy_geetest.stats import Stats
 
 _LOOK_AGAIN = 0.5  # seconds after which a request that somebody awaits sees how its gate stands
@@ -71,30 +75,40 @@ class Gates:
     _downloads: Downloads
     _others: OtherMiddlewares
     _parking: Parking
+    _pools: SessionPools
     _registry: GateRegistry
+    _sessions: GateSessions
     _stats: Stats
     _submissions: Submissions
     _visitors: GateVisitors
     _run: str = field(init=False, factory=partial(token_hex, 4))  # tells this process from others that share a queue
 
-    async def leave(self, context: Context) -> bool:
+    async def leave(self, site: GeetestSite, request: Request) -> bool:
         """A request is about to be sent: note how its gate stands.
 
         Returns:
-            Whether :meth:`before` has something to do: the gate is being opened, or its spider says that it has to be.
-
-        Raises:
-            GeetestError: The site's hook failed.
+            Whether :meth:`before` has something to do: the gate is being opened, its spider says that it has to be, another
+            process may have opened it, or the site's hook failed.
         """
-        session = await session_of(context, self._others.with_proxy(context.outer))
-        gate = self._registry.get(context.site.name, session)
-        note_departure(context.outer, None if gate is None else self._note(gate))
+        pool, session = None, ""
+        if site.sessions > 1:
+            pool = self._pools.assign(site, request)
+            session = pool["session"] if pool else pooled_session(request)
+        try:
+            session = session or await session_key(site, self._others.with_proxy(request))
+        except Exception:  # noqa: BLE001  # asked once more, and told then
+            return True
+        gate = self._registry.get(site.name, session)
+        note_departure(request, None if gate is None else self._note(gate), pool)
+        asks_to_solve = request.meta.get("geetest") is True
         if gate is None:
-            return context.asks_to_solve
-        return gate.is_opening or bool(gate.values) or (context.asks_to_solve and not gate.is_open)
+            return asks_to_solve or self._sessions.are_shared
+        if gate.stored is not None:
+            gate.stored.identity.put_on(request)
+        return gate.is_opening or bool(gate.values) or (asks_to_solve and not gate.is_open)
 
     async def before(self, context: Context) -> Response | None:
-        """Wait for a gate that is being opened, or open it, before a request is sent.
+        """Wait for a gate that is being opened, find it open, or open it, before a request is sent.
 
         Returns:
             The page that the request asks for, if it came on the way.
@@ -103,19 +117,31 @@ class Gates:
             GeetestError: It could not be opened.
             Stopping: The crawl is ending.
         """
-        session = await session_of(context, self._others.with_proxy(context.outer))
+        session = await self._session(context, self._others.with_proxy(context.outer))
         gate = self._registry.make(context.site.name, session, context.site.gate_max_age)
+        if self._sessions.wants_look(gate):
+            await self._sessions.look(gate, context, session)
+            note_gate(context.outer, self._note(gate))
+        openings = gate.openings
         while gate.is_opening:  # after one opener left, another may have come
             if not await self._wait_outside(gate, context):
                 return None
+            has_opened = gate.openings > openings
+            self._sessions.join(gate, context)
             if "redirect_urls" not in context.outer.meta:  # else it may lead to the captcha page, of no use any more
-                note_gate(context.outer, self._note(gate, waited=True))
-            if not gate.values:
+                note_gate(context.outer, self._note(gate, waited=has_opened))
+            if has_opened and not gate.values:
                 return None
+        if context.is_in_browser:
+            return None  # its own page opens it
         if gate.is_open and gate.values:
             return await self._with_values(gate, context)
-        response = await self._open(gate, context, Tries(self._config))
+        if gate.is_open or not (gate.values or context.asks_to_solve):
+            return None
+        response = await self._open(gate, context, session, Tries(self._config))
         note_gate(context.outer, self._note(gate))
+        if response is None:
+            return await self._with_values(gate, context) if gate.values else None
         is_its_page = context.request.method in SAFE_METHODS and context.page_url == context.request.url
         return response if is_its_page else None
 
@@ -132,7 +158,7 @@ class Gates:
             GeetestError: The gate could not be opened, or lets this request through all the same not.
             Stopping: The crawl is ending.
         """
-        session = await session_of(context, context.outer)
+        session = await self._session(context, context.outer)
         gate = self._registry.make(context.site.name, session, context.site.gate_max_age)
         departure = _Departure.of(context.outer, self._run)
         tries, bounces = Tries(self._config), 0
@@ -145,13 +171,12 @@ class Gates:
             elif departure.failures < gate.failures:
                 self._fail(gate.failure, context)
             else:
-                is_shared = False
-                response = await self._open(gate, context, tries)
-                if context.request.method in SAFE_METHODS:
+                response = await self._open(gate, context, session, tries)
+                is_shared = response is None
+                if response is not None and context.request.method in SAFE_METHODS:
                     return response
             departure = _Departure(gate.openings, gate.failures)
-            if is_shared and context.page is not None:
-                self._cookies.restore(context.outer, context.page, gate.cookies)
+            self._sessions.join(gate, context, is_shared=is_shared)
             response = await self._again(context, gate.values, can_wait=is_shared)
             if not await is_withheld(context, response):
                 if is_shared:
@@ -173,15 +198,20 @@ class Gates:
             GeetestError: It is withheld all the same, and the gate could not be opened.
             Stopping: The crawl is ending.
         """
-        session = await session_of(context, context.outer)
+        session = await self._session(context, context.outer)
         return await self._with_values(
             self._registry.make(context.site.name, session, context.site.gate_max_age), context
         )
 
-    async def conclude(self, way: Way, answer: Response) -> tuple[Verdict, Response]:
+    async def behind(
+        self,
+        context: Context,
+        verdict: Verdict,
+        answer: Response,
+        *,
+        sent_to: str = "",  # noqa: ARG002  # a form site may be a gate
+    ) -> tuple[Verdict, Response]:
         """A gate is often answered with "thanks", or a redirect: whether the withheld page comes is the evidence."""
-        context = way.context
-        verdict = await judge(context, answer, is_page_form=way.is_page_form)
         if verdict.outcome is Outcome.REFUSED:
             return verdict, answer
         is_page = context.site.is_two_step or _is_the_page(context, answer)
@@ -196,6 +226,10 @@ class Gates:
             return Verdict(Outcome.UNVERIFIED, f"the page behind it came with status {page.status}"), page
         return Verdict(Outcome.ACCEPTED, "the page that was withheld came"), page
 
+    @staticmethod
+    async def _session(context: Context, request: Request) -> str:
+        return pooled_session(request) or await session_of(context, request)
+
     def _note(self, gate: Gate, *, waited: bool = False) -> dict[str, Any]:
         return {"run": self._run, "openings": gate.openings, "failures": gate.failures, "waited": waited}
 
@@ -209,17 +243,25 @@ class Gates:
             return door
         return evolve(door, page=await self._again(door), was_sent=True)
 
-    async def _open(self, gate: Gate, context: Context, tries: Tries) -> Response:
+    async def _open(self, gate: Gate, context: Context, session: str, tries: Tries) -> Response | None:
         """Open the gate for everybody.
 
         Returns:
-            The page behind it.
+            The page behind it; ``None``: another process has opened it meanwhile.
         """
+        is_pooled = bool(pooled_session(context.outer))
         gate.begin(context.outer)
-        self._visitors.opens(context, gate.openings)
         try:
-            door = await self._door(context)
-            response = await self._pass(door, tries)
+            async with self._sessions.opening(gate, context, session) as is_ours:
+                if not is_ours:
+                    return None
+                if is_pooled:
+                    self._pools.renew(gate, context)
+                else:
+                    self._visitors.opens(context, gate.openings)
+                response = await self._pass(await self._door(context), tries)
+                if self._sessions.are_shared or is_pooled:
+                    await self._sessions.opened(gate, context, session, tries.values)
         except BaseException as error:
             gate.fail(error)
             raise

@@ -6,7 +6,8 @@
                             ▲             no: the page                │
                             └──── refused, failed, "later" ◀──────────┘
 
-Forms and gates are policies over it: what shows that a solution was accepted, and what the spider gets then.
+Forms and gates are policies over it: what shows that a solution was accepted, and what the spider gets then. Where the page
+is open in a browser, its own script hands over the challenge and sends the answer: :mod:`scrapy_geetest._browser.attempt`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from attrs import define
 
 from scrapy_geetest._attempt.challenges import NotYetError
 from scrapy_geetest._attempt.tries import Tries
-from scrapy_geetest._attempt.verdict import Outcome, Verdict
+from scrapy_geetest._attempt.verdict import Outcome, Verdict, judge
 from scrapy_geetest._crawl.delivery import without_values
 from scrapy_geetest._crawl.dispatch import SolutionTooOldError
 from scrapy_geetest._crawl.shortened import short_response
@@ -32,8 +33,10 @@ if TYPE_CHECKING:
     from scrapy_geetest._attempt.books import Books
     from scrapy_geetest._attempt.context import Context
     from scrapy_geetest._attempt.fresh_pages import FreshPages
-    from scrapy_geetest._attempt.purchases import Purchase, Purchases
+    from scrapy_geetest._attempt.purchase import Purchase
+    from scrapy_geetest._attempt.purchases import Purchases
     from scrapy_geetest._attempt.submissions import Submissions, Way
+    from scrapy_geetest._browser.attempt import InBrowser
     from scrapy_geetest._crawl.cookies import SessionCookies
     from scrapy_geetest._crawl.parking import Parking
     from scrapy_geetest._crawl.slots import Slots
@@ -55,8 +58,17 @@ class Policy(Protocol):
 
     opens_session: ClassVar[bool]
 
-    async def conclude(self, way: Way, answer: Response) -> tuple[Verdict, Response]:
-        """What the answer to a submission shows, and what the spider gets if it was not refused."""
+    async def behind(
+        self, context: Context, verdict: Verdict, answer: Response, *, sent_to: str = ""
+    ) -> tuple[Verdict, Response]:
+        """What is known after a submission, and what the spider gets if it was not refused.
+
+        Args:
+            context: With the page whose challenge was solved.
+            verdict: What *answer* shows.
+            answer: To the submission.
+            sent_to: Where the form of the page was sent; empty: something else was sent.
+        """
         ...
 
 
@@ -68,6 +80,7 @@ class Attempts:
     _books: Books
     _cookies: SessionCookies
     _fresh_pages: FreshPages
+    _in_browser: InBrowser
     _parking: Parking
     _purchases: Purchases
     _slots: Slots
@@ -91,6 +104,8 @@ class Attempts:
             Stopping: The crawl is ending.
         """
         tries = tries or Tries(self._config)
+        if context.is_in_browser:
+            return await self._in_browser.run(context, policy, tries)
         if context.page is None:
             logger.debug("GeeTest: %s is solved before it is sent", context)
         async with self._slots.room(context, opens_gate=policy.opens_session) as has_waited:
@@ -104,7 +119,7 @@ class Attempts:
             later: NotYetError | None = None
             with self._cookies.attempt(context.visitor, context.outer, keep_all=policy.opens_session) as own_cookies:
                 try:
-                    turn = self._turns.ask(_claim(context, tries, opens_gate=policy.opens_session))
+                    turn = self._turns.ask(claim(context, tries, opens_gate=policy.opens_session))
                     if not turn.at_once:
                         way = None  # it holds what it read of the page
                         context.let_page_go()
@@ -141,7 +156,7 @@ class Attempts:
         while True:
             try:
                 async with (
-                    self._turns.ask(_claim(context, tries)) as turn,
+                    self._turns.ask(claim(context, tries)) as turn,
                     self._purchases.place(context, tries, turn) as place,
                 ):
                     if place.has_waited or not in_hand:
@@ -168,7 +183,10 @@ class Attempts:
             sent = await self._submissions.send(way, purchase)
             secrets = {*solution_values(purchase.solution).values(), *sent.values.values()}
             answer = without_values(sent.answer, secrets)
-            verdict, response = (sent.verdict, answer) if sent.verdict else await policy.conclude(way, answer)
+            verdict, response = sent.verdict, answer
+            if verdict is None:
+                verdict = await judge(context, answer, is_page_form=way.is_page_form)
+                verdict, response = await policy.behind(context, verdict, answer, sent_to=way.form_address)
             if sent.values and verdict.outcome is Outcome.UNVERIFIED and not verdict.is_failure:
                 verdict = Verdict(Outcome.ACCEPTED, f"the verification gave {', '.join(sent.values)}")
             await self._books.settle(context, purchase, verdict, answer)
@@ -208,6 +226,7 @@ class Attempts:
         return answer
 
 
-def _claim(context: Context, tries: Tries, *, opens_gate: bool = False) -> Claim:
+def claim(context: Context, tries: Tries, *, opens_gate: bool = False) -> Claim:
+    """What a request asks for a turn with."""
     priority = context.request.priority
     return Claim(context.site.name, context.download_slot, tries.since, priority=priority, opens_gate=opens_gate)

@@ -41,9 +41,14 @@ class Outcomes:
         self._cookies_enabled = crawler.settings.getbool("COOKIES_ENABLED")
         self._warned_sites: set[tuple[str, str]] = set()
 
-    async def detected(self, context: Context) -> None:
-        """A challenge page was met."""
-        version = context.site.page_version(context.page)
+    async def detected(self, context: Context, version: int | None = None) -> None:
+        """A challenge page was met.
+
+        Args:
+            context: With the page.
+            version: Of the widget; ``None``: the page tells.
+        """
+        version = version or context.site.page_version(context.page)
         self._stats.count("detected")
         if version is not None:
             self._stats.count(f"detected/v{version}")
@@ -103,6 +108,7 @@ class Outcomes:
     def _warn_of_lost_session(self, context: Context) -> None:
         kept = self._cookies_enabled and not context.outer.meta.get("dont_merge_cookies")
         kept = kept or b"Cookie" in context.visitor.headers  # its spider takes care of cookies itself
+        kept = kept or context.is_in_browser  # whose context keeps them
         if not kept and (context.site.name, "cookies") not in self._warned_sites:
             self._warned_sites.add((context.site.name, "cookies"))
             logger.warning(

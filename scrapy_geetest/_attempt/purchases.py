@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import logging
-import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from attrs import define
 from scrapy.utils.defer import deferred_from_coro
 
-from scrapy_geetest import signals
 from scrapy_geetest._attempt.challenges import NotYetError
+from scrapy_geetest._attempt.sessions import session_of
 from scrapy_geetest._crawl.identity import proxy_of
-from scrapy_geetest._crawl.parking import Stopping
 from scrapy_geetest._services.errors import ANSWER_LOST, CHALLENGE_TOO_OLD, Reaction, ServiceError
-from scrapy_geetest._services.task import Task
+from scrapy_geetest._services.task import Proxy, Task
 from scrapy_geetest.challenge import V3Challenge
 from scrapy_geetest.exceptions import (
     BudgetExhausted,
@@ -29,44 +27,24 @@ if TYPE_CHECKING:
 
     from scrapy_geetest._attempt.books import Books
     from scrapy_geetest._attempt.challenges import Challenges
+    from scrapy_geetest._attempt.collecting import Collector
     from scrapy_geetest._attempt.context import Context
+    from scrapy_geetest._attempt.purchase import Purchase
     from scrapy_geetest._attempt.tries import Tries
     from scrapy_geetest._crawl.parking import Parking
-    from scrapy_geetest._services.choice import Place, Services, TakenTask
-    from scrapy_geetest._services.polling import Result
-    from scrapy_geetest._services.task import Proxy
+    from scrapy_geetest._services.choice import Services
+    from scrapy_geetest._services.places import Place, TakenTask
     from scrapy_geetest._spending.breaker import Breaker
     from scrapy_geetest._spending.budget import Budget
+    from scrapy_geetest._spending.findings import Findings
+    from scrapy_geetest._spending.ledger import Ledger
     from scrapy_geetest._spending.turns import Turn
-    from scrapy_geetest.challenge import Challenge, Solution
+    from scrapy_geetest.challenge import Challenge
     from scrapy_geetest.settings import Config
 
 logger = logging.getLogger(__name__)
 
 _SHOWN = 8  # characters of a challenge
-
-
-@define(eq=False)
-class Purchase:
-    """A paid solution, until a verdict is in the books.
-
-    Attributes:
-        solution: What goes into the request.
-        task: Its task at the service.
-        attempt: Which solution for its request it is.
-        made_at: When it came, in monotonic seconds.
-        departures: How often it was handed to the downloader.
-        was_too_old: Whether it was older than allowed when it was sent.
-        is_settled: Whether a verdict on it is in the books.
-    """
-
-    solution: Solution
-    task: TakenTask
-    attempt: int
-    made_at: float
-    departures: int = 0
-    was_too_old: bool = False
-    is_settled: bool = False
 
 
 @define(eq=False, kw_only=True)
@@ -77,7 +55,10 @@ class Purchases:
     _breaker: Breaker
     _budget: Budget
     _challenges: Challenges
+    _collector: Collector
     _config: Config
+    _ledger: Ledger
+    _findings: Findings
     _parking: Parking
     _services: Services
 
@@ -92,7 +73,9 @@ class Purchases:
             SolveError: No service takes any.
             Stopping: The crawl is ending.
         """
+        has_waited = await self._findings.refresh()
         with self._services.place(context.site.name, context.site.services, tries.failed_at) as place:
+            place.has_waited = has_waited
             try:
                 if not self._services.is_kept_at_once(place):
                     with turn.aside():
@@ -132,6 +115,7 @@ class Purchases:
             self._breaker.failed(context)
             raise
         except ServiceError as error:
+            self._findings.note_services()
             self._note(context, error, tries)
             tries.failures.append(error)
             goes_on = error.moves_on or error.reaction is Reaction.FRESH_CHALLENGE
@@ -152,37 +136,38 @@ class Purchases:
         self._parking.check()
         self._services.check(place, proxy)
         self._breaker.check(context)
-        has_waited = await self._budget.spend(context, is_counted=tries.is_counted)
-        tries.is_counted = True
-        if has_waited:
-            self._budget.give_back()
+        fresh: Challenge | None = None
+        if await self._ledger.has_left(context.site.name):
+            fresh = await self._challenges.fresh(context)
+            paid = await self._ledger.claim(context, await session_of(context, context.outer), fresh)
+            if paid is not None:
+                return await self._collector.left(context, fresh, paid, place, turn, tries.bought + 1)
+        if not await self._may_spend(context, tries, fresh):
             return None
-        challenge = await self._challenge(context, turn)
+        challenge = await self._challenge(context, turn, fresh)
         task = Task(challenge, context.page_url, proxy=proxy, user_agent=self._config.user_agent)
-        started = time.monotonic()
         taken = await self._create(context, task, tries, place)
         self._books.created(context, taken, tries.bought, is_second_choice=place.is_second_choice)
-        result = await self._result(context, place, taken, challenge)
-        purchase = Purchase(result.solution, taken, tries.bought, time.monotonic())
-        self._books.solved(context, purchase, result)
-        try:
-            await self._books.tell(
-                signals.challenge_solved,
-                context,
-                challenge=challenge,
-                solution=result.solution,
-                task_id=taken.id,
-                service=taken.service,
-                seconds=time.monotonic() - started,
-            )
-        except BaseException as error:  # whoever waits for it was cancelled, or a handler was
-            self._books.unused(purchase, f"of {type(error).__name__}")
-            raise
+        purchase = await self._collector.bought(context, challenge, taken, place, tries.bought)
+        self._findings.note_services()
         return purchase
 
-    async def _challenge(self, context: Context, turn: Turn) -> Challenge:
+    async def _may_spend(self, context: Context, tries: Tries, fresh: Challenge | None) -> bool:
+        """Count one task; no: the page has grown old meanwhile."""
+        may_spend = False
         try:
-            challenge = await self._challenges.fresh(context)
+            may_spend = not await self._budget.spend(context, is_counted=tries.is_counted)
+            tries.is_counted = True
+            if not may_spend:
+                self._budget.give_back()
+        finally:
+            if fresh is not None and not may_spend:
+                self._challenges.give_back(fresh)
+        return may_spend
+
+    async def _challenge(self, context: Context, turn: Turn, fresh: Challenge | None) -> Challenge:
+        try:
+            challenge = fresh or await self._challenges.fresh(context)
             logger.debug("GeeTest: #%d %s", context.number, _shown(challenge))
             await self._offer(context, challenge)
             await turn.reach_service()
@@ -226,22 +211,6 @@ class Purchases:
                 self._budget.give_back()
             raise
 
-    async def _result(self, context: Context, place: Place, taken: TakenTask, challenge: Challenge) -> Result:
-        facts = {"task_id": taken.id, "service": taken.service}
-        try:
-            await self._books.tell(signals.task_created, context, challenge=challenge, **facts)
-            return await self._services.result(place, taken, challenge)
-        except ServiceError as error:
-            if error.sent:
-                self._books.failed(taken, error)
-            else:
-                self._books.abandoned(taken, f"the service is not called any more ({error.code})")
-            raise
-        except BaseException as error:
-            why = "the crawl is ending" if isinstance(error, Stopping) else f"of {type(error).__name__}"
-            self._books.abandoned(taken, why)
-            raise
-
     def _note(self, context: Context, error: ServiceError, tries: Tries) -> None:
         """Tell the breaker, except of what says something about the service alone."""
         is_of_site = error.reaction is Reaction.STOP_SITE
@@ -256,6 +225,8 @@ class Purchases:
         if not self._config.pass_proxy:
             return None
         try:
+            if context.handed is not None:
+                return Proxy.from_url(context.handed.proxy) if context.handed.proxy else None
             return proxy_of(context.outer)
         except ValueError as error:
             reason = str(error)

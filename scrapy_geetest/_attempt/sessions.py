@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from scrapy import Request
 
     from scrapy_geetest._attempt.context import Context
+    from scrapy_geetest.site import GeetestSite
 
 
 async def session_of(context: Context, request: Request) -> str:
@@ -19,13 +20,22 @@ async def session_of(context: Context, request: Request) -> str:
     Raises:
         GeetestError: The hook failed.
     """
-    site = context.site
     try:
-        session = await resolve(site.session_key(request))
-        if not isinstance(session, str):
-            raise TypeError(f"it returned {type(session).__name__}, not a str")  # noqa: TRY301
+        return await session_key(context.site, request)
     except Exception as error:
         raise GeetestError(
-            f"session_key of site {site.name} failed on {request}: {type(error).__name__}: {error}", **context.parts
+            f"session_key of site {context.site.name} failed on {request}: {type(error).__name__}: {error}",
+            **context.parts,
         ) from error
+
+
+async def session_key(site: GeetestSite, request: Request) -> str:
+    """Ask the site's hook; whatever it raises is raised.
+
+    Raises:
+        TypeError: It returned something else than a string.
+    """
+    session = await resolve(site.session_key(request))
+    if not isinstance(session, str):
+        raise TypeError(f"it returned {type(session).__name__}, not a str")
     return session

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from scrapy_geetest._attempt.books import Books
     from scrapy_geetest._attempt.context import Context
-    from scrapy_geetest._attempt.purchases import Purchase
+    from scrapy_geetest._attempt.purchase import Purchase
     from scrapy_geetest._crawl.downloads import Downloads
     from scrapy_geetest._crawl.other_middlewares import OtherMiddlewares
     from scrapy_geetest._submission.types import Plan
@@ -55,6 +55,11 @@ class Way:
     def is_page_form(self) -> bool:
         """Whether the form of the page is sent, rather than the spider's own request."""
         return self.plan is not None and self.plan.is_page_form
+
+    @property
+    def form_address(self) -> str:
+        """Where the form of the page is sent; empty: something else is sent."""
+        return self.plan.url if self.plan is not None and self.plan.is_page_form else ""
 
 
 @frozen
@@ -145,6 +150,7 @@ class Submissions:
         return without_values(answer, values.values())
 
     async def _deliver(self, context: Context, request: Request, purchase: Purchase) -> Response:
+        purchase.request = request
         deadline = purchase.made_at + self._max_age
         place = f"{request.method} {shortened(request.url.partition('?')[0])}"
         logger.debug("GeeTest: #%d sends the solution of task %s: %s", context.number, purchase.task, place)

@@ -89,20 +89,32 @@ async def judge(context: Context, answer: Response, *, is_page_form: bool) -> Ve
     Raises:
         GeetestError: A hook failed.
     """
-    if (verdict := await _by_site_rules(context, answer)) is not None:
+    if (verdict := await by_site_rules(context, answer)) is not None:
         return verdict
     if await is_withheld(context, answer):
-        return _withheld_again(context, answer, is_page_form=is_page_form)
-    if answer.status >= ERROR_STATUS:
-        return Verdict(Outcome.UNVERIFIED, f"the status is {answer.status}", is_failure=True)
-    if failure := reads_like_failure(answer):
-        return Verdict(Outcome.UNVERIFIED, f"it reads like a failure: {failure}", is_failure=True)
+        return withheld_again(context, answer, is_page_form=is_page_form)
+    if (failed := failure_of(answer)) is not None:
+        return failed
     if is_at_own_address(context, answer):
         return Verdict(Outcome.ACCEPTED, "the page that was withheld is not withheld any more")
     return Verdict(Outcome.UNVERIFIED, "nothing in it shows whether the solution was accepted")
 
 
-async def _by_site_rules(context: Context, answer: Response) -> Verdict | None:
+def failure_of(answer: Response) -> Verdict | None:
+    """The verdict on an answer that is an error, or reads like one; ``None``: it does not."""
+    if answer.status >= ERROR_STATUS:
+        return Verdict(Outcome.UNVERIFIED, f"the status is {answer.status}", is_failure=True)
+    if failure := reads_like_failure(answer):
+        return Verdict(Outcome.UNVERIFIED, f"it reads like a failure: {failure}", is_failure=True)
+    return None
+
+
+async def by_site_rules(context: Context, answer: Response) -> Verdict | None:
+    """The verdict by what the site declares; ``None``: that says nothing.
+
+    Raises:
+        GeetestError: A hook failed.
+    """
     site = context.site
     if hook := _own_hook(site, "is_accepted"):
         told = await ask(site.is_accepted, context, answer)
@@ -115,7 +127,8 @@ async def _by_site_rules(context: Context, answer: Response) -> Verdict | None:
     return Verdict(outcome, rule, is_site_rule=True)
 
 
-def _withheld_again(context: Context, answer: Response, *, is_page_form: bool) -> Verdict:
+def withheld_again(context: Context, answer: Response, *, is_page_form: bool) -> Verdict:
+    """The verdict on a challenge page as the answer."""
     site = context.site
     own_hook = _own_hook(site, "is_challenge")
     if own_hook or site.rules.named:

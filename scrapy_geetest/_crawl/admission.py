@@ -14,9 +14,12 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
+from scrapy import signals
 from scrapy.utils.defer import maybe_deferred_to_future
 from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
+
+from scrapy_geetest._crawl.listener import Listener
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -60,6 +63,9 @@ class Admission:
         self._admitted: dict[Request, str] = {}  # -> download slot, until they are answered
         self._watch = LoopingCall(self.look, is_tick=True)
         self._watch.clock = reactor
+        self._listener = Listener(
+            crawler, signals.response_received, self.look, is_needed=lambda: self._watch.running, reactor=reactor
+        )
 
     async def admit(
         self,
@@ -83,8 +89,7 @@ class Admission:
         while not may_go:
             waiter = _Waiter(rank, number, since, Deferred())
             heappush(self._queues.setdefault(key, []), waiter)
-            if not self._watch.running:
-                self._watch.start(TICK, now=False)
+            self._begin()
             # The engine may have taken the place from the scheduler since it was seen.
             may_go = await wait(waiter.deferred) or self._has_place(key)
         self._admitted[request] = key
@@ -120,7 +125,17 @@ class Admission:
                 own[key] += 1
                 room -= 1
                 waiter.deferred.callback(is_forced)
-        if not self._queues and self._watch.running:
+        if not self._queues:
+            self._end()
+
+    def _begin(self) -> None:
+        self._listener.begin()
+        if not self._watch.running:
+            self._watch.start(TICK, now=False)
+
+    def _end(self) -> None:
+        self._listener.end()
+        if self._watch.running:
             self._watch.stop()
 
     @property

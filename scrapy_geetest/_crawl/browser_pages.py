@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_PAGE = "playwright_page"  # the meta key of scrapy-playwright
+PAGE = "playwright_page"  # the meta key of scrapy-playwright
 
 
 async def close_page(request: Request) -> None:
     """Close the browser page of *request*, if it has one."""
-    page = request.meta.pop(_PAGE, None)
+    page = request.meta.pop(PAGE, None)
     if page is None:
         return
     try:
@@ -31,13 +31,13 @@ async def close_page(request: Request) -> None:
 
 def hand_over_page(outer: Request, request: Request) -> None:
     """Let the spider's own *request* have the browser page of *outer*, which may be another one after a redirect."""
-    if outer is not request and _PAGE in outer.meta:
-        request.meta[_PAGE] = outer.meta.pop(_PAGE)
+    if outer is not request and PAGE in outer.meta:
+        request.meta[PAGE] = outer.meta.pop(PAGE)
 
 
 async def keep_page(download: Request, request: Request) -> None:
     """What was downloaded may be what *request* gets: its browser page is the one that stays open."""
-    page = download.meta.pop(_PAGE, None)
-    if page is not None and page is not request.meta.get(_PAGE):
+    page = download.meta.pop(PAGE, None)
+    if page is not None and page is not request.meta.get(PAGE):
         await close_page(request)
-        request.meta[_PAGE] = page
+        request.meta[PAGE] = page

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from scrapy.downloadermiddlewares.cookies import CookiesMiddleware
 
+from scrapy_geetest._crawl.marks import JAR
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, MutableMapping
     from http.cookiejar import Cookie
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from scrapy_geetest._crawl.identity import Visitor
-
-_JAR = "cookiejar"  # the meta key that names a jar
 
 
 class SessionCookies:
@@ -62,6 +62,22 @@ class SessionCookies:
         jar = self._jar(request)
         return [] if jar is None else list(jar.jar)
 
+    def are_kept(self, request: Request) -> bool:
+        """Whether *request* has a jar."""
+        return self._middleware is not None and not request.meta.get("dont_merge_cookies")
+
+    def clear(self, request: Request) -> None:
+        """Forget the session in the jar of *request*."""
+        jar = self._jar(request)
+        if jar is not None:
+            jar.clear()
+
+    def take_over(self, request: Request, cookies: Iterable[Cookie]) -> None:
+        """Put the cookies of a session that another process opened into the jar of *request*."""
+        jar = self._jar(request)
+        if jar is not None:
+            _fill(jar, cookies)
+
     def restore(self, request: Request, page: Response, cookies: Iterable[Cookie]) -> None:
         """Undo what a late answer did to the session: of those cookies that *page* came with, take the earlier ones."""
         jar, names = self._jar(request), _set_by(page)
@@ -76,7 +92,7 @@ class SessionCookies:
         middleware = self._middleware
         if middleware is None or request.meta.get("dont_merge_cookies"):
             return None
-        return middleware.jars[request.meta.get(_JAR)]
+        return middleware.jars[request.meta.get(JAR)]
 
 
 class AttemptCookies:
@@ -107,8 +123,8 @@ class AttemptCookies:
             return
         self._seed = {_name(cookie): cookie.value for cookie in self._main.jar}
         _fill(self._jars[self._key], self._main.jar)
-        self._meta = {_JAR: self._visitor.meta[_JAR]} if _JAR in self._visitor.meta else {}
-        self._visitor.meta[_JAR] = self._key
+        self._meta = {JAR: self._visitor.meta[JAR]} if JAR in self._visitor.meta else {}
+        self._visitor.meta[JAR] = self._key
 
     def __enter__(self) -> Self:
         return self
@@ -118,7 +134,7 @@ class AttemptCookies:
             return
         own, seed = self._jars.pop(self._key), self._seed
         _fill(self._main, (one for one in own.jar if self._keep_all or seed.get(_name(one)) != one.value))
-        self._visitor.meta.pop(_JAR)
+        self._visitor.meta.pop(JAR)
         self._visitor.meta.update(self._meta)
 
 

@@ -22,6 +22,7 @@ from scrapy_geetest._crawl.admission import PATIENCE
 from scrapy_geetest._crawl.browser_pages import close_page, keep_page
 from scrapy_geetest._crawl.dispatch import DeliveryError, Dispatch, too_old
 from scrapy_geetest._crawl.identity import Made
+from scrapy_geetest._crawl.listener import Listener
 from scrapy_geetest._crawl.marks import (
     FOR_CHALLENGE,
     FOR_PAGE,
@@ -66,6 +67,7 @@ class Downloads:
         wait: Awaits a Deferred unless the crawl begins to end.
         is_challenge: Whether a response of a site withholds its content; such a one is not for Scrapy's Retry.
         find_site: The declared site that a URL belongs to.
+        render: The page as it is at rest, where it is open in a browser.
         on_change: Called with a context and the names of what another middleware changed of its visitor.
         slots: Where requests wait before they leave.
         reactor: The Twisted reactor.
@@ -77,17 +79,26 @@ class Downloads:
     _wait: Callable[[Deferred[Response]], Awaitable[Response]]
     _is_challenge: Callable[[Context, Response], Awaitable[bool]]
     _find_site: Callable[[str], Awaitable[GeetestSite | None]]
+    _render: Callable[[Context, Response], Awaitable[Response]]
     _on_change: Callable[[Context, Sequence[str]], None]
     _slots: Slots
     _reactor: Any
     _numbers: count[int] = field(init=False, factory=lambda: count(1))
     _under_way: dict[int, Dispatch] = field(init=False, factory=dict)
+    _listener: Listener = field(init=False)
     _timeout: float = field(init=False)
     _max_bytes: int = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         settings = self._crawler.settings
         self._timeout = settings.getfloat("DOWNLOAD_TIMEOUT")
+        self._listener = Listener(
+            self._crawler,
+            signals.request_reached_downloader,
+            self._reached,
+            is_needed=lambda: bool(self._under_way),
+            reactor=self._reactor,
+        )
         self._max_bytes = min(settings.getint("DOWNLOAD_MAXSIZE") or MAX_BYTES, MAX_BYTES)
 
     async def for_challenge(self, query: Request, context: Context, *, timeout: float) -> Response:
@@ -123,7 +134,10 @@ class Downloads:
             Exception: Whatever Scrapy's downloader and its middlewares raise.
         """
         dispatch = Dispatch(context, FOR_PAGE, is_final=is_final, is_urgent=is_urgent, can_wait=can_wait)
-        return await self.behind_redirect(context, await self._download(context.request, dispatch))
+        response = await self._download(context.request, dispatch)
+        if context.is_in_browser:
+            return await self._render(context, response)
+        return await self.behind_redirect(context, response)
 
     async def behind_redirect(self, context: Context, response: Response) -> Response:
         """The captcha page that a redirect leads to, where the spider keeps redirects (``dont_redirect``).
@@ -212,7 +226,7 @@ class Downloads:
             and await self._is_challenge(dispatch.context, response)
         ):
             request.meta["dont_retry"] = True
-            if not dispatch.is_final:
+            if not (dispatch.is_final or dispatch.context.is_in_browser):
                 await close_page(request)
 
     @property
@@ -257,7 +271,8 @@ class Downloads:
 
     async def _run(self, request: Request, dispatch: Dispatch) -> Response:
         outer = dispatch.context.outer
-        if dispatch.context.was_sent:  # else it may be a page that the spider wants to be used
+        # One that was not sent may be for a page that the spider wants to be used; a browser loads its page anew.
+        if dispatch.context.was_sent and not dispatch.context.is_in_browser:
             await close_page(outer)
         number = next(self._numbers)
         made = dispatch.made = Made.of(request)
@@ -278,18 +293,15 @@ class Downloads:
                 self._on_change(dispatch.context, changed)
         return response
 
-    # A handler of a signal costs every request of the crawl, so there is one only while a download is under way.
-
     def _begin(self, number: int, dispatch: Dispatch) -> None:
-        if not self._under_way:
-            self._crawler.signals.connect(self._reached, signals.request_reached_downloader)
         self._under_way[number] = dispatch
+        self._listener.begin()
 
     def _end(self, number: int, dispatch: Dispatch) -> None:
         del self._under_way[number]
         dispatch.stop_timer()
         if not self._under_way:
-            self._crawler.signals.disconnect(self._reached, signals.request_reached_downloader)
+            self._listener.end()
 
     def _reached(self, request: Request) -> None:
         """A request of the crawl is about to join the queue of its download slot."""

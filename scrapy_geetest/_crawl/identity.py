@@ -9,14 +9,14 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
-from attrs import frozen
+from attrs import field, frozen
 from scrapy.http.headers import Headers
 
 from scrapy_geetest._services.task import Proxy
 from scrapy_geetest._submission.target import Origin, origin
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from scrapy import Request
 
@@ -64,6 +64,36 @@ class Made:
         return cls(request.headers.copy(), {key: request.meta[key] for key in _PINNED_META if key in request.meta})
 
 
+_TIED_HEADERS = ("User-Agent", "Proxy-Authorization")
+_TIED_META = ("proxy", "_auth_proxy", "_scheme_proxy", "impersonate")
+
+
+@frozen
+class Identity:
+    """Who opened a session, as far as a site may tie it to that: plain data, for other requests and other processes."""
+
+    headers: Mapping[str, str] = field(factory=dict, repr=False)
+    meta: Mapping[str, Any] = field(factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, visitor: Visitor | Request) -> Identity:
+        """That of a visitor, or of a request as it is now."""
+        found = {name: visitor.headers.get(name) for name in _TIED_HEADERS}
+        headers = {name: value.decode("latin-1") for name, value in found.items() if value is not None}
+        meta = {key: visitor.meta[key] for key in _TIED_META if isinstance(visitor.meta.get(key), str | bool)}
+        return cls(headers, meta)
+
+    def put_on(self, request: Request) -> None:
+        """Make *request* one of the same visitor."""
+        for name in _TIED_HEADERS:
+            request.headers.pop(name, None)
+        for key in _TIED_META:
+            request.meta.pop(key, None)
+        for name, value in self.headers.items():
+            request.headers[name] = value.encode("latin-1")
+        request.meta.update(self.meta)
+
+
 class Visitor:
     """Who the requests of one attempt are. It is read off when it is first asked for: most pages are not withheld.
 
@@ -104,6 +134,14 @@ class Visitor:
     def meta(self) -> dict[str, Any]:
         """What of its meta makes up the visitor."""
         return {key: self._sent.meta[key] for key in (*KEPT_META, *self._keep_meta) if key in self._sent.meta}
+
+    def become(self, identity: Identity) -> None:
+        """Be another one from here on, since the session belongs to that one."""
+        identity.put_on(self._sent)
+        if self._asked is not self._sent:
+            identity.put_on(self._asked)
+        for name in ("headers", "meta"):  # read off anew
+            self.__dict__.pop(name, None)
 
     def headers_for(self, url: str, own: Headers) -> Headers:
         """The headers of a request to *url* that has its *own*, which count for more; credentials for the own origin only."""
@@ -196,6 +234,11 @@ def cookie_key(request: Request, *, keeps_cookies: bool) -> str:
     """
     own = request.headers.get(b"Cookie") if request.meta.get("dont_merge_cookies") or not keeps_cookies else None
     return f" {sha256(own).hexdigest()[:16]}" if own else ""
+
+
+def browser_key(request: Request) -> str:
+    """The name of the browser context that a request is made in (scrapy-playwright); empty where it is in none."""
+    return f" {request.meta.get('playwright_context') or 'default'!r}" if request.meta.get("playwright") else ""
 
 
 def _userinfo(header: bytes) -> str:

@@ -1,9 +1,11 @@
 """What the plugin notes in the meta of a request: plain data, so that any queue can store it, and gone before the callback.
 
-There are four notes. The plugin's own requests carry the number of their download. A request whose response was
+There are six notes. The plugin's own requests carry the number of their download. A request whose response was
 downloaded in place carries fences, which keep the middlewares behind from doing again what was done. A request that a
-redirect may change carries what the redirect would lose. And one that a redirect made carries the address under which it is
-counted, so that the dupefilter does not drop it beside others to the same captcha page.
+redirect may change carries what the redirect would lose. One that a redirect made carries the address under which it is
+counted, so that the dupefilter does not drop it beside others to the same captcha page. One to a site with a pool of
+sessions carries which of them it belongs to. And one that a browser downloads carries what the plugin has taken of its
+meta meanwhile.
 """
 
 from __future__ import annotations
@@ -14,13 +16,14 @@ from urllib.parse import urlsplit
 from scrapy.http.request import NO_CALLBACK
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from scrapy import Request
 
 META_KEY = "_geetest"
 FOR_CHALLENGE, FOR_PAGE, FOR_ANSWER = "challenge", "page", "answer"
 """What a request of the plugin's own is for: a challenge, the page as its spider asked for it, or to send an answer."""
+JAR = "cookiejar"  # Scrapy's key for the cookie jar of a request
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 
 # RedirectMiddleware takes these headers off a request that it turns into a GET, or sends to another origin, and adds
@@ -35,6 +38,7 @@ _CREDENTIALS = frozenset({b"Authorization", b"Cookie"})  # which a redirect to a
 _REDIRECT_META = ("redirect_times", "redirect_ttl", "redirect_urls", "redirect_reasons")
 # CookiesMiddleware would file the cookies of another host under this one, HttpCache would store the page under the spider's
 # request, and Retry would have the page bought again.
+_GATE_ALONE = {"gate"}
 _FENCES = ("dont_merge_cookies", "dont_cache", "dont_retry")
 
 
@@ -73,12 +77,15 @@ def is_fenced(request: Request) -> bool:
     return "fences" in _note(request)
 
 
-def note_departure(request: Request, gate: Mapping[str, Any] | None = None) -> None:
+def note_departure(
+    request: Request, gate: Mapping[str, Any] | None = None, pool: Mapping[str, Any] | None = None
+) -> None:
     """Note what a redirect would lose of *request*, which is about to be sent as its spider made it.
 
     Args:
         request: What is sent; after a redirect, the note of the request before it stays.
         gate: How the gate of its session stands, where it has been met.
+        pool: Which session of a pool was chosen for it.
     """
     if "redirect_urls" in request.meta:
         return
@@ -91,7 +98,8 @@ def note_departure(request: Request, gate: Mapping[str, Any] | None = None) -> N
         before |= {"method": request.method, "body": request.body.decode("latin-1")}
     if request.cookies:
         before["cookies"] = request.cookies
-    note = {**({"before": before} if before else {}), **({"gate": gate} if gate else {})}
+    parts = {"before": before, "gate": gate, "pool": pool}
+    note = {name: part for name, part in parts.items() if part}
     if note:
         request.meta[META_KEY] = note
 
@@ -105,6 +113,18 @@ def gate_at_departure(request: Request) -> Mapping[str, Any]:
     """How the gate stood when *request*, or the one before its redirects, was sent; empty: nobody had met it."""
     gate = _note(request).get("gate")
     return gate if isinstance(gate, dict) else {}
+
+
+def pooled(request: Request) -> Mapping[str, Any]:
+    """Which session of a pool was chosen for *request*, or for the one before its redirects; empty: none."""
+    pool = _note(request).get("pool")
+    return pool if isinstance(pool, dict) else {}
+
+
+def tells_only_gate(request: Request) -> bool:
+    """Whether all that is noted is how the gate stood when *request* was sent; nobody needs it once its page has come."""
+    is_alone = _note(request).keys() == _GATE_ALONE and "redirect_urls" not in request.meta
+    return is_alone and not gate_at_departure(request).get("waited")
 
 
 def note_gate(request: Request, gate: Mapping[str, Any]) -> None:
@@ -123,10 +143,36 @@ def filtered_as(request: Request) -> str:
     return address if isinstance(address, str) else ""
 
 
+def note_taken(request: Request, keys: Iterable[str]) -> None:
+    """Note what *request* has in its meta under *keys*, which the plugin is about to set otherwise."""
+    before = {key: request.meta[key] for key in keys if key in request.meta}
+    request.meta[META_KEY] = {**_note(request), "taken": {"keys": list(keys), "before": before}}
+
+
+def give_meta_back(request: Request) -> bool:
+    """Set what was taken as it was; says whether anything was."""
+    note = _note(request)
+    taken = note.get("taken")
+    if taken is None:
+        return False
+    for key in taken["keys"]:
+        request.meta.pop(key, None)
+    request.meta.update(taken["before"])
+    rest = {key: value for key, value in note.items() if key != "taken"}  # copies of the request share the note
+    if rest:
+        request.meta[META_KEY] = rest
+    else:
+        del request.meta[META_KEY]
+    return True
+
+
 def lift(request: Request) -> None:
     """Take out of the meta what is the plugin's."""
+    give_meta_back(request)
     if filtered_as(request):
         request.dont_filter = False
+    if pooled(request):
+        request.meta.pop(JAR, None)
     note = request.meta.pop(META_KEY, None)
     fences = note.get("fences") if isinstance(note, dict) else None
     for key, value in (fences or {}).items():
@@ -146,7 +192,8 @@ def original(request: Request) -> Request:
         headers.pop(name, None)
     for name, values in before.get("headers", {}).items():
         headers.setlist(name, [value.encode("latin-1") for value in values])
-    meta = {key: value for key, value in request.meta.items() if key not in {META_KEY, *_REDIRECT_META}}
+    dropped = {META_KEY, *_REDIRECT_META, *((JAR,) if pooled(request) else ())}
+    meta = {key: value for key, value in request.meta.items() if key not in dropped}
     _forget_slot(meta, request.url, urls[0])
     return request.replace(
         url=urls[0],

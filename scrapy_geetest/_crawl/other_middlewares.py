@@ -7,14 +7,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.request import proxy_bypass
 
+from scrapy import Request
 from scrapy.downloadermiddlewares.httpcache import HttpCacheMiddleware
 from scrapy.downloadermiddlewares.httpproxy import HttpProxyMiddleware
+from scrapy.downloadermiddlewares.retry import RetryMiddleware
 from scrapy.downloadermiddlewares.robotstxt import RobotsTxtMiddleware
 from scrapy.spidermiddlewares.referer import RefererMiddleware
 from scrapy.utils.httpobj import urlparse_cached
 
 if TYPE_CHECKING:
-    from scrapy import Request
     from scrapy.crawler import Crawler
     from scrapy.http import Response
 
@@ -54,6 +55,15 @@ class OtherMiddlewares:
                 cache.process_response(request, page)
             except Exception as error:  # noqa: BLE001  # whatever a storage raises, the page is paid for
                 logger.warning("GeeTest: HttpCache could not store %s: %s: %s", page, type(error).__name__, error)
+
+    def retry(self, request: Request, error: Exception) -> Request | None:
+        """What Retry makes of a download that failed with *error*: another request, or ``None``.
+
+        A middleware's own errors do not reach it.
+        """
+        retry = self._crawler.get_downloader_middleware(RetryMiddleware)
+        again = None if retry is None else retry.process_exception(request, error)
+        return again if isinstance(again, Request) else None
 
     def is_offline(self, page: Response) -> bool:
         """Whether *page* comes from HttpCache, and the crawl is to download nothing that is not there."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from scrapy.utils.defer import maybe_deferred_to_future
@@ -62,6 +61,7 @@ class Parking:
         self._reactor = reactor
         self._on_tick = on_tick
         self._parked: dict[Place, tuple[str, float]] = {}  # -> site, since when
+        self._for_solutions = 0  # those of the parked that wait for a solution
         self._lent = 0
         self._without_loan: dict[Place, None] = {}  # hold their own places, in the order in which they came
         self._lent_for_queues = 0
@@ -73,8 +73,8 @@ class Parking:
 
     @property
     def parked(self) -> Counter[str]:
-        """How many requests wait at this moment, by site."""
-        return Counter(site for site, _ in self._parked.values())
+        """How many requests wait for solutions at this moment, by site."""
+        return Counter(site for site, _ in self._parked.values() if site)
 
     @property
     def places(self) -> int:
@@ -89,7 +89,8 @@ class Parking:
     @property
     def longest(self) -> float:
         """Seconds since the first of them began to wait; 0 if none waits."""
-        return self._reactor.seconds() - min(self._parked.values(), key=itemgetter(1))[1] if self._parked else 0.0
+        since = [since for site, since in self._parked.values() if site]
+        return self._reactor.seconds() - min(since) if since else 0.0
 
     @property
     def stopping(self) -> bool:
@@ -101,7 +102,7 @@ class Parking:
         """Park a request to *site* for as long as a ``with`` block runs.
 
         Args:
-            site: Its name, for the progress line.
+            site: Its name, for the progress line; empty: it waits for something else than a solution.
             lend: Whether it holds a place in the downloader (a spider's callback does not).
         """
         return Place(self, site, lend=lend)
@@ -112,13 +113,15 @@ class Parking:
         if place.lend:
             place.lent = self._lend(place)
         self._parked[place] = place.site, self._reactor.seconds()
-        self._stats.maximum("parked_max", len(self._parked))
+        self._for_solutions += bool(place.site)
+        self._stats.maximum("parked_max", self._for_solutions)
         if not self._watch.running:
             self._watch.start(TICK, now=False)
 
     def leave(self, place: Place) -> None:
         """It waits no more, however that came: its loan goes to a request that has none, or is taken back."""
         del self._parked[place]
+        self._for_solutions -= bool(place.site)
         self._held -= place.lend
         self._without_loan.pop(place, None)
         if place.lent and self._without_loan:

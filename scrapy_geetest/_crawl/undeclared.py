@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from scrapy import Request
     from scrapy.http import Response
 
-    from scrapy_geetest._attempt.context import Context
     from scrapy_geetest.stats import Stats
 
 logger = logging.getLogger(__name__)
@@ -47,37 +46,35 @@ class UndeclaredPages:
                 *(short_response(response), widgets[0].version, request.url),
             )
 
-    def let_through(self, context: Context) -> None:
+    def let_through(self, site: GeetestSite, request: Request, response: Response) -> None:
         """A response that the rules of its site do not match: if it carries a widget all the same, say so, once a site.
 
         Such a page may be just a login page. With a status of an error it is more likely that a rule is wrong.
         """
-        response = context.page
-        assert response is not None  # noqa: S101  # the rules were applied to it
         is_error = response.status >= ERROR_STATUS
-        is_told = (context.site.name, is_error) in self._told
-        if is_told and not is_built_in(context.site):
+        is_told = (site.name, is_error) in self._told
+        if is_told and not is_built_in(site):
             return
         widgets = widgets_of(response)
-        if not widgets and is_built_in(context.site):
-            self._suspects.look(context.outer, response, context.site)
+        if not widgets and is_built_in(site):
+            self._suspects.look(request, response, site)
         if not widgets or is_told:
             return
-        self._told.add((context.site.name, is_error))
+        self._told.add((site.name, is_error))
+        address = request.meta.get("redirect_urls", [request.url])[0]
         if is_error:
             logger.warning(
                 "GeeTest: correct detect_… of the site %s if %s is withheld: the page only carries a GeeTest v%d widget, by the "
                 'rules of the site, and is left alone. See what they say: scrapy geetest inspect --site %s "%s"',
-                *(context.site.name, short_response(response), widgets[0].version),
-                *(context.site.name, context.request.url),
+                *(site.name, short_response(response), widgets[0].version, site.name, address),
             )
             return
         logger.info(
             "GeeTest: if a form of %s needs a solution, send that request (%s) with geetest=True in its meta: the page only "
             "carries a GeeTest v%d widget, by the rules of its site %s, and is left alone. See what the rules say: "
             'scrapy geetest inspect --site %s "%s"',
-            *(short_response(response), form_request(response), widgets[0].version, context.site.name),
-            *(context.site.name, context.request.url),
+            *(short_response(response), form_request(response), widgets[0].version, site.name),
+            *(site.name, address),
         )
 
     def asked_for(self, request: Request, *, solve_first: bool) -> None:

@@ -158,6 +158,11 @@ def widgets_of(response: Response) -> tuple[Widget, ...]:
     return found
 
 
+def note_widgets(response: Response, widgets: tuple[Widget, ...]) -> None:
+    """Note the widgets of a response that was looked at elsewhere: in a browser their scripts have run."""
+    _READ[response] = widgets
+
+
 def forget(response: Response) -> None:
     """Forget what was read of a response: its body is let go."""
     _READ.pop(response, None)

@@ -6,18 +6,19 @@ import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from attrs import define, evolve, field, frozen
+from attrs import evolve
 
 from scrapy_geetest._services.availability import Step
 from scrapy_geetest._services.creating import TOO_OLD
 from scrapy_geetest._services.errors import CHALLENGE_TOO_OLD, NOT_SENT, Reaction, ServiceError
+from scrapy_geetest._services.places import Place, TakenTask
 from scrapy_geetest.challenge import V3Challenge
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
     from decimal import Decimal
 
-    from scrapy_geetest._services.engine import Engine
+    from scrapy_geetest._services.places import Member
     from scrapy_geetest._services.polling import Result
     from scrapy_geetest._services.task import Proxy, Task
     from scrapy_geetest.challenge import Challenge
@@ -25,88 +26,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _LOOK_AGAIN = 0.1  # seconds after which a request that waits for a service with too many tasks asks again
-
-
-@define(eq=False)
-class Member:
-    """A configured service.
-
-    Attributes:
-        name: In settings, statistics and messages.
-        engine: Speaks to it.
-        currency: What its costs are in.
-        task_type: What it is to call tasks, if that was set.
-        max_concurrent: Most tasks at once; ``None``: no limit of its own.
-        running: Tasks, and requests that are about to create one.
-        refused_sites: Sites that it does not solve for.
-        is_told: Whether the log says that it is out.
-    """
-
-    name: str
-    engine: Engine
-    currency: str = "USD"
-    task_type: str | None = None
-    max_concurrent: int | None = None
-    running: int = 0
-    refused_sites: set[str] = field(factory=set)
-    is_told: bool = False
-
-    @property
-    def is_full(self) -> bool:
-        """Whether it has as many tasks as it may have."""
-        return self.max_concurrent is not None and self.running >= self.max_concurrent
-
-
-@frozen
-class TakenTask:
-    """A task that a service took.
-
-    Attributes:
-        service: Its name.
-        id: What the service calls it.
-        is_ambiguous: Whether there are several services, so that the name belongs into messages.
-    """
-
-    service: str
-    id: int | str
-    is_ambiguous: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.id} of {self.service}" if self.is_ambiguous else str(self.id)
-
-
-@define(eq=False)
-class Place:
-    """A request's place at a service, from before its challenge is fetched until its task is done.
-
-    Attributes:
-        site: The name of the site.
-        order: The services that may be used, those that have failed for the request last.
-        preferred: The first of them, had none failed.
-        failed_at: The names of those that have failed for the request.
-        member: The service that it is kept at.
-        has_waited: Whether it took any waiting.
-        is_second_choice: Whether it is not kept at the preferred service, for another reason than that one's limit.
-    """
-
-    site: str
-    order: Sequence[Member]
-    preferred: Member
-    failed_at: Collection[str] = ()
-    member: Member | None = None
-    has_waited: bool = False
-    is_second_choice: bool = False
-
-    def move(self, member: Member | None) -> None:
-        """Keep it at another service, or at none."""
-        if self.member is not None:
-            self.member.running -= 1
-        self.member = member
-        if member is not None:
-            member.running += 1
-            preferred = self.preferred
-            is_limited = preferred.is_full and preferred.engine.verdict() is None
-            self.is_second_choice = member is not preferred and not is_limited
 
 
 class Services:
@@ -222,15 +141,36 @@ class Services:
             else:
                 return TakenTask(member.name, task_id, self.are_several)
 
-    async def result(self, place: Place, task: TakenTask, challenge: Challenge) -> Result:
+    def account(self, name: str) -> str:
+        """What tells the accounts at a service apart; empty: no other process can ask for its tasks."""
+        member = self._by_name.get(name)
+        return member.account if member is not None and member.keep_seconds else ""
+
+    def keep_seconds(self, name: str) -> float:
+        """How long any process with the same account may ask for a task of a service; 0: only this one may."""
+        return self._by_name[name].keep_seconds
+
+    def recall(self, name: str, task_id: int | str) -> TakenTask:
+        """A task that another process has created."""
+        return TakenTask(name, task_id, self.are_several)
+
+    async def result(self, place: Place, task: TakenTask, challenge: Challenge, age: float = 0.0) -> Result:
         """Wait for a task where it was taken.
+
+        Args:
+            place: Of the request that it is for.
+            task: Which.
+            challenge: What was sent.
+            age: Seconds since another process created it; 0: this one did, just now.
 
         Raises:
             ServiceError: It has failed, or is abandoned.
         """
         member = self._by_name[task.service]
+        if place.member is not member:
+            place.move(member)
         try:
-            return await member.engine.result(task.id, challenge)
+            return await member.engine.result(task.id, challenge, age)
         except ServiceError as error:
             self._note(error, member, place, is_patient=False)
             raise

@@ -92,6 +92,7 @@ class ServiceClient:
         self._limit = _OUTAGE * solve_timeout
         self._on_poll = on_poll
         self._pacing = pacing
+        self.solve_times = pacing.times
         self._availability = Availability(
             self._limit, clock, pacing.uniform, f"the solving service {self._service.name}"
         )
@@ -133,6 +134,11 @@ class ServiceClient:
         if self._account.wants_look() and not self._closed:
             start(self._look())
         return self._account.verdict
+
+    def stop(self, error: ServiceError) -> None:
+        """End all calls, or purchases alone: the service has answered *error*, to this process or to another one."""
+        ends_purchases_alone = self._account.stop(error)
+        self._transport.refuse(f"the service has answered {error.code} before", only_urgent=ends_purchases_alone)
 
     def next_step(self) -> Step | float:
         """``Step.GO``, or seconds after which to ask again whether a task can be created; a probe runs in the background.
@@ -197,19 +203,20 @@ class ServiceClient:
             self._proxies[task_id] = task.proxy
         return task_id
 
-    async def result(self, task_id: int | str, challenge: Challenge) -> Result:
+    async def result(self, task_id: int | str, challenge: Challenge, age: float = 0.0) -> Result:
         """Wait until a task is solved.
 
         Args:
-            task_id: What ``create_task`` returned just now.
+            task_id: What ``create_task`` returned.
             challenge: What was sent.
+            age: Seconds since another process created it; 0: this one did, just now.
 
         Raises:
             ServiceError: It has failed, or ``SOLVE_TIMEOUT``; or, not ``sent``, it is abandoned, since no call may be made.
         """
         proxy = self._proxies.pop(task_id, None)
         try:
-            return await self._poller.result(task_id, challenge)
+            return await self._poller.result(task_id, challenge, age)
         except ServiceError as error:
             self._note_banned(error, proxy)
             failure = error if error.sent else _abandoned(error)
@@ -378,10 +385,7 @@ class ServiceClient:
             return read_answer(answer, self._api_key, self._service)
         except ServiceError as error:
             if error.reaction is Reaction.STOP_CRAWL and error.code not in harmless:
-                ends_purchases_alone = self._account.stop(error)
-                self._transport.refuse(
-                    f"the service has answered {error.code} before", only_urgent=ends_purchases_alone
-                )
+                self.stop(error)
             raise
 
     def _note_banned(self, error: ServiceError, proxy: Proxy | None) -> None:

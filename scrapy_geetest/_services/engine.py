@@ -22,6 +22,7 @@ from scrapy_geetest._services.errors import (
 from scrapy_geetest._services.pacing import Pacing
 from scrapy_geetest._services.polling import Result
 from scrapy_geetest._services.secret import Secret
+from scrapy_geetest._services.solve_times import LearntTimes
 from scrapy_geetest._services.transport import Transport
 from scrapy_geetest.challenge import V3Solution, V4Solution, solution_values
 
@@ -89,14 +90,21 @@ class Engine(Protocol):
     def check(self, proxy: Proxy | None = None) -> None:
         """Raise a ``ServiceError`` where an earlier answer forbids all tasks, or those with this proxy."""
 
+    def stop(self, error: ServiceError) -> None:
+        """End all calls, or purchases alone, as an answer of the service to another process says."""
+
+    @property
+    def solve_times(self) -> LearntTimes:
+        """How long solving takes, as far as is known."""
+
     async def ready(self) -> bool:
         """Wait until a task can be created; says whether it took any waiting."""
 
     async def create_task(self, task: Task, *, is_patient: bool = True) -> int | str:
         """Have a task solved."""
 
-    async def result(self, task_id: int | str, challenge: Challenge) -> Result:
-        """Wait until a task is solved."""
+    async def result(self, task_id: int | str, challenge: Challenge, age: float = 0.0) -> Result:
+        """Wait until a task is solved; *age*: seconds since another process created it."""
 
     async def balance(self) -> Decimal:
         """The account's balance."""
@@ -174,6 +182,14 @@ class OwnSolver:
     def verdict(self) -> None:
         """Nothing stops it."""
 
+    def stop(self, error: ServiceError) -> None:
+        """Nothing stops it."""
+
+    @property
+    def solve_times(self) -> LearntTimes:
+        """None are learnt: it is not polled."""
+        return LearntTimes()
+
     def next_step(self) -> Step:
         """It takes any task at any time."""
         return Step.GO
@@ -192,12 +208,13 @@ class OwnSolver:
         self._tasks[task_id] = task
         return task_id
 
-    async def result(self, task_id: int | str, challenge: Challenge) -> Result:
+    async def result(self, task_id: int | str, challenge: Challenge, age: float = 0.0) -> Result:
         """Have a task solved.
 
         Raises:
             ServiceError: It was not solved, or not in time.
         """
+        del age  # no other process knows its tasks
         began = self._surroundings.clock()
         solving = start(self._service.solve(self._tasks.pop(task_id)))
         try:

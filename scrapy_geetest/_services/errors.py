@@ -94,6 +94,9 @@ CLOSE_REASONS: Mapping[str, str] = MappingProxyType(
 )
 """Every code that stops the crawl, and the reason a spider is closed with."""
 
+ACCOUNT_CODES = frozenset({BAD_KEY, "ERROR_KEY_DENIED_ACCESS", ZERO_BALANCE, "ERROR_ACCOUNT_SUSPENDED"})
+"""Those of them that say something about the account, whichever machine calls."""
+
 SLOW_DOWN: frozenset[str] = frozenset({TOO_MUCH_REQUESTS, RATE_LIMIT, "HTTP_429"})
 """Codes that say: the calls come too fast."""
 

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field
 
-from scrapy_geetest._services.solve_times import CAREFUL, SolveTimes
+from scrapy_geetest._services.solve_times import CAREFUL, LearntTimes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from scrapy_geetest._services.solve_times import SolveTimes
 
 FLOOR = 2.0
 """Seconds that CapMonster Cloud wants between two polls of one task."""
@@ -60,7 +62,7 @@ class Pacing:
         self.interval = max(self.floor, interval or 0.0)
         self.uniform = uniform
         self._clock = clock
-        self._times: dict[int, SolveTimes] = {}
+        self.times = LearntTimes()
         self._slowness = 1.0
         self._slowed_at = clock()
 
@@ -70,9 +72,9 @@ class Pacing:
         Args:
             version: The challenge's GeeTest version; the solve times of each are learnt apart.
         """
-        times = self._times.setdefault(version, SolveTimes())
+        times = self.times.of(version)
         curiosity = _CURIOUS if times.count < _SETTLED else _CONTENT
-        return TaskPace(self, times, curious=self.uniform(0.0, 1.0) < curiosity)
+        return TaskPace(self, version, times, curious=self.uniform(0.0, 1.0) < curiosity)
 
     def slow_down(self) -> None:
         """The service says that calls come too fast: double the interval, and come back to it within a minute.
@@ -102,6 +104,7 @@ class TaskPace:
     """
 
     _pacing: Pacing
+    _version: int
     _times: SolveTimes
     _curious: bool
     asked: float = field(default=0.0, init=False)
@@ -134,7 +137,7 @@ class TaskPace:
 
     def solved(self, elapsed: float) -> None:
         """Learn from a task whose solution has come; not to be called if the polls before told nothing."""
-        self._times.learn(self.asked, elapsed)
+        self._pacing.times.solved(self._version, self.asked, elapsed)
 
     def _aim(self, gap: float) -> float:
         target, is_likely = self._times.next_poll(self.asked, gap)

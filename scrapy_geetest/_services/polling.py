@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from attrs import define, field, frozen
@@ -35,11 +36,13 @@ class Result:
         solution: What to submit.
         cost_millionths: Its price in millionths of the service's currency; 0 where the service does not say.
         waited_ms: Milliseconds from the call of ``result`` to the answer that held it.
+        oldest: Seconds that the solution may be old already, where it was ready before this process asked.
     """
 
     solution: Solution
     cost_millionths: int
     waited_ms: int
+    oldest: float = 0.0
 
 
 @frozen(repr=False)
@@ -66,13 +69,18 @@ class Poller:
     most: int
     secret: Secret
 
-    async def result(self, task_id: int | str, challenge: Challenge) -> Result:
+    async def result(self, task_id: int | str, challenge: Challenge, age: float = 0.0) -> Result:
         """Wait until a task is solved.
+
+        Args:
+            task_id: As the service knows it.
+            challenge: What was sent.
+            age: Seconds since another process created it, and asked for it; 0: this one did, just now.
 
         Raises:
             ServiceError: It has failed, or ``SOLVE_TIMEOUT``.
         """
-        waiting = _Waiting(self, task_id, challenge, self.pacing.begin(challenge.version))
+        waiting = _Waiting(self, task_id, challenge, self.pacing.begin(challenge.version), age, was_lost=age > 0)
         return await waiting.result()
 
 
@@ -84,6 +92,7 @@ class _Waiting:
         task_id: As the service knows it.
         challenge: What was sent.
         pace: Tells when to poll.
+        age: Seconds that it was old when this process began to ask for it.
         was_lost: Whether the latest poll told nothing of it, so that it may have been ready since any time.
         trouble: What the latest poll that failed came to, for the error.
     """
@@ -92,13 +101,14 @@ class _Waiting:
     task_id: int | str
     challenge: Challenge
     pace: TaskPace
+    age: float = 0.0
     was_lost: bool = False
     trouble: str = ""
     _away: float = 0.0
     _since: float = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._since = self.poller.clock()
+        self._since = self.poller.clock() - self.age
 
     @property
     def elapsed(self) -> float:
@@ -108,7 +118,7 @@ class _Waiting:
     @property
     def left(self) -> float:
         """Seconds left for it. The time that it waited for a service that was away does not count."""
-        return self.poller.timeout + self._away - self.elapsed
+        return self.poller.timeout + self._away + self.age - self.elapsed
 
     async def result(self) -> Result:
         timeout, floor = self.poller.timeout, self.poller.pacing.floor
@@ -116,8 +126,12 @@ class _Waiting:
         answering = min(_LAST_ANSWER, 0.2 * timeout)
         # However long the first wait that was learnt or set: it leaves time for another poll, unless there is hardly any.
         delay = min(self.pace.first(), 0.8 * timeout)
-        for polls in range(self.poller.most):
-            await self.poller.sleep(self._fitted(delay, self.left - answering, self.poller.most - polls))
+        most = self.poller.most
+        if self.age:  # another process has asked since then, and at this moment perhaps
+            delay = max(floor, delay - self.age)
+            most = max(1, most - ceil(self.age / floor))
+        for polls in range(most):
+            await self.poller.sleep(self._fitted(delay, self.left - answering, most - polls))
             data = await self._ask()
             if data is not None:
                 return self._solved(data)
@@ -178,11 +192,12 @@ class _Waiting:
         return left if left < delay + self.poller.pacing.floor else delay
 
     def _solved(self, data: dict[str, Any]) -> Result:
-        waited = self.elapsed
+        elapsed = self.elapsed
         if not self.was_lost:
-            self.pace.solved(waited)
+            self.pace.solved(elapsed)
         solution = read_solution(data, self.challenge, self.poller.secret)
-        return Result(solution, read_cost(data), round(waited * 1000))
+        oldest = elapsed if self.age and not self.pace.asked else 0.0
+        return Result(solution, read_cost(data), round((elapsed - self.age) * 1000), oldest)
 
 
 def _other_form(task_id: int | str) -> int | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import succeed
@@ -36,6 +37,11 @@ class Secret:
     def reveal(self) -> str:
         """The text itself. No local variable should hold it."""
         return self._text
+
+    @property
+    def digest(self) -> str:
+        """What tells it from others, and from which it cannot be read."""
+        return sha256(self._text.encode()).hexdigest()[:16]
 
     def hide_in(self, text: str) -> str:
         """*text* with a mask for the secret. A short one is masked where it is a whole word: it may be part of any other."""

@@ -49,6 +49,7 @@ class SolvingService:
         currency: What its costs and balances are in.
         poll_floor: Least seconds between two polls of one task.
         max_polls: Most polls of one task.
+        keep_seconds: How long the service keeps a task and its solution, reckoned from createTask to be safe.
         reactions: What codes mean here, where it is not the usual.
         billed: Codes of failed tasks that cost as much as a solution.
     """
@@ -60,6 +61,7 @@ class SolvingService:
     currency: ClassVar[str] = "USD"
     poll_floor: ClassVar[float] = 2.0
     max_polls: ClassVar[int] = 120
+    keep_seconds: ClassVar[float] = 300.0
     reactions: ClassVar[Mapping[str, Reaction]] = {}
     billed: ClassVar[frozenset[str]] = frozenset()
 
@@ -123,11 +125,7 @@ def _check(service: type[SolvingService]) -> None:
             raise TypeError(f"{where}: {attribute} must be a string")
     if not _NAME.fullmatch(service.name):
         raise TypeError(f"{where}: name must be 1 to 64 letters, digits, '.', '-' or '_': it is part of statistics")
-    floor, most = service.poll_floor, service.max_polls
-    if isinstance(floor, bool) or not isinstance(floor, int | float) or not 0 < floor < inf:
-        raise TypeError(f"{where}: poll_floor must be a number above 0")
-    if isinstance(most, bool) or not isinstance(most, int) or most < 1:
-        raise TypeError(f"{where}: max_polls must be a whole number of 1 or more")
+    _check_numbers(service, where)
     if not isinstance(service.reactions, Mapping) or not all(
         isinstance(code, str) and isinstance(reaction, Reaction) for code, reaction in service.reactions.items()
     ):
@@ -137,3 +135,13 @@ def _check(service: type[SolvingService]) -> None:
             raise TypeError(f"{where}: solve must be a coroutine function (async def)")
     elif service.task is SolvingService.task or not service.base_url:
         raise TypeError(f"{where} needs async def solve(self, task), or base_url and task(self, task)")
+
+
+def _check_numbers(service: type[SolvingService], where: str) -> None:
+    for attribute in ("poll_floor", "keep_seconds"):
+        seconds = getattr(service, attribute)
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < inf:
+            raise TypeError(f"{where}: {attribute} must be a number above 0")
+    most = service.max_polls
+    if isinstance(most, bool) or not isinstance(most, int) or most < 1:
+        raise TypeError(f"{where}: max_polls must be a whole number of 1 or more")

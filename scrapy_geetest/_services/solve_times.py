@@ -166,6 +166,40 @@ class SolveTimes:
         return max(patience, min(round(empty / BIN), round(_SURE / BIN)))
 
 
+@define
+class LearntTimes:
+    """The solve times of each version of GeeTest at one service, and which of them nobody else knows yet."""
+
+    _by_version: dict[int, SolveTimes] = field(factory=dict)
+    _news: deque[tuple[int, float, float]] = field(factory=lambda: deque(maxlen=_MEMORY))
+
+    def of(self, version: int) -> SolveTimes:
+        """Those of one version."""
+        return self._by_version.setdefault(version, SolveTimes())
+
+    def solved(self, version: int, low: float, high: float) -> None:
+        """Learn from a task of this process."""
+        self.learn(version, low, high)
+        self._news.append((version, low, high))
+
+    def learn(self, version: int, low: float, high: float) -> None:
+        """Learn from a task of another process."""
+        self.of(version).learn(low, high)
+
+    @property
+    def news(self) -> int:
+        """How many tasks nobody else knows of."""
+        return len(self._news)
+
+    def take_news(self) -> dict[int, list[tuple[float, float]]]:
+        """What those tasks took, by version; they are no news any more."""
+        taken: dict[int, list[tuple[float, float]]] = {}
+        while self._news:
+            version, low, high = self._news.popleft()
+            taken.setdefault(version, []).append((low, high))
+        return taken
+
+
 def _smooth(bins: list[float], reach: int) -> list[float]:
     """Spread each bin as far as so few tasks leave open; by nothing where solve times hardly vary."""
     sums = [0.0] * (reach + 1) + [*accumulate(bins)] + [sum(bins)] * reach

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from enum import Enum
 from math import inf, isfinite
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,17 @@ if TYPE_CHECKING:
     from scrapy_geetest.stats import Stats
 
 logger = logging.getLogger(__name__)
+
+
+_OVER = float("-inf")  # a time that is over: one purchase finds out how things are
+
+
+class Change(Enum):
+    """What has become of a circuit."""
+
+    FAILED = "one more failure in a row"
+    TRIED = "its time is over, and one purchase finds out how things are"
+    OVER = "its row of failures is over"
 
 
 @define
@@ -47,6 +59,9 @@ class Breaker:
         seconds: For how long.
         stats: Where refusals are counted.
         clock: Monotonic seconds.
+
+    Attributes:
+        on_change: Called with the name of a site and what has become of its circuit.
     """
 
     def __init__(
@@ -57,6 +72,7 @@ class Breaker:
         self._stats = stats
         self._clock = clock
         self._circuits: dict[str, _Circuit] = {}
+        self.on_change: Callable[[str, Change], None] = lambda _site, _change: None
 
     def check(self, context: Context) -> None:
         """Called before anything is bought.
@@ -75,6 +91,7 @@ class Breaker:
         if circuit.open_until:
             circuit.probe = context.request
             circuit.open_until = self._clock() + self._seconds  # for the others: this one finds out how things are
+            self.on_change(context.site.name, Change.TRIED)
 
     def succeeded(self, context: Context, *, is_sure: bool = True) -> None:
         """The site accepted a solution.
@@ -88,6 +105,8 @@ class Breaker:
         is_open = circuit.open_until > self._clock() and circuit.probe is not context.request
         if not circuit.is_blocked and (is_sure or not is_open):
             del self._circuits[context.site.name]
+            if circuit.failures:
+                self.on_change(context.site.name, Change.OVER)
 
     def failed(self, context: Context) -> None:
         """What was bought for the site, or what was to be bought, came to nothing."""
@@ -95,23 +114,59 @@ class Breaker:
         if circuit.is_blocked:
             return
         circuit.failures += 1
-        if 0 < self._limit <= circuit.failures:
-            self._open(
-                context, circuit, f"{circuit.failures} failures in a row (GEETEST_BREAKER_FAILURES)", self._seconds
-            )
+        if self.is_too_many(circuit.failures):
+            self._open(context.site.name, circuit, _row(circuit.failures), self._seconds)
+        self.on_change(context.site.name, Change.FAILED)
 
     def block(self, context: Context, reason: str) -> None:
         """Buy nothing more for the site in this crawl."""
-        self._open(context, self._of(context), reason, inf)
+        self._open(context.site.name, self._of(context), reason, inf)
 
-    def _open(self, context: Context, circuit: _Circuit, reason: str, seconds: float) -> None:
+    def is_too_many(self, failures: int) -> bool:
+        """Whether so many failures in a row open a circuit."""
+        return 0 < self._limit <= failures
+
+    def adopt(self, site: str, *, failures: int, seconds: float) -> None:
+        """Take over what all processes together have found of a site; not while this one finds out how things are.
+
+        Args:
+            site: Its name.
+            failures: In a row.
+            seconds: For how long its circuit is open; 0 and less: its time is over, or it is closed.
+        """
+        circuit = self._circuits.setdefault(site, _Circuit())
+        if circuit.is_blocked or circuit.probe is not None:
+            return
+        circuit.failures = failures
+        if seconds > 0 and circuit.open_until <= self._clock():
+            self._open(site, circuit, f"{_row(failures)}, of several processes together", seconds)
+        elif not self.is_too_many(failures):
+            circuit.open_until = 0.0
+        elif not circuit.open_until:
+            circuit.open_until = _OVER
+
+    def left(self, site: str) -> float:
+        """Seconds for which the circuit of a site is open; 0: it is not."""
+        circuit = self._circuits.get(site)
+        return 0.0 if circuit is None or circuit.is_blocked else max(0.0, circuit.open_until - self._clock())
+
+    @property
+    def seconds(self) -> float:
+        """For how long a circuit opens."""
+        return self._seconds
+
+    def _open(self, site: str, circuit: _Circuit, reason: str, seconds: float) -> None:
         is_news = circuit.open_until <= self._clock()
         circuit.probe = None
         circuit.open_until = self._clock() + seconds
-        circuit.reason = f"site {context.site.name}: {reason}"
+        circuit.reason = f"site {site}: {reason}"
         if is_news:
             duration = f"for {seconds:g} s" if isfinite(seconds) else "for the rest of the crawl"
             logger.warning("GeeTest: purchases are paused %s: %s", duration, circuit.reason)
 
     def _of(self, context: Context) -> _Circuit:
         return self._circuits.setdefault(context.site.name, _Circuit())
+
+
+def _row(failures: int) -> str:
+    return f"{failures} failures in a row (GEETEST_BREAKER_FAILURES)"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from attrs import define, field, frozen
 
-from scrapy_geetest._spending.storage import Storage, StorageFailedError
+from scrapy_geetest._storage.protocol import StorageFailedError
 from scrapy_geetest.exceptions import BudgetExhausted
 
 if TYPE_CHECKING:
@@ -17,14 +16,11 @@ if TYPE_CHECKING:
     from limits.strategies import RateLimiter
 
     from scrapy_geetest._attempt.context import Context
-    from scrapy_geetest._crawl.parking import Parking
+    from scrapy_geetest._storage.opening import Opened
     from scrapy_geetest.settings import Config
     from scrapy_geetest.stats import Stats
 
 NAMESPACE = "scrapy-geetest"
-STORAGE_TIMEOUT = 5  # seconds for one question to a storage on another machine
-STORAGE_OUTAGE = 3.0
-"""How many times the time for one solution a storage may be away before that is final."""
 
 
 @frozen
@@ -43,17 +39,13 @@ class Budget:
     """Counts tasks before they are created.
 
     Args:
-        config: ``max_solves``, ``budget``, ``site_budget`` and ``storage_uri``.
-        parking: Waits for a storage that is not in memory; questions to it run in a thread.
+        config: ``max_solves``, ``budget`` and ``site_budget``.
+        storage: Where the budgets by time are counted.
         stats: Where refusals are counted.
-
-    Raises:
-        ValueError: The storage of the budgets cannot be reached.
     """
 
-    def __init__(self, config: Config, *, parking: Parking, stats: Stats) -> None:
+    def __init__(self, config: Config, *, storage: Opened, stats: Stats) -> None:
         self._max_solves = config.max_solves
-        self._parking = parking
         self._stats = stats
         self._spent = 0
         self._allowances = [
@@ -64,19 +56,8 @@ class Budget:
             )
             for limit in limits
         ]
-        in_memory = config.storage_uri.startswith("memory:")
-        # A storage that was named is looked at even if no budget needs it: a mistake in it should show now.
-        needed = self._allowances or not in_memory
-        self._limiter = _limiter(config.storage_uri) if needed else None
-        self._storage: Storage | None = None
-        if self._limiter is not None and not in_memory:
-            limit = STORAGE_OUTAGE * config.solve_timeout
-            self._storage = Storage(check=self._limiter.storage.check, limit=limit, parking=parking)
-
-    @property
-    def trouble(self) -> str:
-        """What purchases wait for, in words for a progress line; empty if they do not wait."""
-        return self._storage.trouble if self._storage is not None else ""
+        self._limiter = _limiter(storage) if self._allowances else None
+        self._patience = storage.patience
 
     async def ready(self, context: Context) -> bool:
         """Wait until the storage can be asked: called before a page is fetched whose challenge would grow old otherwise.
@@ -88,10 +69,10 @@ class Budget:
             BudgetExhausted: It could not be asked for too long.
             Stopping: The crawl is ending.
         """
-        if self._storage is None or not self._allowances:
+        if self._patience is None or self._limiter is None:
             return False
         try:
-            return await self._storage.ready()
+            return await self._patience.ready()
         except StorageFailedError as error:
             self._fail(context, error)
 
@@ -125,11 +106,11 @@ class Budget:
         self._spent -= 1
 
     async def _ask(self, context: Context) -> bool:
-        if self._limiter is None or not self._allowances:
+        if self._limiter is None:
             return False
         hit = _Hit(self._limiter, self._allowances, context)
         try:
-            exhausted, has_waited = (hit(), False) if self._storage is None else await self._storage.ask(hit)
+            exhausted, has_waited = (hit(), False) if self._patience is None else await self._patience.ask(hit)
         except StorageFailedError as error:
             self._fail(context, error)
         if exhausted is not None:
@@ -170,35 +151,7 @@ class _Hit:
         return None
 
 
-def _limiter(uri: str) -> RateLimiter:
-    from limits.errors import ConfigurationError
-    from limits.storage import storage_from_string
+def _limiter(storage: Opened) -> RateLimiter:
     from limits.strategies import MovingWindowRateLimiter
 
-    try:
-        storage: Any = storage_from_string(uri, **_options(uri))
-        reached = storage.check()
-    except ConfigurationError:
-        raise ValueError(
-            "The storage of GEETEST_STORAGE_URI cannot be used: there is no such kind of storage, or its package is missing "
-            "(for redis://: pip install 'scrapy-geetest[redis]')."
-        ) from None
-    except Exception as error:  # noqa: BLE001  # whatever a storage raises, the crawl cannot start with it
-        # The URI may hold a password, and so may the words of an error about it.
-        raise ValueError(f"The storage of GEETEST_STORAGE_URI cannot be used: {type(error).__name__}") from None
-    if not reached:
-        raise ValueError("The storage of GEETEST_STORAGE_URI cannot be reached; is it running?")
-    return MovingWindowRateLimiter(storage)
-
-
-def _options(uri: str) -> dict[str, Any]:
-    """Bounds for the thread that asks; no call is repeated behind its back, since it may have been counted."""
-    if "redis" not in uri.partition(":")[0]:
-        return {}
-    options: dict[str, Any] = {"socket_timeout": STORAGE_TIMEOUT, "socket_connect_timeout": STORAGE_TIMEOUT}
-    if uri.startswith(("redis://", "rediss://", "redis+unix://")) and find_spec("redis") is not None:
-        from redis.backoff import NoBackoff
-        from redis.retry import Retry
-
-        options["retry"] = Retry(NoBackoff(), 0)
-    return options
+    return MovingWindowRateLimiter(storage.windows())

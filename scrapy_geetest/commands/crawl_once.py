@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from scrapy_geetest.site import GeetestSite
 
 NO_TRACES: Mapping[str, Any] = {
-    # No queue that is kept or shared, no exports.
+    # No queue that is kept or shared, no exports; no session that another process has opened, which would show no CAPTCHA.
     "SCHEDULER": "scrapy.core.scheduler.Scheduler",
     "DUPEFILTER_CLASS": "scrapy.dupefilters.BaseDupeFilter",
     "JOBDIR": None,
+    "GEETEST_STORAGE_URI": "memory://",
     "FEEDS": {},
     "ITEM_PIPELINES": {},
     "TELNETCONSOLE_ENABLED": False,

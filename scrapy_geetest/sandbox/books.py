@@ -28,6 +28,7 @@ class TaskEntry:
         floor_violations: How many of them came too early.
         charged_millionths: What it cost in the end.
         reported: How often it was reported as incorrect.
+        used: How often a site had its solution checked; a wrong one is known to nobody.
     """
 
     id: int
@@ -43,6 +44,7 @@ class TaskEntry:
     floor_violations: int = 0
     charged_millionths: int = 0
     reported: int = 0
+    used: int = 0
 
 
 @define

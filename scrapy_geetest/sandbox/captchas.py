@@ -37,8 +37,8 @@ def _captcha(site: str, version: int) -> Captcha:
 
 
 _SITES = {
-    **dict.fromkeys(("v3", "nested", "jsonp", "inline", "gate3", "answers-v3", "constant"), _V3),
-    **dict.fromkeys(("v4-api", "v4-form", "headers", "gate", "gater", "answers-v4"), _V4),
+    **dict.fromkeys(("v3", "nested", "jsonp", "inline", "gate3", "answers-v3", "constant", "browser-v3"), _V3),
+    **dict.fromkeys(("v4-api", "v4-form", "headers", "gate", "gater", "answers-v4", "browser-v4"), _V4),
 }
 CAPTCHAS: Mapping[str, Captcha] = {site: _captcha(site, version) for site, version in _SITES.items()}
 """The ids and keys of the sandbox's sites, the same in every sandbox."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from random import Random
 
-    from .books import Books
+    from .books import Books, TaskEntry
     from .options import Options
 
 
@@ -35,6 +35,7 @@ class _Pass:
     captcha: Captcha
     values: Mapping[str, str]
     until: float
+    entry: TaskEntry | None = None
     used: bool = False
 
 
@@ -93,16 +94,18 @@ class GeeTest:
         issued.used = True
         return age, good
 
-    def solve_v3(self, captcha: Captcha, challenge: str, made: float, *, wrong: bool) -> dict[str, str]:
+    def solve_v3(
+        self, captcha: Captcha, challenge: str, made: float, *, wrong: bool, entry: TaskEntry | None = None
+    ) -> dict[str, str]:
         """A v3 solution. Its challenge has two more characters, as after a slide; a wrong one is unknown to GeeTest."""
         longer = challenge + self._hex(6 if _is_constant(captcha, challenge) else 2)
         validate = md5(f"{captcha.key}geetest{longer}".encode()).hexdigest()
         solution = {"challenge": longer, "validate": validate, "seccode": f"{validate}|jordan"}
         if not wrong:
-            self._passes[longer] = _Pass(captcha, solution, made + self.options.solution_seconds)
+            self._passes[longer] = _Pass(captcha, solution, made + self.options.solution_seconds, entry)
         return solution
 
-    def solve_v4(self, captcha: Captcha, made: float, *, wrong: bool) -> dict[str, str]:
+    def solve_v4(self, captcha: Captcha, made: float, *, wrong: bool, entry: TaskEntry | None = None) -> dict[str, str]:
         """A v4 solution; a wrong one is unknown to GeeTest."""
         solution = {
             "lot_number": self._hex(32),
@@ -111,7 +114,8 @@ class GeeTest:
             "captcha_output": base64.b64encode(self.random.randbytes(96)).decode(),
         }
         if not wrong:
-            self._passes[solution["lot_number"]] = _Pass(captcha, solution, made + self.options.solution_seconds)
+            until = made + self.options.solution_seconds
+            self._passes[solution["lot_number"]] = _Pass(captcha, solution, until, entry)
         return {"captcha_id": captcha.id, **solution}
 
     def validate_v3(self, challenge: str, seccode: str) -> bool:
@@ -146,6 +150,8 @@ class GeeTest:
     def _use(self, found: _Pass) -> bool:
         good = not found.used and self.clock() <= found.until
         found.used = True
+        if found.entry is not None:
+            found.entry.used += 1
         return good
 
     def _note(self, site: str, *, passed: bool) -> None:

@@ -28,6 +28,7 @@ _LINKS = (
     "/gate3/page/1",
     "/gater/page/1",
     "/answers/",
+    "/browser/",
     "/plain/1",
 )
 

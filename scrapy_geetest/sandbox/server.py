@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 from attrs import define, field
 
-from . import gates, geetest_api, plain, service_api, sites_answers, sites_saved, sites_v3, sites_v4
+from . import gates, geetest_api, plain, service_api, sites_answers, sites_browser, sites_saved, sites_v3, sites_v4
 from .captchas import CAPTCHAS
 from .checks import missing_extra
 from .options import Options, parse_arguments
@@ -31,7 +31,14 @@ _HOST = "127.0.0.1"
 # GeeTest's SDK blocks; more threads than these would only share the same processor.
 _THREADS = 32
 _PARENT_CHECK_SECONDS = 0.5
-SITE_ROUTES = (*plain.ROUTES, *sites_v3.ROUTES, *sites_v4.ROUTES, *gates.ROUTES, *sites_answers.ROUTES)
+SITE_ROUTES = (
+    *plain.ROUTES,
+    *sites_v3.ROUTES,
+    *sites_v4.ROUTES,
+    *gates.ROUTES,
+    *sites_answers.ROUTES,
+    *sites_browser.ROUTES,
+)
 
 
 @define

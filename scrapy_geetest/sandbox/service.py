@@ -142,8 +142,10 @@ class Service:
 
     def _solve(self, task: _Task) -> dict[str, str]:
         if task.captcha.is_v3:
-            return self.geetest.solve_v3(task.captcha, task.challenge, task.finished, wrong=task.wrong)
-        return self.geetest.solve_v4(task.captcha, task.finished, wrong=task.wrong)
+            return self.geetest.solve_v3(
+                task.captcha, task.challenge, task.finished, wrong=task.wrong, entry=task.entry
+            )
+        return self.geetest.solve_v4(task.captcha, task.finished, wrong=task.wrong, entry=task.entry)
 
     def balance(self, body: dict[str, Any]) -> dict[str, Any]:
         """Answer getBalance; raises :exc:`Refusal` for a bad key."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import traceback
+from email.message import Message
+from email.parser import BytesParser
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
@@ -43,7 +45,10 @@ class Call:
 
     @form.default
     def _read_form(self) -> Mapping[str, str]:
-        if "urlencoded" not in self.headers.get("content-type", ""):
+        content_type = self.headers.get("content-type", "")
+        if "multipart/form-data" in content_type:
+            return _read_multipart(content_type, self.body)
+        if "urlencoded" not in content_type:
             return {}
         return dict(parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True))
 
@@ -59,6 +64,18 @@ class Call:
         except ValueError:
             return {}
         return value if isinstance(value, dict) else {}
+
+
+def _read_multipart(content_type: str, body: bytes) -> Mapping[str, str]:
+    whole = BytesParser().parsebytes(f"Content-Type: {content_type}\r\n\r\n".encode() + body)
+    parts = whole.get_payload() if whole.is_multipart() else []
+    fields = {}
+    for part in parts:
+        name = part.get_param("name", header="content-disposition") if isinstance(part, Message) else None
+        if isinstance(part, Message) and isinstance(name, str):
+            content = part.get_payload(decode=True)
+            fields[name] = content.decode("utf-8", "replace") if isinstance(content, bytes) else ""
+    return fields
 
 
 @frozen

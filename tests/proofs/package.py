@@ -24,8 +24,12 @@ EPOCH = "1767225600"  # of all files in the packages; any moment does, as long a
 SMOKE = """
 import importlib.metadata, scrapy_geetest
 from scrapy_geetest import *
+from urllib.request import urlopen
+from scrapy_geetest._browser.standin import make_script
 from scrapy_geetest.sandbox import Sandbox
+assert "initGeetest4" in make_script("ask")
 with Sandbox(solve_seconds=0.1) as sandbox:
+    assert b"captcha.verify" in urlopen(sandbox.url + "/browser/bind").read()
     assert sandbox.books()["created"]["total"] == 0
 print(importlib.metadata.version("scrapy-geetest"), scrapy_geetest.__version__)
 """

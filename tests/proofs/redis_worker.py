@@ -2,7 +2,8 @@
 
 Usage: ``python redis_worker.py '{"worker": 0, "kind": "login", "url": …, "pages": 60, "out": …, "settings": {…}}'``
 
-It tells that it is ready by ``worker:ready`` in Redis, and begins when there is something in ``worker:go``.
+With ``"opener_seconds"`` in it, a gate is free so soon after the worker that opens it died, and ``<out>.opens`` shows that it
+has begun to. It tells that it is ready by ``worker:ready`` in Redis, and begins when there is something in ``worker:go``.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from scrapy import Request, Spider
 from scrapy.crawler import AsyncCrawlerProcess
 
 from scrapy_geetest import GeetestSite
+from scrapy_geetest._attempt import stored_sessions
+from scrapy_geetest._attempt.stored_sessions import StoredSessions
+from scrapy_geetest._storage.lease import Lease
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -84,9 +88,26 @@ def wait_for_the_others(url: str) -> None:
             raise TimeoutError("the other workers did not get ready")
 
 
+def note_openings(plan: dict[str, Any]) -> None:
+    """Show when this worker begins to open a gate."""
+    claim, opens = StoredSessions.claim, Path(plan["out"] + ".opens")
+    stored_sessions.OPENER_SECONDS = plan["opener_seconds"]
+
+    async def noted(*args: Any) -> Any:
+        claimed = await claim(*args)
+        if isinstance(claimed, Lease):
+            opens.touch()  # noqa: ASYNC240  # nothing else has to go on
+        return claimed
+
+    patched: Any = noted
+    StoredSessions.claim = patched  # type: ignore[method-assign]
+
+
 def main() -> None:
     """Crawl, then write all statistics."""
     plan = json.loads(sys.argv[1])
+    if "opener_seconds" in plan:
+        note_openings(plan)
     process = AsyncCrawlerProcess({**plan["settings"], "GEETEST_SITES": [site(plan)]})
     crawler = process.create_crawler(Worker)
     process.crawl(crawler, plan=plan)

@@ -109,7 +109,9 @@ def _start_redis(folder: str, again: int = 0) -> tuple[subprocess.Popen[str], st
     raise RuntimeError(f"redis-server did not start: {said}")
 
 
-def run(sandbox: Sandbox, url: str, folder: Path, kind: str, **settings: Any) -> list[Work]:
+def run(
+    sandbox: Sandbox, url: str, folder: Path, kind: str, *, workers: int = WORKERS, pages: int = PAGES, **settings: Any
+) -> list[Work]:
     """Let two workers scrape 60 pages that are tied to a session.
 
     Args:
@@ -117,26 +119,31 @@ def run(sandbox: Sandbox, url: str, folder: Path, kind: str, **settings: Any) ->
         url: Of a Redis with nothing in it.
         folder: For the results.
         kind: The site: ``"login"``, or the name of a gate.
-        settings: In addition to those that both workers have.
+        workers: How many there are instead.
+        pages: How many there are instead.
+        settings: In addition to those that all workers have.
 
     Raises:
         RuntimeError: They do not get ready.
         subprocess.TimeoutExpired: They do not come to an end.
     """
-    plans = [_plan(sandbox, url, folder, kind, worker, settings) for worker in range(WORKERS)]
+    plans = [{**plan_of(sandbox, url, folder, kind, worker, settings), "pages": pages} for worker in range(workers)]
     logs = [Path(plan["out"] + ".log") for plan in plans]
-    processes = [_start_worker(plan, log) for plan, log in zip(plans, logs, strict=True)]
+    processes = [start_worker(plan, log) for plan, log in zip(plans, logs, strict=True)]
     try:
-        _begin(url, processes, logs)
+        begin(url, processes, logs)
         statuses = [process.wait(RUN_SECONDS) for process in processes]
     finally:
         for process in processes:
             process.kill()
             process.wait()
-    return [_work(plan, log, status) for plan, log, status in zip(plans, logs, statuses, strict=True)]
+    return [work_of(plan, log, status) for plan, log, status in zip(plans, logs, statuses, strict=True)]
 
 
-def _plan(sandbox: Sandbox, url: str, folder: Path, kind: str, worker: int, settings: dict[str, Any]) -> dict[str, Any]:
+def plan_of(
+    sandbox: Sandbox, url: str, folder: Path, kind: str, worker: int, settings: dict[str, Any]
+) -> dict[str, Any]:
+    """What one worker is told."""
     # CONCURRENT_REQUESTS and GEETEST_MAX_PARKED: a worker holds 12 pages at most, and leaves the rest to the other one.
     # LOGSTATS_INTERVAL: Scrapy's LogStats asks for a time, which scrapy-redis's collector cannot give back.
     everybody = {
@@ -161,26 +168,27 @@ def _plan(sandbox: Sandbox, url: str, folder: Path, kind: str, worker: int, sett
     }
 
 
-def _start_worker(plan: dict[str, Any], log: Path) -> subprocess.Popen[bytes]:
+def start_worker(plan: dict[str, Any], log: Path) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-W", "default", str(HERE / "redis_worker.py"), json.dumps(plan)]
     with log.open("wb") as stderr:
         return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=stderr)
 
 
-def _begin(url: str, processes: list[subprocess.Popen[bytes]], logs: list[Path]) -> None:
+def begin(url: str, processes: list[subprocess.Popen[bytes]], logs: list[Path]) -> None:
     """Let all workers begin together, so that none finds the work done."""
     import redis
 
     deadline = time.monotonic() + READY_SECONDS
     with redis.Redis.from_url(url) as server:
-        while server.llen("worker:ready") < WORKERS:
+        while server.llen("worker:ready") < len(processes):
             if time.monotonic() > deadline or any(process.poll() is not None for process in processes):
                 raise RuntimeError("a worker did not get ready: " + "\n".join(log.read_text() for log in logs))
             time.sleep(0.05)
-        server.rpush("worker:go", *range(WORKERS))
+        server.rpush("worker:go", *range(len(processes)))
 
 
-def _work(plan: dict[str, Any], log: Path, status: int) -> Work:
+def work_of(plan: dict[str, Any], log: Path, status: int) -> Work:
+    """What one worker did, by what it has written."""
     out = Path(plan["out"])
     stats = Path(plan["out"] + ".stats")
     everything = json.loads(stats.read_text()) if stats.exists() else {}
@@ -190,6 +198,15 @@ def _work(plan: dict[str, Any], log: Path, status: int) -> Work:
         log=log.read_text(),
         status=status,
     )
+
+
+def keys(url: str, pattern: str) -> list[str]:
+    """Keys in Redis whose values say something."""
+    import redis
+
+    with redis.Redis.from_url(url, decode_responses=True) as server:
+        found = list(server.scan_iter(pattern))
+        return [key for key in found if str(server.get(key) or "").partition("\n")[2]]
 
 
 def together(works: list[Work], *names: str) -> dict[str, int]:
@@ -202,10 +219,10 @@ def scraped(works: list[Work]) -> Counter[str]:
     return sum((work.pages for work in works), Counter())
 
 
-def expected(kind: str) -> Counter[str]:
+def expected(kind: str, pages: int = PAGES) -> Counter[str]:
     """Every page exactly once."""
     shown = "user" if kind == "login" else "Page "
-    return Counter(f"{number} {shown}{number}" for number in range(PAGES))
+    return Counter(f"{number} {shown}{number}" for number in range(pages))
 
 
 def main() -> int:

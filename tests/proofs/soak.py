@@ -315,7 +315,7 @@ def soak(
     limit = max(LEAST_SECONDS, SECONDS_A_PAGE * pages)
     process, url = redis
     outages = Outages(process, every, outage_seconds)
-    with quick(), patch("scrapy_geetest._spending.budget.STORAGE_TIMEOUT", 0.5):
+    with quick(), patch("scrapy_geetest._storage.redis.TIMEOUT", 0.5):
         crawls = run(_together(sandbox, url, pages, budget, outages), timeout=limit)
     return Soak(pages, budget, tuple(crawls), sandbox.books(), time.monotonic() - started, outages)
 

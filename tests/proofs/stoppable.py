@@ -1,6 +1,7 @@
 """A crawl in a process of its own, to be stopped with a signal and resumed.
 
-Usage: ``python stoppable.py '{"url": …, "pages": 60, "out": "items.txt", "settings": {…}}'``
+Usage: ``python stoppable.py '{"url": …, "pages": 60, "out": "items.txt", "settings": {…}}'``; ``path`` and ``meta`` of the
+requests are optional.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ class Stoppable(Spider):
 
     async def start(self) -> AsyncIterator[Any]:
         for number in range(self.plan["pages"]):
-            yield Request(f"{self.plan['url']}/v3/search?q=word{number}", cb_kwargs={"number": number})
+            path = self.plan.get("path", "/v3/search?q=word{}").format(number)
+            meta = self.plan.get("meta", {})
+            yield Request(self.plan["url"] + path, meta=dict(meta), cb_kwargs={"number": number})
 
     def parse(self, response: Response, number: int) -> None:
         """One line a page, written at once."""

@@ -17,6 +17,7 @@ class AntiCaptcha(SolvingService):
     name: ClassVar[str] = "anticaptcha"
     base_url: ClassVar[str] = "https://api.anti-captcha.com"
     key_variable: ClassVar[str] = "ANTICAPTCHA_API_KEY"
+    keep_seconds: ClassVar[float] = 60.0
     billed: ClassVar[frozenset[str]] = frozenset({"ERROR_CAPTCHA_UNSOLVABLE", "ERROR_TOKEN_EXPIRED"})
 
     def task(self, task: Task) -> dict[str, Any]:

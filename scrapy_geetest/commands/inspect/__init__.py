@@ -18,6 +18,7 @@ from twisted.internet.defer import Deferred
 
 from scrapy_geetest._hooks import resolve
 from scrapy_geetest._pages.rules import Finding
+from scrapy_geetest._redaction import without_credentials
 from scrapy_geetest._sites import belongs
 from scrapy_geetest.commands.crawl_once import crawl_once, named_site
 from scrapy_geetest.commands.inspect.har import load_har
@@ -30,7 +31,7 @@ from scrapy_geetest.commands.inspect.reading import (
 from scrapy_geetest.commands.inspect.recording.report import RecordedVisit, read_visit
 from scrapy_geetest.commands.inspect.report import Inspection, inspect
 from scrapy_geetest.commands.inspect.request_options import add_options, is_address, make_request
-from scrapy_geetest.commands.terminal import without_credentials, write
+from scrapy_geetest.commands.terminal import write
 from scrapy_geetest.settings import Config
 from scrapy_geetest.site import GeetestSite
 

@@ -10,10 +10,10 @@ from scrapy.http import TextResponse
 from scrapy_geetest._attempt.evidence import told_by
 from scrapy_geetest._pages import loose_json
 from scrapy_geetest._pages.rules import widgets_of
+from scrapy_geetest._redaction import address, tidied
 from scrapy_geetest.commands.inspect.declaration import relative
 from scrapy_geetest.commands.inspect.report import inspect
 from scrapy_geetest.commands.trial.endings import Ending
-from scrapy_geetest.commands.trial.shown import address, tidied
 from scrapy_geetest.exceptions import ChallengeError, SubmissionError
 from scrapy_geetest.site import GeetestSite
 

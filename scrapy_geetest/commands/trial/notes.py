@@ -6,7 +6,7 @@ import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from scrapy_geetest.commands.trial.shown import tidied
+from scrapy_geetest._redaction import tidied
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

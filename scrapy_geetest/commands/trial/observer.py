@@ -15,18 +15,10 @@ from scrapy_geetest import signals
 from scrapy_geetest._attempt.evidence import told_by
 from scrapy_geetest._crawl.marks import FOR_ANSWER, FOR_CHALLENGE, FOR_PAGE, is_robots_txt, own_purpose
 from scrapy_geetest._pages.rules import Finding
+from scrapy_geetest._redaction import address, carrying, shortened, tidied
 from scrapy_geetest._submission.verified import read_verified
 from scrapy_geetest.challenge import V3Challenge, solution_values
-from scrapy_geetest.commands.trial.shown import (
-    address,
-    carrying,
-    cookie_names,
-    cookie_values,
-    head,
-    json_summary,
-    shortened,
-    tidied,
-)
+from scrapy_geetest.commands.trial.shown import cookie_names, cookie_values, head, json_summary
 from scrapy_geetest.site import GeetestSite
 from scrapy_geetest.stats import PREFIX
 

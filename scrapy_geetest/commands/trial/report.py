@@ -5,7 +5,7 @@ from __future__ import annotations
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-from scrapy_geetest.commands.trial.shown import address
+from scrapy_geetest._redaction import address
 from scrapy_geetest.commands.trial.transcript import CAPTION
 
 if TYPE_CHECKING:

@@ -34,6 +34,7 @@ _AT_MOST_ONE: Mapping[str, Any] = {
     "GEETEST_MAX_ATTEMPTS": 1,
     "GEETEST_MAX_SOLVES": 1,
     "GEETEST_ON_FAILURE": "raise",
+    "GEETEST_REPORT": None,  # the one that is there is of a whole crawl
 }
 # What Scrapy reads from a spider itself.
 _OF_SPIDERS = (

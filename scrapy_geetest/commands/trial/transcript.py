@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
 
-from scrapy_geetest.commands.terminal import printable
-from scrapy_geetest.commands.trial.shown import shortened
+from scrapy_geetest._redaction import SHORTEST, printable, without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 CAPTION = 12  # characters
-_SHORTEST_SECRET = 6
 
 
 @define
@@ -46,7 +44,7 @@ class Transcript:
 
     def hide(self, secrets: Iterable[str]) -> None:
         """From here on, show no more than the beginnings of *secrets*."""
-        self._secrets.update(secret for secret in secrets if len(secret) >= _SHORTEST_SECRET)
+        self._secrets.update(secret for secret in secrets if len(secret) >= SHORTEST)
 
     def step(self, name: str, caption: str, line: str, **facts: Any) -> None:
         """A new step begins."""
@@ -63,9 +61,7 @@ class Transcript:
 
     def safe(self, text: str, *, is_code: bool = False) -> str:
         """*text* on one line, without what is to be hidden; of code, the spaces stay."""
-        for secret in sorted(self._secrets, key=len, reverse=True):
-            if secret in text:
-                text = text.replace(secret, shortened(secret))
+        text = without_secrets(text, self._secrets)
         return printable(text if is_code else " ".join(text.split()))
 
     def to_json(self) -> list[dict[str, Any]]:

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field
 
-from scrapy_geetest.commands.terminal import without_credentials
+from scrapy_geetest._redaction import tidied, without_credentials
 from scrapy_geetest.commands.trial.advice import advise
 from scrapy_geetest.commands.trial.endings import Ending
-from scrapy_geetest.commands.trial.shown import tidied
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -12,6 +12,7 @@ from attrs import define, evolve, frozen
 from attrs import field as define_field
 from parsel import Selector
 
+from scrapy_geetest._redaction import is_telling, shown_url
 from scrapy_geetest.commands.inspect.paths import jmespath_of
 from scrapy_geetest.commands.inspect.recording.answers import json_of
 from scrapy_geetest.commands.inspect.recording.fields import ORDINARY, leaves
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from scrapy_geetest.commands.inspect.har import Exchange
     from scrapy_geetest.commands.inspect.recording.fields import Field
 
-SHORTEST = 6
-"""Characters of a value that can be told from others by itself."""
-_LONG_ENOUGH = 16  # without a digit
 _SHORTEST_BEHIND = 8  # of a value behind a word ("Bearer ...")
 _MAX_LITERALS = 5_000
 _MAX_ATTRIBUTES = 2_000
@@ -41,12 +39,6 @@ _SECRET = re.compile(
     r"|(?:^|[_-])(?:pin|otp|totp|mfa|cvv|cvc)(?:$|[_-])",
     re.IGNORECASE,
 )
-_SECRET_PARAMETER = re.compile(
-    r"(?:^|[_-])(?:token|auth|secret|session|sessid|sid|jwt|passw\w*|pwd|sig|sign|signature|csrf\w*|ticket)(?:$|[_-])|token$|(?:api|access)_?key$",
-    re.IGNORECASE,
-)
-_CODES = frozenset({"code", "state"})  # of a log-in by another site: secret unless short
-_PATH_PARAMETER = re.compile(r";[^/]*")  # ";jsessionid=..."
 _SCHEME = re.compile(r"[A-Za-z]+[ :]*")  # "Bearer "
 _RANDOM = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[0-9A-Za-z+/=_.:-]{12,}")
 
@@ -91,12 +83,6 @@ class Origin:
         return f"{kinds[self.kind]}{link}{answer}{behind}"
 
 
-def is_telling(value: str) -> bool:
-    """Whether a value can be told from others by itself: ``"search"`` and ``1`` cannot."""
-    has_digit = any(character.isdigit() for character in value)
-    return len(value) >= (SHORTEST if has_digit else _LONG_ENOUGH) and not value.isspace()
-
-
 def is_clock(field: Field, exchange: Exchange) -> bool:
     """Whether a value is the time at which the request was made."""
     return _is_time(field.text, exchange.seconds) or (
@@ -124,26 +110,6 @@ def with_timestamp(url: str) -> str:
 def without_clock(url: str) -> str:
     """*url* without the clock in its query, and without values that are secret by their names."""
     return _clocked(shown_url(url), None)
-
-
-def shown_url(url: str, secrets: frozenset[str] = frozenset()) -> str:
-    """*url* without the values of its query that are secret: by their names, or because they are among *secrets*.
-
-    What servers add to a path behind a semicolon is left out, too: it is a session, as a rule.
-    """
-    address, mark, query = url.partition("?")
-    address = _PATH_PARAMETER.sub("", address)
-    pairs = [pair.partition("=") for pair in query.split("&")] if mark else []
-    kept = [
-        f"{name}{equals}{value}"
-        for name, equals, value in pairs
-        if unquote_plus(value) not in secrets and not (value and _is_secret(name, value))
-    ]
-    return f"{address}?{'&'.join(kept)}" if kept else address
-
-
-def _is_secret(name: str, value: str) -> bool:
-    return bool(_SECRET_PARAMETER.search(name)) or (name.lower() in _CODES and is_telling(value))
 
 
 def is_scheme(before: str) -> bool:

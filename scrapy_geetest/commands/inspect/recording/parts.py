@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from scrapy_geetest.commands.inspect.recording.origins import Origin, Origins, is_clock, is_telling, may_be_shown
+from scrapy_geetest._redaction import is_telling
+from scrapy_geetest.commands.inspect.recording.origins import Origin, Origins, is_clock, may_be_shown
 from scrapy_geetest.commands.inspect.recording.page_forms import PageForm, find_form, visible_controls
 
 if TYPE_CHECKING:

@@ -8,11 +8,12 @@ from urllib.parse import unquote, urlsplit
 
 from attrs import field, frozen
 
+from scrapy_geetest._redaction import is_telling
 from scrapy_geetest.commands.inspect.paths import jmespath_of
 from scrapy_geetest.commands.inspect.recording.answers import Reading, is_withheld, json_of, read_answer
 from scrapy_geetest.commands.inspect.recording.fields import leaves, request_fields
 from scrapy_geetest.commands.inspect.recording.geetest_calls import is_geetests
-from scrapy_geetest.commands.inspect.recording.origins import is_scheme, is_telling, without_clock
+from scrapy_geetest.commands.inspect.recording.origins import is_scheme, without_clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

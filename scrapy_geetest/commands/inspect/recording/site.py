@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
+from scrapy_geetest._redaction import shown_url
 from scrapy_geetest.commands.inspect.har import http_url
 from scrapy_geetest.commands.inspect.recording.answers import (
     Reading,
@@ -18,7 +19,7 @@ from scrapy_geetest.commands.inspect.recording.answers import (
 from scrapy_geetest.commands.inspect.recording.challenge_source import ChallengeSource, find_source
 from scrapy_geetest.commands.inspect.recording.fields import Field, request_fields
 from scrapy_geetest.commands.inspect.recording.geetest_calls import V3, GeetestCall, Known, find_calls, is_geetests
-from scrapy_geetest.commands.inspect.recording.origins import Origins, shown_url
+from scrapy_geetest.commands.inspect.recording.origins import Origins
 from scrapy_geetest.commands.inspect.recording.parts import TYPED, Classifier, Parts
 from scrapy_geetest.commands.inspect.recording.sessions import Session, Typed, find_session
 from scrapy_geetest.commands.inspect.recording.submissions import Submission, find_submissions

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from scrapy_geetest._redaction import shown_url
 from scrapy_geetest._url_pattern import UrlPattern
 from scrapy_geetest.commands.inspect.declaration import class_name, comment, literal
 from scrapy_geetest.commands.inspect.recording.carrying import Extra, challenge_exchange, extras
@@ -22,7 +23,7 @@ from scrapy_geetest.commands.inspect.recording.code import (
     url_code,
 )
 from scrapy_geetest.commands.inspect.recording.fields import json_body
-from scrapy_geetest.commands.inspect.recording.origins import shown_url, without_clock
+from scrapy_geetest.commands.inspect.recording.origins import without_clock
 from scrapy_geetest.commands.inspect.recording.parts import CARRIED
 
 if TYPE_CHECKING:

@@ -1,39 +1,55 @@
-"""Questions to a storage on another machine: in threads, and patiently while it cannot be reached."""
+"""Questions to a storage outside this process: in threads, and patiently while it cannot be reached."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from scrapy.utils.defer import maybe_deferred_to_future
 from twisted.internet.defer import DeferredSemaphore
 from twisted.internet.threads import deferToThread
 
 from scrapy_geetest._services.availability import CREATE, Availability, Step
 from scrapy_geetest._services.errors import ServiceError
+from scrapy_geetest._storage.protocol import StorageFailedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from scrapy_geetest._crawl.parking import Parking
+    from twisted.internet.defer import Deferred
 
 T = TypeVar("T")
 
 AT_ONCE = 5  # questions: half of the reactor's threads, which resolve names as well
-_NAME = "the storage of the budgets (GEETEST_STORAGE_URI)"
+_NAME = "the storage (GEETEST_STORAGE_URI)"
 _ADVICE = "Check that it runs, and the network"
 
 
-class StorageFailedError(Exception):
-    """The storage could not be asked for longer than anybody waits."""
+class Waiting(Protocol):
+    """Waits without holding up the end of a crawl: what it raises at that end ends the question."""
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the crawl is ending."""
+        ...
+
+    async def wait(self, deferred: Deferred[T]) -> T:
+        """Wait for *deferred*."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait *seconds*."""
+        ...
 
 
-class Storage:
+class Patience:
     """Asks questions. While the storage cannot be reached, all of them wait, and one look at a time tries it.
 
     Args:
         check: Whether it can be reached; called in a thread, as the questions are.
+        errors: What questions raise where it cannot.
         limit: Seconds of trouble after which it is final for those who wait.
-        parking: Waits.
+        waiting: Waits.
         clock: Monotonic seconds.
     """
 
@@ -41,16 +57,17 @@ class Storage:
         self,
         *,
         check: Callable[[], bool],
+        errors: tuple[type[Exception], ...],
         limit: float,
-        parking: Parking,
+        waiting: Waiting,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._check = check
-        self._parking = parking
+        self._errors = errors
+        self._waiting = waiting
         self._clock = clock
         self._availability = Availability(limit, clock, name=_NAME)
         self._permits = DeferredSemaphore(AT_ONCE)
-        self._errors = _storage_errors()
 
     @property
     def trouble(self) -> str:
@@ -79,7 +96,7 @@ class Storage:
             if step is Step.PROBE:
                 await self._probe()
             else:
-                await self._parking.sleep(step)
+                await self._waiting.sleep(step)
 
     async def ask(self, question: Callable[[], T]) -> tuple[T, bool]:
         """Ask; again when the storage was away, so the question has to know what of it may have been done.
@@ -96,7 +113,7 @@ class Storage:
             has_waited |= await self.ready()
             began = self._availability.begin(CREATE)
             try:
-                answer = await self._in_thread(question)
+                answer = await self._waiting.wait(self._in_thread(question))
             except self._errors as error:
                 self._availability.failed(CREATE, _as_failure(type(error).__name__), began)
                 has_waited = True
@@ -106,30 +123,48 @@ class Storage:
             finally:
                 self._availability.end(CREATE)
 
+    async def ask_in_any_case(self, question: Callable[[], T]) -> T:
+        """Ask; the end of the crawl does not cancel it, but then it is tried without patience.
+
+        Args:
+            question: What can be asked twice: its first answer may come to nobody.
+
+        Raises:
+            StorageFailedError: The trouble lasts too long.
+        """
+        if not self._waiting.stopping:
+            try:
+                return (await self.ask(question))[0]
+            except StorageFailedError:
+                raise
+            except Exception:
+                if not self._waiting.stopping:
+                    raise
+        return await self.ask_once(question)
+
+    async def ask_once(self, question: Callable[[], T]) -> T:
+        """Ask without patience, whatever is known of the storage.
+
+        Raises:
+            StorageFailedError: It cannot be asked.
+        """
+        try:
+            return await maybe_deferred_to_future(self._in_thread(question))
+        except self._errors as error:
+            raise StorageFailedError(type(error).__name__) from error
+
     async def _probe(self) -> None:
         began = self._clock()
         try:
-            is_there = await self._in_thread(self._check)
+            is_there = await self._waiting.wait(self._in_thread(self._check))
         except BaseException:
             self._availability.give_up_probe()
             raise
         self._availability.probed(None if is_there else _as_failure("no answer"), began)
 
-    async def _in_thread(self, question: Callable[[], T]) -> T:
-        asking = self._permits.run(deferToThread, question)
-        return await self._parking.wait(asking)
+    def _in_thread(self, question: Callable[[], T]) -> Deferred[T]:
+        return self._permits.run(deferToThread, question)
 
 
 def _as_failure(words: str) -> ServiceError:
     return ServiceError(words, sent=False, advice=_ADVICE)
-
-
-def _storage_errors() -> tuple[type[Exception], ...]:
-    from limits.errors import StorageError
-
-    errors: list[type[Exception]] = [StorageError, OSError]
-    try:
-        from redis.exceptions import RedisError
-    except ImportError:
-        return tuple(errors)
-    return (*errors, RedisError)

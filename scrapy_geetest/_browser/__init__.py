@@ -1,0 +1,1 @@
+"""Pages that a browser renders: the page's own script hands over the challenge, and sends the answer."""
