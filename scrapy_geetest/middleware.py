@@ -32,6 +32,7 @@ from scrapy_geetest._crawl.downloads import kept_target
 from scrapy_geetest._crawl.identity import Visitor
 from scrapy_geetest._crawl.marks import (
     META_KEY,
+    forget_redirects,
     is_fenced,
     is_left_alone,
     lift,
@@ -193,7 +194,7 @@ class GeetestMiddleware:
             await self._intercepted.look()
         if own_number(request):
             await self._downloads.before(request)
-            self._browser_pages.prepare(request)
+            self._browser_pages.prepare(request, is_again=True)
             return None
         if (handler := self._browser_pages.handlers.find(request)) is not None:
             return await self._before_browser(request, handler)
@@ -420,6 +421,8 @@ class GeetestMiddleware:
         """The request as the spider made it, for the queue; the next run has another cookie jar."""
         lift(context.request)
         again = context.request.replace(dont_filter=True)
+        if context.is_in_browser:
+            forget_redirects(again)
         self._returned.add(again)
         return again
 

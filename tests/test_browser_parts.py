@@ -15,7 +15,7 @@ from scrapy.http import HtmlResponse
 
 from scrapy_geetest import ChallengeError, GeetestSite, V3Challenge, V3Solution, V4Challenge, V4Solution
 from scrapy_geetest._browser.geetest_hosts import answer_for_geetest, is_geetest
-from scrapy_geetest._browser.handler import proxy_url
+from scrapy_geetest._browser.handler import Handlers, proxy_url
 from scrapy_geetest._browser.messages import read_asked
 from scrapy_geetest._browser.pages import Preparation
 from scrapy_geetest._browser.rendered import encode
@@ -156,6 +156,24 @@ def test_the_proxy_of_a_context() -> None:
     assert (
         proxy_url({"server": "p.example:1", "username": "a@b", "password": "c:d"}) == "http://a%40b:c%3Ad@p.example:1"
     )
+
+
+def test_where_the_proxy_of_a_context_is_named() -> None:
+    """In the settings, or by the first request of the context; else the browser's own."""
+
+    def named(name: str) -> dict[str, Any]:
+        return {"proxy": {"server": f"http://{name}.example:1"}}
+
+    handlers = Handlers(SimpleNamespace(engine=None))  # type: ignore[arg-type]  # a crawler has more
+    config = SimpleNamespace(startup_context_kwargs={"started": named("a")}, launch_options=named("b"))
+    handler = SimpleNamespace(config=config)
+    handlers._context_kwargs["made"] = named("c")
+    found = [
+        handlers.proxy_of(handler, Request("https://a.example", meta={"playwright_context": name}))
+        for name in ("started", "made", "other")
+    ]
+    assert found == ["http://a.example:1", "http://c.example:1", "http://b.example:1"]
+    assert handlers.find(Request("https://a.example", meta={"playwright": False})) is None
 
 
 def test_meta_is_given_back() -> None:

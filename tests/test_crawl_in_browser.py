@@ -359,3 +359,37 @@ async def test_a_stored_challenge_page(world: SmallWorld, tmp_path: Path) -> Non
         outcome = await browse(world, [visit(f"{world.site.url}/form/1")], **settings)
         assert outcome.texts("h1::text") == ["/form/1"]
     assert len(world.tasks) == 1
+
+
+async def test_a_widget_that_is_called_for_too_late(world: SmallWorld, caplog: pytest.LogCaptureFixture) -> None:
+    """The spider has the page: the widget hears an error, nothing is bought, and the log says so."""
+    said: list[str] = []
+    _login(world, after='o.onError(function (error) { document.getElementById("said").textContent = error.msg; });')
+
+    async def parse(response: Any) -> None:
+        opened = response.meta["playwright_page"]
+        await opened.click("#go")
+        await opened.wait_for_selector("#said:not(:empty)", timeout=5000)
+        said.append(await opened.inner_text("#said"))
+        await opened.close()
+
+    await browse(world, [visit(f"{world.site.url}/login", playwright_include_page=True).replace(callback=parse)])
+    assert ["handed to the spider" in text for text in said] == [True]
+    assert world.tasks == []
+    assert "calls for a solution after it was handed to the spider" in caplog.text
+
+
+async def test_a_page_that_never_comes_to_rest(world: SmallWorld) -> None:
+    """An ordinary page is delivered all the same."""
+
+    @world.route("/busy")
+    def busy(_: Asked) -> Answer:
+        return page('<h1>busy</h1><script>fetch("/never");</script>')
+
+    @world.route("/never")
+    def never(_: Asked) -> Answer:
+        return Answer("", cut="hang")
+
+    outcome = await browse(world, [visit(f"{world.site.url}/busy")])
+    assert outcome.texts("h1::text") == ["busy"]
+    assert outcome.stats["detected"] == 0

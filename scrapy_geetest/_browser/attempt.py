@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING
 from attrs import define
 
 from scrapy_geetest._attempt.challenges import NotYetError
+from scrapy_geetest._attempt.verdict import is_withheld
 from scrapy_geetest._browser.judgement import Judgement
 from scrapy_geetest._browser.rendered import PageGoneError, render, show_widgets
 from scrapy_geetest._browser.stages import QUIET, Stages
 from scrapy_geetest._browser.supply import LoadAgainError, Supply
 from scrapy_geetest._crawl.browser_pages import close_page
+from scrapy_geetest._pages.rules import widgets_of
 from scrapy_geetest.exceptions import ChallengeError
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ logger = logging.getLogger(__name__)
 
 MAX_CRASHES = 3
 _LOADING = 10.0  # seconds that a page is given to come to rest after it was loaded
+_ORDINARY = 2.0  # … where nothing speaks of GeeTest: some pages keep a connection open for ever
 
 
 @define(eq=False, kw_only=True)
@@ -148,7 +151,9 @@ async def at_rest(pages: BrowserPages, context: Context, response: Response) -> 
     opened = pages.of(context.outer)
     if opened is None:
         return response
-    await opened.rest(QUIET, _LOADING)
+    await opened.rest(QUIET, _ORDINARY)
+    if opened.is_busy and (opened.has_asked_geetest or widgets_of(response) or await is_withheld(context, response)):
+        await opened.rest(QUIET, _LOADING - _ORDINARY)
     if not opened.rounds:
         return response
     try:

@@ -42,6 +42,7 @@ class OpenPage:
         documents: Playwright's responses of the documents that the main frame has shown since then.
         is_gone: Whether it crashed or was closed.
         is_handed_over: Whether the spider has it.
+        has_asked_geetest: Whether it has asked a host of GeeTest's for anything since it was loaded.
         shadowed: The name of a global that the page has locked, so that the stand-in could not keep it.
     """
 
@@ -51,6 +52,7 @@ class OpenPage:
         self.documents: list[Any] = []
         self.is_gone = False
         self.is_handed_over = False
+        self.has_asked_geetest = False
         self.shadowed = ""
         self.on_late: Callable[[str], None] = lambda _url: None
         self._is_own = is_own
@@ -85,7 +87,7 @@ class OpenPage:
         """The page is about to be loaded for a request, anew or for the first time."""
         self._end_rounds(lambda _: True)
         self._is_own = is_own
-        self._is_first, self.is_handed_over, self.shadowed = True, False, ""
+        self._is_first, self.is_handed_over, self.has_asked_geetest, self.shadowed = True, False, False, ""
         self.rounds, self.documents = [], []
         self._in_flight.clear()
         # The route that was added last comes first; scrapy-playwright has just added its own.
@@ -203,6 +205,7 @@ class OpenPage:
     def _requested(self, request: Any) -> None:
         if request.resource_type in _AWAITED:
             self._in_flight.add(request)
+        self.has_asked_geetest |= self._is_geetest(request.url)
         for one in self.rounds if request.redirected_from is None else ():
             if one.purchase is not None and carries(request, one.secrets):
                 one.sendings.append(Sending(request))

@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 INIT, INCLUDE, METHODS = "playwright_page_init_callback", "playwright_include_page", "playwright_page_methods"
 
+COOKIES = "dont_merge_cookies"
+
 
 class Preparation:
     """What scrapy-playwright calls with a page before it is loaded: the spider's own callback, then the plugin's.
@@ -69,24 +71,27 @@ class BrowserPages:
         self._mended: set[int] = set()  # handlers whose headers are mended
         self._has_told = False
 
-    def prepare(self, request: Request) -> bool:
+    def prepare(self, request: Request, *, is_again: bool = False) -> None:
         """Have the page of *request*, which is about to be downloaded, opened for the plugin to work in.
 
         The page has to stay open when the handler returns it. Its methods are run by the plugin, since the handler would hold
         a place in the download slot meanwhile.
 
-        Returns:
-            Whether it is downloaded in a browser at all.
+        Args:
+            request: Nothing is done if no browser downloads it.
+            is_again: Whether its page is loaded once more: Scrapy's cookie jar knows nothing of what the page's scripts were
+                given since, and the browser does.
         """
         handler = self.handlers.find(request)
         if handler is None:
-            return False
+            return
         self._mend_headers(handler)
-        note_taken(request, (INIT, INCLUDE, METHODS))
+        note_taken(request, (INIT, INCLUDE, METHODS, *([COOKIES] if is_again else [])))
         own = request.meta.get(INIT)
         request.meta.pop(METHODS, None)
         request.meta.update({INCLUDE: True, INIT: Preparation(own, self._install)})
-        return True
+        if is_again:
+            request.meta[COOKIES] = True
 
     def arrived(self, request: Request) -> bool:
         """The handler is through with *request*: give its meta back; says whether its page was prepared."""

@@ -214,6 +214,12 @@ def meta_for(request: Request, url: str) -> dict[str, Any]:
     return meta
 
 
+def forget_redirects(request: Request) -> None:
+    """Take out of the meta what a browser, which follows redirects itself, has noted of them."""
+    for key in _REDIRECT_META:
+        request.meta.pop(key, None)
+
+
 def slot_for(request: Request, url: str) -> dict[str, str]:
     """The download slot that was chosen for *request*, as meta of a request to *url*; none if it only follows from the host."""
     host, slot = urlsplit(request.url).hostname, request.meta.get("download_slot")

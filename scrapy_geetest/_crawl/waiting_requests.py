@@ -115,14 +115,11 @@ class WaitingRequests:
         """
         if self._records is None:
             return
-        requests = [request for one in await self._records.left() if (request := await self._take(one)) is not None]
-        engine = self._crawler.engine
-        if requests and engine is not None:
-            for request in requests:
-                engine.crawl(request)
-            logger.info(
-                "GeeTest: %d request(s) that waited in a worker which is gone are back in the queue", len(requests)
-            )
+        number = 0
+        for one in await self._records.left():
+            number += await self._put_back(one)
+        if number:
+            logger.info("GeeTest: %d request(s) that waited in a worker which is gone are back in the queue", number)
         self._records.retry()
 
     async def settle(self) -> None:
@@ -130,21 +127,24 @@ class WaitingRequests:
         if self._records is not None:
             await self._records.settle()
 
-    async def _take(self, left: Left) -> Request | None:
-        assert self._records is not None  # noqa: S101  # it is one of its records
-        assert self._queue is not None  # noqa: S101  # there are no records without it
+    async def _put_back(self, left: Left) -> bool:
+        engine = self._crawler.engine
+        slot = None if engine is None else engine._slot  # noqa: SLF001
+        if self._records is None or self._queue is None or engine is None or slot is None or slot.closing is not None:
+            return False
         name = f"back-{next(self._numbers)}"
         # Dropped before it is scheduled: if this process dies in between, the request is lost and not doubled.
         if not (await self._records.take(left, name) and await self._records.drop(name)):
-            return None
+            return False
         try:
-            return self._queue.decode_request(b64decode(left.content))
+            engine.crawl(self._queue.decode_request(b64decode(left.content)))
         except Exception as error:  # noqa: BLE001  # whatever a serializer raises
             logger.error(  # noqa: TRY400  # its words say it
                 "GeeTest: a request that waited in a worker which is gone cannot be read: %s: %s",
                 *(type(error).__name__, error),
             )
-            return None
+            return False
+        return True
 
     def _idle(self) -> None:
         """Stay for as long as requests wait in other workers: one that dies leaves them to this one."""

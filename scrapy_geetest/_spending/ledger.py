@@ -216,8 +216,7 @@ class Ledger:
         """Leave a task to whoever needs it."""
         paid = self._own.get(task)
         if self._records is not None and paid is not None:
-            with suppress(StorageFailedError):  # then it is left when this process has ended
-                await self._records.release(_name(paid), paid.write())
+            await self._records.release(_name(paid), paid.write())
 
     async def claim(self, context: Context, session: str, challenge: Challenge) -> PaidTask | None:
         """Take a paid task whose solution *context* can use; from here on it is this process's.

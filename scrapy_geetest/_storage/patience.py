@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from scrapy.utils.defer import maybe_deferred_to_future
@@ -68,6 +69,7 @@ class Patience:
         self._clock = clock
         self._availability = Availability(limit, clock, name=_NAME)
         self._permits = DeferredSemaphore(AT_ONCE)
+        self._is_over = False  # a question at the end of the crawl was in vain
 
     @property
     def trouble(self) -> str:
@@ -119,6 +121,7 @@ class Patience:
                 has_waited = True
             else:
                 self._availability.succeeded(CREATE)
+                self._is_over = False
                 return answer, has_waited
             finally:
                 self._availability.end(CREATE)
@@ -149,9 +152,18 @@ class Patience:
             StorageFailedError: It cannot be asked.
         """
         try:
-            return await maybe_deferred_to_future(self._in_thread(question))
+            return await maybe_deferred_to_future(self._in_thread(partial(self._once, question)))
         except self._errors as error:
             raise StorageFailedError(type(error).__name__) from error
+
+    def _once(self, question: Callable[[], T]) -> T:
+        if self._is_over:  # hundreds may wait behind the first that failed, each of which would take its time
+            raise OSError("it failed before")
+        try:
+            return question()
+        except self._errors:
+            self._is_over = True
+            raise
 
     async def _probe(self) -> None:
         began = self._clock()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -161,13 +162,15 @@ class Records:
         return True
 
     async def release(self, name: str, content: str) -> None:
-        """Leave a record to whoever takes it, though this process goes on.
+        """Leave a record to whoever takes it, though this process goes on, and wait until that is written."""
+        work = Work(partial(self._release, name, content), self._reactor)
+        work.start()
+        await work.wait(PATIENCE)
 
-        Raises:
-            StorageFailedError: The storage cannot be asked.
-        """
-        await self._storage.put(self._kind, f"{_FREE}:{name}", f"\n{content}", KEPT_SECONDS)
-        self.begin_drop(name)
+    async def _release(self, name: str, content: str) -> None:
+        with suppress(StorageFailedError):  # then it is left when this process has ended
+            await self._storage.put(self._kind, f"{_FREE}:{name}", f"\n{content}", KEPT_SECONDS)
+            self.begin_drop(name)
 
     def retry(self) -> None:
         """Write what could not be written when it was to be."""

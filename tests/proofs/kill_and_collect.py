@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections import Counter
 from contextlib import ExitStack
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -298,18 +299,16 @@ def main() -> int:
         return 1
     failures = 0
     with Sandbox() as sandbox:
-        for kind in wanted.kinds:
-            for signal_name in wanted.signals:
-                for number in range(wanted.times):
-                    seconds = random.uniform(0, SOLVE_SECONDS[1])  # a moment, no secret
-                    findings = once(sandbox, kind, signal_name, number, seconds)
-                    is_good = findings.is_good(signal_name, is_shared=kind == "redis")
-                    failures += not is_good
-                    sys.stdout.write(
-                        f"{kind} SIG{signal_name} {number + 1:2} after {seconds:.1f} s: {findings}"
-                        f"{'' if is_good else '  FAILED'}\n"
-                    )
-                    sys.stdout.flush()
+        for number, kind, signal_name in product(range(wanted.times), wanted.kinds, wanted.signals):
+            seconds = random.uniform(0, SOLVE_SECONDS[1])  # a moment, no secret
+            findings = once(sandbox, kind, signal_name, number, seconds)
+            is_good = findings.is_good(signal_name, is_shared=kind == "redis")
+            failures += not is_good
+            sys.stdout.write(
+                f"{kind} SIG{signal_name} {number + 1:2} after {seconds:.1f} s: {findings}"
+                f"{'' if is_good else '  FAILED'}\n"
+            )
+            sys.stdout.flush()
     return 1 if failures else 0
 
 
