@@ -42,6 +42,7 @@ from scrapy_geetest._crawl.repeated_lines import RepeatedLines
 from scrapy_geetest._crawl.slots import Slots
 from scrapy_geetest._crawl.undeclared import UndeclaredPages
 from scrapy_geetest._crawl.waiting_requests import WaitingRequests
+from scrapy_geetest._endings import Endings
 from scrapy_geetest._recovery import Recovery
 from scrapy_geetest._service_settings import make_services
 from scrapy_geetest._sites import SiteIndex
@@ -76,6 +77,7 @@ class Parts:
     browser_pages: BrowserPages
     bulletin: Bulletin
     downloads: Downloads
+    endings: Endings
     findings: Findings
     forms: Forms
     gates: Gates
@@ -155,6 +157,12 @@ def assemble(crawler: Crawler, config: Config, middleware: type) -> Parts:
         browser_pages=common.browser_pages,
         bulletin=common.bulletin,
         downloads=downloads,
+        endings=Endings(
+            browser_pages=common.browser_pages,
+            downloads=downloads,
+            outcomes=common.outcomes,
+            parking=parking,
+        ),
         findings=common.findings,
         forms=forms,
         gates=gates,

@@ -13,26 +13,22 @@ from __future__ import annotations
 import logging
 from contextlib import suppress
 from itertools import count
-from typing import TYPE_CHECKING, Any, TypeVar
-from weakref import WeakSet
+from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 from scrapy import Request
 from scrapy import signals as scrapy_signals
-from scrapy.http.request import NO_CALLBACK
 
 from scrapy_geetest._assembly import assemble
 from scrapy_geetest._attempt.context import Context
 from scrapy_geetest._attempt.loop import UNVERIFIED
-from scrapy_geetest._attempt.outcomes import passed, stopped
+from scrapy_geetest._attempt.outcomes import stopped
 from scrapy_geetest._attempt.verdict import is_withheld
-from scrapy_geetest._crawl.browser_pages import close_page, hand_over_page
-from scrapy_geetest._crawl.delivery import as_answer_to
+from scrapy_geetest._crawl.browser_pages import close_page
 from scrapy_geetest._crawl.downloads import kept_target
 from scrapy_geetest._crawl.identity import Visitor
 from scrapy_geetest._crawl.marks import (
     META_KEY,
-    forget_redirects,
     is_fenced,
     is_left_alone,
     lift,
@@ -40,18 +36,16 @@ from scrapy_geetest._crawl.marks import (
     note_departure,
     original,
     own_number,
-    raise_fences,
     tells_only_gate,
 )
 from scrapy_geetest._crawl.parking import Stopping
 from scrapy_geetest._crawl.waiting_requests import Waiting
 from scrapy_geetest._start import check_start
-from scrapy_geetest.exceptions import ChallengeError, GeetestError, StoppedError, SubmissionError
+from scrapy_geetest.exceptions import ChallengeError, GeetestError
 from scrapy_geetest.settings import Config
 from scrapy_geetest.site import GeetestSite
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
     from decimal import Decimal
 
     from scrapy.crawler import Crawler
@@ -63,8 +57,6 @@ if TYPE_CHECKING:
     from scrapy_geetest.challenge import Solution
 
 logger = logging.getLogger(__name__)
-
-_T = TypeVar("_T")
 
 
 class GeetestMiddleware:
@@ -80,6 +72,7 @@ class GeetestMiddleware:
         self._books = parts.books
         self._browser_pages = parts.browser_pages
         self._downloads = parts.downloads
+        self._endings = parts.endings
         self._findings = parts.findings
         self._forms = parts.forms
         self._gates = parts.gates
@@ -99,7 +92,6 @@ class GeetestMiddleware:
         self._visits = parts.visits
         self._waiting_requests = parts.waiting_requests
         self._numbers = count(1)  # of requests in log lines
-        self._returned: WeakSet[Request] = WeakSet()  # to the queue, because the crawl is ending
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -210,10 +202,10 @@ class GeetestMiddleware:
             if not await self._gates.leave(site, request):
                 return None
             context = self._context(site, request, None)
-            return await self._outcome(context, self._before_gate(context))
+            return await self._endings.of(context, self._before_gate(context))
         note_departure(request)
         context = self._context(site, request, None)
-        return await self._outcome(context, self._solve_first(context)) if self._forms.acts_before(context) else None
+        return await self._endings.of(context, self._solve_first(context)) if self._forms.acts_before(context) else None
 
     async def process_response(self, request: Request, response: Response) -> Request | Response:
         self._admission.answered(request)
@@ -259,7 +251,7 @@ class GeetestMiddleware:
             self._undeclared.let_through(site, request, response)
             return response
         context = self._context(site, request, response)
-        return await self._outcome(context, self._look(context, response)) or response
+        return await self._endings.of(context, self._look(context, response)) or response
 
     def _is_plain(self, request: Request) -> bool:
         """Whether a request needs neither a look at a gate nor a note of what a redirect would lose."""
@@ -291,7 +283,7 @@ class GeetestMiddleware:
                 await self._page_places.take(request, handler)
             return None
         context = evolve(self._context(site, request, None), is_in_browser=True)
-        returned = await self._outcome(context, self._until_page_is_free(context, handler))
+        returned = await self._endings.of(context, self._until_page_is_free(context, handler))
         if returned is None:
             self._browser_pages.prepare(request)
         return returned
@@ -307,7 +299,7 @@ class GeetestMiddleware:
             site = await self._sites.find(request.url)
             assert site is not None  # noqa: S101  # its page was prepared for that
             context = evolve(self._context(site, request, response), is_in_browser=True)
-            return await self._outcome(context, self._visited(context)) or response
+            return await self._endings.of(context, self._visited(context)) or response
         finally:
             self._page_places.give_back(request)
 
@@ -316,19 +308,19 @@ class GeetestMiddleware:
         if isinstance(answer, Request):
             return answer
         is_in_place = context.outer in self._browser_pages.bought or answer.request is not context.outer
-        return self._deliver(context, answer) if is_in_place else answer
+        return self._endings.deliver(context, answer) if is_in_place else answer
 
     async def _before_gate(self, context: Context) -> Response | None:
         async with self._waits(context):
             response = await self._gates.before(context)
             if response is None:
                 await self._admission.admit(context.outer, can_wait=True, wait=self._parking.wait)
-        return None if response is None else self._deliver(context, response)
+        return None if response is None else self._endings.deliver(context, response)
 
     async def _solve_first(self, context: Context) -> Response:
         async with self._waits(context):
             response = await self._forms.before(context)
-        return self._deliver(context, response)
+        return self._endings.deliver(context, response)
 
     async def _look(self, context: Context, response: Response) -> Response:
         """Does it withhold its content, or is it what the spider asked for?"""
@@ -339,7 +331,7 @@ class GeetestMiddleware:
             if context.site.mode == "gate" and self._redirects.led_to_captcha_page(context.outer):
                 async with self._waits(context):
                     response = await self._gates.opened_meanwhile(context)
-                return self._deliver(context, response)
+                return self._endings.deliver(context, response)
             self._undeclared.let_through(context.site, context.outer, page)
             self._redirects.kept(context, page)
             self._gates.let_through(context.outer)
@@ -357,7 +349,7 @@ class GeetestMiddleware:
             answer = await policy.react(context)
         if UNVERIFIED not in answer.flags:
             self._others.store_in_cache(context.request, answer)
-        return self._deliver(context, answer)
+        return self._endings.deliver(context, answer)
 
     async def _behind_redirect(self, context: Context, response: Response) -> Response:
         try:
@@ -380,51 +372,6 @@ class GeetestMiddleware:
 
     def _waits(self, context: Context) -> Waiting:
         return Waiting(self._parking.place(context.site.name), self._waiting_requests, context.request)
-
-    def _deliver(self, context: Context, response: Response) -> Response:
-        lift(context.request)
-        hand_over_page(context.outer, context.request)
-        answer = as_answer_to(context.request, response)
-        raise_fences(context.outer)
-        return answer
-
-    async def _outcome(self, context: Context, way: Awaitable[_T]) -> _T | Request | Response | None:
-        """The one outcome that a request has, however its way ends."""
-        try:
-            return await way
-        except Stopping:
-            error: GeetestError = stopped(context)
-        except GeetestError as refusal:
-            error = refusal
-        await close_page(context.outer)
-        is_of_the_end = self._parking.stopping and isinstance(error, StoppedError | ChallengeError | SubmissionError)
-        # What was returned before, and came here again, was awaited by somebody and not put in a queue.
-        if is_of_the_end and context.request.callback is not NO_CALLBACK and context.outer not in self._returned:
-            return self._give_back(context)
-        if context.is_page_gone:
-            context = context.on(error.response)  # the page that was fetched after the waiting, if any
-        page = await self._outcomes.gave_up(context, error)
-        return self._deliver(context, page or await self._unsolved(context, error))
-
-    async def _unsolved(self, context: Context, error: GeetestError) -> Response:
-        """What a request gets that is sent as it is, once more if its page was let go; *error* where nothing comes."""
-        try:
-            with self._parking.place(context.site.name):
-                page = await self._downloads.again(context, is_final=True)
-        except Exception:  # noqa: BLE001  # whatever it was, the request was given up for another reason
-            raise error from None
-        if context.is_in_browser:
-            await self._browser_pages.leave(context.outer)
-        return passed(page) if await is_withheld(context, page) else page
-
-    def _give_back(self, context: Context) -> Request:
-        """The request as the spider made it, for the queue; the next run has another cookie jar."""
-        lift(context.request)
-        again = context.request.replace(dont_filter=True)
-        if context.is_in_browser:
-            forget_redirects(again)
-        self._returned.add(again)
-        return again
 
 
 def _is_ordinary(site: GeetestSite, response: Response) -> bool:

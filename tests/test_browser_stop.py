@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from browser_crawl import MARKS, SETTINGS
+from browser_crawl import MARKS, SETTINGS, browse, visit
 from sandbox_crawl import host
+from scrapy import Request
+from scrapy.exceptions import CloseSpider
+from small_world import Answer, Asked, page
 
 sys.path.insert(0, str(Path(__file__).parent / "proofs"))
 
@@ -16,8 +19,14 @@ from stop_and_resume import LIMIT, plan, resume, scraped, stop
 
 if TYPE_CHECKING:
     import pytest
+    from small_world import SmallWorld
 
     from scrapy_geetest.sandbox import Sandbox
+
+try:
+    from scrapy_playwright.page import PageMethod
+except ImportError:  # then every test here is skipped
+    PageMethod = None
 
 pytestmark = MARKS
 
@@ -58,3 +67,20 @@ def test_a_stop_with_open_pages(sandbox: Sandbox, tmp_path: Path, monkeypatch: p
     log = resume(wanted)
     assert sorted(scraped(wanted).elements()) == [f"{number} word{number}" for number in range(PAGES)], log
     assert _left_behind(mark) == []
+
+
+async def test_the_end_of_a_crawl_lets_an_ordinary_page_finish(world: SmallWorld) -> None:
+    """As every download that is under way."""
+
+    @world.route("/plain")
+    def plain(_: Asked) -> Answer:
+        return page("<h1>plain</h1>")
+
+    def close(_: Any) -> None:
+        raise CloseSpider("enough")
+
+    methods = [PageMethod("wait_for_timeout", 300), PageMethod("wait_for_selector", "h1")]
+    wanted = [visit(f"{world.site.url}/plain/1", playwright_page_methods=methods)]
+    outcome = await browse(world, [*wanted, Request(f"{world.site.url}/plain/2", close)])
+    assert outcome.texts("h1::text") == ["plain"]
+    assert outcome.reason == "enough"
