@@ -158,7 +158,7 @@ class Patience:
 
     def _once(self, question: Callable[[], T]) -> T:
         if self._is_over:  # hundreds may wait behind the first that failed, each of which would take its time
-            raise OSError
+            raise ConnectionAbortedError
         try:
             return question()
         except self._errors:

@@ -3,7 +3,7 @@
 Usage: ``python tests/proofs/kill_and_collect.py [--times 20] [--kinds file redis] [--signals KILL TERM]``
 
 It goes through the service's books: each task ends used, failed, or told as lost because of its age; the only ones that
-nobody knows of are those whose createTask was answered at the very moment of the kill.
+nobody knows of are those whose createTask was answered at the very moment of the kill, so that they are not in the storage.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ import os
 import random
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,6 +63,7 @@ class Turn:
         extra: Further settings of all runs.
         runs: The processes, in the order of their start.
         ended: When the first one was sent its signal, in seconds since the epoch.
+        written: The ids of the tasks that were in the storage when it had ended.
     """
 
     sandbox: Sandbox
@@ -72,6 +74,7 @@ class Turn:
     pending: int = PENDING
     runs: list[subprocess.Popen[bytes]] = field(factory=list)
     ended: float = 0.0
+    written: set[int] = field(factory=set)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -126,6 +129,7 @@ class Turn:
         self.ended = time.time()
         process.send_signal(getattr(signal, f"SIG{signal_name}"))
         process.wait(RUN_SECONDS)
+        self.written = self._written()
 
     def wait(self) -> None:
         """Wait for all runs.
@@ -151,6 +155,16 @@ class Turn:
     def scraped(self) -> Counter[str]:
         """How often each page was scraped."""
         return Counter(self._text("items").split())
+
+    def _written(self) -> set[int]:
+        """The tasks in the storage at this moment."""
+        if not self.storage.startswith("file:"):
+            keys = shared_queue.keys(self.storage, "scrapy-geetest:{task}:*")
+        else:
+            with closing(sqlite3.connect(self.storage.partition("://")[2])) as file:
+                rows = file.execute("SELECT key, value FROM entries WHERE kind = 'task'").fetchall()
+            keys = [key for key, value in rows if value.partition("\n")[2]]
+        return {int(key.rpartition(":")[2]) for key in keys}
 
     def _text(self, name: str) -> str:
         path = self.folder / name
@@ -179,7 +193,9 @@ class Findings:
         told = {int(number) for line in _told(turn.log) for number in re.findall(r"(\d+) of capmonster", line)}
         tasks = turn.sandbox.books()["tasks"]
         open_ones = [one for one in tasks if not one["used"] and one["outcome"] not in DEAD and one["id"] not in told]
-        cut_off = [one for one in open_ones if turn.ended - CUT_OFF <= one["created"] <= turn.ended + CUT_OFF]
+        cut_off = [
+            one for one in open_ones if one["id"] not in turn.written and abs(turn.ended - one["created"]) <= CUT_OFF
+        ]
         expected = Counter(str(number) for number in range(turn.pages))
         return cls(
             pages=turn.pages,
