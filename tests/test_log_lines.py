@@ -50,7 +50,8 @@ async def test_the_steps_of_an_attempt(sandbox: Sandbox, caplog: pytest.LogCaptu
     ]
     assert max(map(len, steps)) < 120
     [refusal] = _lines(caplog, logging.WARNING)
-    assert refusal.startswith("GeeTest: the site refused the solution of task T for #1 <GET ")
+    assert refusal.startswith("GeeTest: See each step with scrapy geetest try; the usual causes are field_names, ")
+    assert ": the site refused the solution of task T for #1 <GET " in refusal
 
 
 async def test_thirty_requests_with_a_wrong_key(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:

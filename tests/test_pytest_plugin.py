@@ -168,7 +168,7 @@ def test_what_goes_wrong_is_told(tmp_path: Path) -> None:
     assert outcome.counts == {"failed": 1, "passed": 2, "error": 1}, outcome.output
     assert "<not solved: 1 answer showed neither acceptance nor refusal: declare accepted_... " in outcome.output
     assert "Captured geetest crawl call" in outcome.output
-    assert "DEBUG: GeeTest: challenge page <GET http://sandbox.test/v3/search?q=rope>" in outcome.output
+    assert "DEBUG: GeeTest: challenge page #1 <GET http://sandbox.test/v3/search?q=rope>" in outcome.output
     assert "ValueError: there is no saved page nowhere.html; looked for" in outcome.output
 
 

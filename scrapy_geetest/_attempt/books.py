@@ -9,6 +9,7 @@ from scrapy.exceptions import IgnoreRequest
 
 from scrapy_geetest import signals
 from scrapy_geetest._attempt.evidence import told_by
+from scrapy_geetest._attempt.tries import REFUSAL_CURE
 from scrapy_geetest._attempt.verdict import Outcome
 from scrapy_geetest._pages.withholding import ERROR_STATUS
 from scrapy_geetest._services.errors import ServiceError
@@ -197,8 +198,8 @@ class Books:
             age = "; it was too old when it was sent (GEETEST_SOLUTION_MAX_AGE)" if purchase.was_too_old else ""
             logger.log(
                 self.repeated.level(logging.WARNING, f"the site {context.site.name} refused solutions"),
-                "GeeTest: the site refused the solution of task %s for %s: %s; %s%s",
-                *(purchase.task, context, told, verdict.evidence, age),
+                "GeeTest: %s: the site refused the solution of task %s for %s: %s; %s%s",
+                *(REFUSAL_CURE, purchase.task, context, told, verdict.evidence, age),
             )
             await self.tell(signals.solution_rejected, context, **facts)
             await self._report(purchase, verdict)

@@ -19,7 +19,7 @@ CHALLENGE_TRIES = 3  # of a site that says it will be better later; costs reques
 CHALLENGE_PAUSE = 2.0  # seconds between them
 SHORTEST_PAUSE = 0.05  # seconds; a hook may say "at once" again and again
 
-_CURE = (
+REFUSAL_CURE = (
     "See each step with scrapy geetest try; the usual causes are field_names, a lost session, another proxy or User-Agent "
     "(docs: reference/messages)"
 )
@@ -68,7 +68,7 @@ class Tries:
         """
         if not self.are_left:
             raise SolutionRejected(
-                f"{_CURE}: {self.bought} solution(s) were bought for {context} (GEETEST_MAX_ATTEMPTS), and none was accepted: "
+                f"{REFUSAL_CURE}: {self.bought} solution(s) were bought for {context} (GEETEST_MAX_ATTEMPTS), and none was accepted: "
                 f"{self.refusal or 'they came to nothing'}",
                 **context.parts,
             )
