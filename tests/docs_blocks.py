@@ -6,9 +6,7 @@ import re
 import textwrap
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from attrs import frozen
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,8 +17,7 @@ OTHER_PACKAGES = ("rotating_proxies", "scrapy_deltafetch", "scrapy_impersonate",
 _BLOCK = re.compile(r"^(?P<indent> *)(?:\.\. code-block:: |```)(?P<language>\w+)$")
 
 
-@frozen
-class Block:
+class Block(NamedTuple):
     """A code block of a page."""
 
     language: str

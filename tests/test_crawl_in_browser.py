@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from browser_crawl import GEETEST_SCRIPT, MARKS, SETTINGS, bind_site, browse, form_site, slow, v3, v4, visit
 from scrapy import Request
+from scrapy.exceptions import CloseSpider
 from small_world import GT, Answer, Asked, data, page
 
 from scrapy_geetest import ChallengeError, SolutionRejected, SubmissionError
@@ -393,3 +394,20 @@ async def test_a_page_that_never_comes_to_rest(world: SmallWorld) -> None:
     outcome = await browse(world, [visit(f"{world.site.url}/busy")])
     assert outcome.texts("h1::text") == ["busy"]
     assert outcome.stats["detected"] == 0
+
+
+async def test_the_end_of_a_crawl_lets_an_ordinary_page_finish(world: SmallWorld) -> None:
+    """As every download that is under way."""
+
+    @world.route("/plain")
+    def plain(_: Asked) -> Answer:
+        return page("<h1>plain</h1>")
+
+    def close(_: Any) -> None:
+        raise CloseSpider("enough")
+
+    methods = [PageMethod("wait_for_timeout", 300), PageMethod("wait_for_selector", "h1")]
+    wanted = [visit(f"{world.site.url}/plain/1", playwright_page_methods=methods)]
+    outcome = await browse(world, [*wanted, Request(f"{world.site.url}/plain/2", close)])
+    assert outcome.texts("h1::text") == ["plain"]
+    assert outcome.reason == "enough"

@@ -90,6 +90,21 @@ async def test_a_gate_that_ages_is_stored_for_as_long(sandbox: Sandbox, uri: str
     assert await storages.opened(uri).entries.entries("session") == []
 
 
+@pytest.mark.slow
+@NEEDS_REDIS
+async def test_a_full_redis_costs_a_task_and_no_page(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing can be written: after some seconds the crawl opens the gate for itself, and says so."""
+    from redis import Redis
+
+    with storages.shared_queue.redis_server() as url:
+        with Redis.from_url(url) as client:
+            client.config_set("maxmemory", "1")
+        outcome = await _gate_crawl(sandbox, url, GEETEST_SOLVE_TIMEOUT=1.0, GEETEST_FIRST_POLL=0.2)
+    assert (len(outcome.pages), outcome.errors, outcome.stats["tasks_created"]) == (20, [], 1)
+    assert caplog.text.count("sessions are not shared with other processes at present") == 1
+    assert "OutOfMemoryError" in caplog.text
+
+
 async def test_memory_keeps_nothing_and_asks_nobody(sandbox: Sandbox) -> None:
     """Each crawl opens its gate for itself, as before."""
     for _ in range(2):

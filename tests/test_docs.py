@@ -6,6 +6,7 @@ import ast
 import asyncio
 import doctest
 import re
+import socket
 import sys
 from contextlib import contextmanager
 from inspect import CO_NEWLOCALS
@@ -214,6 +215,10 @@ def _call_testing(page: Any) -> None:
     page.test_a_refusal_is_told_from_a_wrong_password()
 
 
+def _call_distributed(page: Any) -> None:
+    assert page.PerMachine().session_key(Request(URL)).startswith(socket.gethostname())
+
+
 def _call_errors(page: Any) -> None:
     about: dict[str, Any] = {"request": Request(URL), "response": None, "site": GeetestSite(urls=["shop.example.com"])}
     told: list[str] = []
@@ -260,6 +265,7 @@ CALLS: dict[str, Callable[[Any], None]] = {
     "integrations": _call_integrations,
     "browser": _call_browser,
     "answers": _call_answers,
+    "distributed": _call_distributed,
     "testing": _call_testing,
     "errors": _call_errors,
     "signals": _call_signals,

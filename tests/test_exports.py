@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from configparser import ConfigParser
+from pathlib import Path
 
 import pytest
 
@@ -31,3 +34,38 @@ def test_importing_everything_installs_no_reactor() -> None:
     code = "import sys; from scrapy_geetest import *; print('twisted.internet.reactor' in sys.modules)"
     shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert shown.stdout == "False\n"
+
+
+_NOT_IN_A_CRAWL = (
+    *(f"scrapy_geetest.{name}" for name in ("_report", "_testing", "commands", "monitors", "pytest_plugin", "sandbox")),
+    *("geetest", "playwright", "pytest", "redis", "spidermon"),
+)
+
+
+def test_a_crawl_imports_nothing_of_extras_tests_and_tools() -> None:
+    """What only a sandbox, a report, a test or a command needs costs a crawl nothing."""
+    code = "import sys, scrapy_geetest.middleware, scrapy_geetest.addon; print(*sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    assert [name for name in shown if name.startswith(_NOT_IN_A_CRAWL)] == []
+
+
+def test_the_pytest_plugin_is_light() -> None:
+    """pytest imports it at every start: neither Scrapy nor Twisted comes with it."""
+    code = "import sys, scrapy_geetest.pytest_plugin; print(*sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    assert [name for name in shown if name.partition(".")[0] in {"lxml", "scrapy", "twisted"}] == []
+
+
+def test_every_dependency_has_its_reason() -> None:
+    """In the page for contributors."""
+    root = Path(__file__).parents[1]
+    setup = ConfigParser()
+    setup.read(root / "setup.cfg")
+    needed = {line.split()[0] for line in setup["options"]["install_requires"].split("\n") if line}
+    costs = (
+        (root / "docs" / "contributing.rst")
+        .read_text()
+        .partition("What it costs to have")[2]
+        .partition("Everything else")[0]
+    )
+    assert set(re.findall(r"``(\w+)``", costs)) == needed

@@ -32,12 +32,13 @@ class SessionPools:
     def assign(self, site: GeetestSite, request: Request) -> Mapping[str, Any] | None:
         """Choose a session for a request that is about to be sent.
 
-        A request that names a cookie jar, or does without them, is no part of it.
+        A request that names a cookie jar, does without them, or is made by a browser is no part of it.
 
         Returns:
             What is to be noted of it; ``None``: no session was chosen, or one was before a redirect.
         """
-        if request.meta.get(JAR) is not None or "redirect_urls" in request.meta or not self._cookies.are_kept(request):
+        has_own = request.meta.get(JAR) is not None or request.meta.get("playwright")
+        if has_own or "redirect_urls" in request.meta or not self._cookies.are_kept(request):
             return None
         used = self._used.setdefault(site.name, [0] * site.sessions)
         number = min(range(site.sessions), key=lambda one: (self._is_opening(site.name, one), used[one]))

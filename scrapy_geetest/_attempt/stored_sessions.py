@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 KEPT_SECONDS = 7 * 86_400.0  # of a site that does not say how long a gate stays open
 OPENER_SECONDS = 30.0  # after which another process opens the gate that a dead one was opening
-_LOOK = 0.5  # seconds between two looks at what another process opens
+_LOOK, _LONGEST_LOOK = 0.25, 2.0  # seconds between two looks at what another process opens
 _SESSION, _OPENER = "session", "opener"
 
 
@@ -131,7 +131,7 @@ class StoredSessions:
         Raises:
             Stopping: The crawl is ending.
         """
-        key = _key(site, session)
+        key, wait = _key(site, session), _LOOK
         try:
             while True:
                 if (found := await self._valid(key, refused)) is not None:
@@ -139,7 +139,8 @@ class StoredSessions:
                 lease = await take(self._storage, _OPENER, key, reactor=self._reactor, seconds=OPENER_SECONDS)
                 if lease is not None:
                     return await self._or_found(lease, key, refused)
-                await self._sleep(_LOOK)
+                await self._sleep(wait)
+                wait = min(2 * wait, _LONGEST_LOOK)
         except StorageFailedError as error:
             self._tell(error)
             return None

@@ -173,6 +173,8 @@ class Stages:
                 task.result()
         if self._opened.is_gone:
             raise PageGoneError("the page crashed or was closed")
+        if not (self._tasks or self._was_withheld):
+            return  # an ordinary page goes its way to the end, as every download does
         try:
             self._check_running()
         except Stopping:

@@ -90,7 +90,7 @@ class RedisBackend:
 
     def __init__(self, windows: LimitsStorage) -> None:
         storage: Any = windows
-        client = storage.get_connection()
+        client = storage.storage  # of limits 4, which has no method for it, as well
         base = storage.base_exceptions
         self.errors: tuple[type[Exception], ...] = (
             StorageError,

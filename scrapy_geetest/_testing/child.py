@@ -41,6 +41,7 @@ _PLAIN: Mapping[str, Any] = {
     "JOBDIR": None,
     "DOWNLOAD_DELAY": 0,
     "AUTOTHROTTLE_ENABLED": False,
+    "GEETEST_REPORT": None,
     "GEETEST_STORAGE_URI": "memory://",
     "GEETEST_FIRST_POLL": 0.3,
 }

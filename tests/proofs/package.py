@@ -1,5 +1,7 @@
 """Builds sdist and wheel twice, checks that they are the same and clean, and uses the wheel in an empty environment.
 
+There the test that docs/testing.rst begins with runs word for word, beside pytest-asyncio, pytest-twisted and pytest-xdist.
+
 Usage: ``python tests/proofs/package.py [FOLDER]`` (needs ``build`` and ``twine``, and a package index); with a folder,
 what was built and checked is put there.
 """
@@ -20,6 +22,10 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from docs_blocks import DOCS, blocks  # noqa: E402  # found through the line above
+
 EPOCH = "1767225600"  # of all files in the packages; any moment does, as long as it is the same
 SMOKE = """
 import importlib.metadata, scrapy_geetest
@@ -33,6 +39,40 @@ with Sandbox(solve_seconds=0.1) as sandbox:
     assert sandbox.books()["created"]["total"] == 0
 print(importlib.metadata.version("scrapy-geetest"), scrapy_geetest.__version__)
 """
+
+
+TEST_PACKAGES = ("pytest", "pytest-asyncio", "pytest-twisted", "pytest-xdist")
+ASYNC_TESTS = """
+import asyncio
+import pytest
+import pytest_twisted
+from scrapy_geetest.pytest_plugin import solved
+from test_search import Search, SearchSite
+from twisted.internet.threads import deferToThread
+
+@pytest.mark.asyncio
+async def test_asyncio(geetest_crawl):
+    assert solved(geetest_crawl(Search, sites=[SearchSite]), tasks=1)
+    assert solved(await asyncio.to_thread(geetest_crawl, Search, sites=[SearchSite]), tasks=1)
+
+@pytest_twisted.inlineCallbacks
+def test_twisted(geetest_crawl):
+    assert solved(geetest_crawl(Search, sites=[SearchSite]), tasks=1)
+    crawl = yield deferToThread(geetest_crawl, Search, sites=[SearchSite])
+    assert solved(crawl, tasks=1)
+"""
+
+
+def try_tests(python: str, folder: Path) -> None:
+    """Run the test of the documentation, and asynchronous ones, as somebody who has only installed the package."""
+    install = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *TEST_PACKAGES]
+    subprocess.run(install, check=True)
+    folder.mkdir()
+    [test] = [block.text for block in blocks(DOCS / "testing.rst") if block.caption == "tests/test_search.py"]
+    (folder / "test_search.py").write_text(test)
+    subprocess.run([python, "-m", "pytest", "-q"], cwd=folder, check=True)
+    (folder / "test_async.py").write_text(ASYNC_TESTS)
+    subprocess.run([python, "-m", "pytest", "-q", "-n", "2"], cwd=folder, check=True)
 
 
 def build(target: Path) -> dict[str, str]:
@@ -88,6 +128,7 @@ def main() -> int:
         )
         subprocess.run([python, "-c", SMOKE], cwd=folder, check=True)
         subprocess.run([python, "-m", "scrapy", "geetest", "-h"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+        try_tests(python, Path(folder, "tests"))
         if sys.argv[1:]:
             shutil.copytree(first, sys.argv[1], dirs_exist_ok=True)
     return 1 if strangers or hashes != again or "scrapy_geetest/py.typed" not in names else 0
