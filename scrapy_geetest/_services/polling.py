@@ -106,9 +106,12 @@ class _Waiting:
     trouble: str = ""
     _away: float = 0.0
     _since: float = field(init=False)
+    _most: int = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._since = self.poller.clock() - self.age
+        polled = ceil(self.age / self.poller.pacing.floor) if self.age else 0
+        self._most = max(1, self.poller.most - polled)
 
     @property
     def elapsed(self) -> float:
@@ -126,12 +129,10 @@ class _Waiting:
         answering = min(_LAST_ANSWER, 0.2 * timeout)
         # However long the first wait that was learnt or set: it leaves time for another poll, unless there is hardly any.
         delay = min(self.pace.first(), 0.8 * timeout)
-        most = self.poller.most
         if self.age:  # another process has asked since then, and at this moment perhaps
             delay = max(floor, delay - self.age)
-            most = max(1, most - ceil(self.age / floor))
-        for polls in range(most):
-            await self.poller.sleep(self._fitted(delay, self.left - answering, most - polls))
+        for polls in range(self._most):
+            await self.poller.sleep(self._fitted(delay, self.left - answering, self._most - polls))
             data = await self._ask()
             if data is not None:
                 return self._solved(data)
@@ -187,7 +188,7 @@ class _Waiting:
             left: Seconds until the last poll is due.
             polls_left: How many may still be made, this one included.
         """
-        if polls_left <= self.poller.most // 2:
+        if polls_left <= self._most // 2:
             delay = max(delay, left / polls_left)
         return left if left < delay + self.poller.pacing.floor else delay
 

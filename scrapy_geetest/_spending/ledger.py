@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _FRESH = 0.5  # seconds for which nobody looks again
+_SAFE = 0.9  # of the time for which a service keeps a task: asking for one that it has forgotten is an offence
 _PATIENCE = 15.0  # seconds that a purchase waits for a look: what is found costs nothing, and a storage may be slow
 
 
@@ -250,7 +251,7 @@ class Ledger:
         """Whether the service has forgotten the task, or its solution is too old."""
         if paid.solution is not None:
             return self._clock() > paid.solved + self._max_age
-        return self._clock() > paid.created + self._services.keep_seconds(paid.service)
+        return self._clock() > paid.created + _SAFE * self._services.keep_seconds(paid.service)
 
     async def _strike_lost(self, over: Iterable[tuple[PaidTask, Left]]) -> None:
         lost: list[PaidTask] = []
