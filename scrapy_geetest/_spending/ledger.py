@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_FRESH = 0.5  # seconds for which nobody looks again
 _SAFE = 0.9  # of the time for which a service keeps a task: asking for one that it has forgotten is an offence
 _PATIENCE = 15.0  # seconds that a purchase waits for a look: what is found costs nothing, and a storage may be slow
 
@@ -113,7 +112,6 @@ class Ledger:
         self._is_ending = is_ending
         self._clock = clock
         self._looking = Work(self._look, reactor)
-        self._looked_at = 0.0
         self._own: dict[TakenTask, PaidTask] = {}
         self._left: dict[str, list[tuple[PaidTask, Left]]] = {}  # -> by subject, those whose solutions are there first
 
@@ -131,8 +129,9 @@ class Ledger:
         """Whether there may be a paid task for *site* that nobody waits for."""
         if self._records is None:
             return False
-        if self._clock() - self._looked_at > _FRESH:
-            await self.look()
+        await (
+            self.look()
+        )  # each time: a worker that stops leaves its task just before its request is in the queue again
         return any(paid.site == site for tasks in self._left.values() for paid, _ in tasks)
 
     def keeps(self, task: TakenTask) -> bool:
@@ -151,7 +150,6 @@ class Ledger:
             left = await self._records.left()
         except StorageFailedError:
             return  # the next look tries again
-        self._looked_at = self._clock()
         await self._sort(left)
         self._records.retry()
 
