@@ -294,7 +294,7 @@ async def test_a_crawl_that_ends_at_a_closed_gate_is_resumed(sandbox: Sandbox, t
     sandbox.reset(solve_seconds=60.0)
     job: dict[str, Any] = {"JOBDIR": str(tmp_path), "GEETEST_FIRST_POLL": 0.3}
     stopped = await crawl_sandbox(
-        sandbox, gate_pages(sandbox, range(6), gate), gate_site(sandbox, gate), CLOSESPIDER_TIMEOUT=1, **job
+        sandbox, gate_pages(sandbox, range(6), gate), gate_site(sandbox, gate), CLOSESPIDER_TIMEOUT=2, **job
     )
     assert (stopped.pages, stopped.errors, stopped.stats["tasks_abandoned"]) == ([], [], 1)
     sandbox.reset(solve_seconds=0.1)

@@ -116,15 +116,6 @@ def test_tutorial(sandbox: Sandbox, tmp_path: Path) -> None:
     assert sandbox.books()["outcomes"] == {"solved": 4}  # one of them by the try command
 
 
-@pytest.mark.exhaustive
-def test_testing_with_pytest(tmp_path: Path) -> None:
-    """The test module that users are shown passes."""
-    [module] = [block for block in python_blocks(DOCS / "testing.rst") if block.caption]
-    (tmp_path / "test_search.py").write_text(module.text)
-    shown = _execute(["pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:xdist"], tmp_path)
-    assert "2 passed" in shown
-
-
 async def test_a_spider_that_needs_the_answer_itself(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
     """The spider of the operations page gets a solution, and the extension of the signals page tells of it."""
     namespace: dict[str, Any] = {"__name__": "snippet"}
