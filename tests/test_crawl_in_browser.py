@@ -190,25 +190,6 @@ async def test_a_page_that_says_that_geetest_is_away(world: SmallWorld) -> None:
     assert world.count("GET", "/wall") == 2
 
 
-async def test_two_widgets_of_a_challenge_page(world: SmallWorld) -> None:
-    """A task for each."""
-
-    @world.route("/two")
-    def two(asked: Asked) -> Answer:
-        if asked.query:
-            taken = [world.geetest.takes({"lot_number": asked.query[name]}) for name in ("a", "b")]
-            return page("<h1>both</h1>" if all(taken) else "no")
-        script = """o.appendTo("#captcha"); o.onSuccess(function () {
-          window.lots = (window.lots || []).concat(o.getValidate().lot_number);
-          if (window.lots.length == 2) location.href = "/two?a=" + window.lots[0] + "&b=" + window.lots[1];
-        });"""
-        return page(f'<div id="captcha"></div>{GEETEST_SCRIPT}{v4(script)}{v4(script)}', 403)
-
-    outcome = await browse(world, [visit(f"{world.site.url}/two")], {"accepted_css": "h1"})
-    assert outcome.texts("h1::text") == ["both"]
-    assert (len(world.tasks), outcome.stats["accepted"]) == (2, 2)
-
-
 async def test_the_page_that_a_spider_wants(world: SmallWorld) -> None:
     """``playwright_include_page``: that of the response, open."""
     bind_site(world)

@@ -69,6 +69,7 @@ class Supply:
     _waiting: int = 0
     _place: Any = None
     _is_detected: bool = False
+    _all: list[_Bought] = field(factory=list)
     _spare: list[_Bought] = field(factory=list)  # whose page was lost before it was given them
 
     def tries_of(self, number: int) -> Tries:
@@ -91,9 +92,16 @@ class Supply:
         challenge = one.asked.to_challenge(context)
         context = evolve(context, handed=Handed(challenge, self._proxy))
         await self._detected(context, one.asked)
+        if (twin := self._twin(one, challenge)) is not None:
+            with self._parked(context):
+                purchase = await asyncio.shield(twin.task)
+            if not one.is_over:
+                one.give(purchase)
+            return
         bought = self._find(challenge)
         if bought is None:
             bought = _Bought(challenge, asyncio.ensure_future(self._buy(context, self.tries_of(number))))
+            self._all.append(bought)
         try:
             with self._parked(context):
                 purchase = await asyncio.shield(bought.task)
@@ -141,6 +149,21 @@ class Supply:
         for bought in self._spare:
             if bought.challenge == challenge and not self._is_spoilt(bought.task):
                 self._spare.remove(bought)
+                return bought
+        return None
+
+    def _twin(self, one: Round, challenge: Challenge) -> _Bought | None:
+        """What is bought for another widget of the page with the same v3 challenge: a component may make its widget twice.
+
+        A second solution of a challenge is worthless, and the page sends the first one once, whichever widget it asks.
+        """
+        if not isinstance(challenge, V3Challenge):
+            return None
+        for bought in self._all:
+            if bought.challenge != challenge or bought in self._spare or self._is_spoilt(bought.task):
+                continue
+            its = [other for other, what in self._bought.items() if what is bought]
+            if not any(other.widget == one.widget or other.sendings or other.is_judged for other in its):
                 return bought
         return None
 
