@@ -64,6 +64,7 @@ def test_the_script(folder: Path, sandbox: Sandbox) -> None:
     assert sandbox.books()["outcomes"] == {"solved": 1}
 
 
+@pytest.mark.exhaustive
 def test_the_notebook(folder: Path) -> None:
     """A cell can be run again."""
     assert _run(folder, "kernel.py", "first cell", "a cell", "a cell").count("[{'query': 'rope'}] 1\n") == 2
@@ -79,6 +80,7 @@ process.start()
 """
 
 
+@pytest.mark.exhaustive
 def test_several_spiders_in_one_process(folder: Path, sandbox: Sandbox) -> None:
     """Each has its own limit and its own summary."""
     (folder / "two.py").write_text(TWO.replace("127.0.0.1:8000", sandbox.url.partition("://")[2]))

@@ -113,6 +113,7 @@ def test_the_test_of_the_documentation(tmp_path: Path) -> None:
     assert outcome.counts == {"passed": 1}, outcome.output
 
 
+@pytest.mark.exhaustive
 def test_a_project_with_its_own_saved_pages(tmp_path: Path) -> None:
     """Its settings hold, its pipelines work; its keys, its proxies and its feeds take no part."""
     outcome = run_pytest(tmp_path, PROJECT)
@@ -162,6 +163,7 @@ def test_no_such_page(geetest_crawl):
 """
 
 
+@pytest.mark.exhaustive
 def test_what_goes_wrong_is_told(tmp_path: Path) -> None:
     """A failed assertion says why and shows the crawl's log; what cannot run says so in one line."""
     outcome = run_pytest(tmp_path, {"test_mistakes.py": MISTAKES})
@@ -208,6 +210,7 @@ def test_login(geetest_crawl):
 """
 
 
+@pytest.mark.exhaustive
 @pytest.mark.skipif(not SHARED.exists(), reason="the saved pages are not beside this checkout")
 def test_a_page_of_somebody_else(tmp_path: Path) -> None:
     """GeeTest's own v4 demo: its id, and its script's address, reply and refusal."""

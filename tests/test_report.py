@@ -157,7 +157,7 @@ async def test_failures_with_their_cure(sandbox: Sandbox, tmp_path: Path) -> Non
         searches(sandbox, "rope", "knot"),
         search_site(sandbox),
         GEETEST_REPORT=str(path),
-        CONCURRENT_REQUESTS=1,
+        GEETEST_MAX_CONCURRENT_SOLVES=1,  # the account is empty when the first task has come to nothing
     )
     shown = ReportPage.at(path)
     assert shown.figures == outcome.stats
@@ -251,6 +251,7 @@ process.start()
 """
 
 
+@pytest.mark.exhaustive
 def test_a_killed_crawl_has_a_report(sandbox: Sandbox, tmp_path: Path) -> None:
     """``kill -9``: the last one that was written is whole, and says that the crawl was running."""
     sandbox.reset(solve_seconds=0.1, wrong=1)

@@ -137,6 +137,7 @@ def test_runs_are_bounded() -> None:
     assert next(iter(_page(history).rows("The crawl was stopped and went on (JOBDIR)"))) == "1 to 52"
 
 
+@pytest.mark.exhaustive
 def test_twenty_thousand_attempts() -> None:
     """Less than 2 MB, and every figure."""
     history = examples.many(20_000)
