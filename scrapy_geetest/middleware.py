@@ -220,7 +220,8 @@ class GeetestMiddleware:
         else:
             self._page_places.give_back(request)
             answer = await self._answer(request, response, is_noted=is_noted)
-        if META_KEY in request.meta:
+        has_copy = response.request not in (None, request)  # made by a download handler, with what was noted
+        if META_KEY in request.meta or (is_noted and has_copy):
             self._received.expect(request)
         return answer
 

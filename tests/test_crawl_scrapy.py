@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sandbox_crawl import crawl_sandbox, gate_pages, gate_site, requests, search_site, searches
 from scrapy import Request, Spider, signals
+from scrapy.core.downloader.handlers.http11 import HTTP11DownloadHandler
 from scrapy.linkextractors import LinkExtractor
 from scrapy.spiders import CrawlSpider, Rule, SitemapSpider
+from scrapy.utils.defer import maybe_deferred_to_future
 from small_world import Answer, challenge_page, page
+from twisted.internet.defer import Deferred
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
@@ -225,3 +228,28 @@ async def test_the_requests_of_the_plugin_cost_no_depth(sandbox: Sandbox) -> Non
     [last] = outcome.pages
     assert last.request is not None
     assert (last.meta["depth"], last.request.headers["Referer"]) == (1, f"{sandbox.url}/v3/search/verify".encode())
+
+
+class CopyingHandler(HTTP11DownloadHandler):
+    """Gives its response a copy of the request, as the handler of scrapy-impersonate does."""
+
+    async def download_request(self, request: Request, *arguments: Any) -> Response:
+        given: Any = super().download_request(request, *arguments)
+        response: Response = await (maybe_deferred_to_future(given) if isinstance(given, Deferred) else given)
+        response.request = request.copy()
+        return response
+
+
+async def test_a_handler_that_copies_requests_at_an_open_gate(sandbox: Sandbox) -> None:
+    """How the gate stood when they were sent is noted in the copies as well, and the callback sees nothing of it."""
+    outcome = await crawl_sandbox(
+        sandbox,
+        gate_pages(sandbox, [1]),
+        gate_site(sandbox),
+        spider=Following,
+        DEPTH_LIMIT=3,
+        REFERER_ENABLED=False,  # nothing but the gate is noted then
+        DOWNLOAD_HANDLERS={"http": CopyingHandler},
+    )
+    assert (len(outcome.pages), outcome.stats["tasks_created"]) == (3, 1)
+    assert [page.meta for page in outcome.pages if "_geetest" in page.meta] == []
