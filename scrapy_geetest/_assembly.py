@@ -69,37 +69,7 @@ if TYPE_CHECKING:
 
 
 @frozen
-class Parts:
-    """What the middleware uses."""
-
-    admission: Admission
-    books: Books
-    browser_pages: BrowserPages
-    bulletin: Bulletin
-    downloads: Downloads
-    endings: Endings
-    findings: Findings
-    forms: Forms
-    gates: Gates
-    intercepted: InterceptedResponses
-    others: OtherMiddlewares
-    outcomes: Outcomes
-    page_places: PagePlaces
-    parking: Parking
-    received: ReceivedResponses
-    recovery: Recovery
-    redirects: CaptchaRedirects
-    services: Services
-    sites: SiteIndex
-    stats: Stats
-    storage: Opened
-    undeclared: UndeclaredPages
-    visits: Visits
-    waiting_requests: WaitingRequests
-
-
-@frozen
-class _Common:
+class Common:
     """What most other parts are handed."""
 
     books: Books
@@ -120,6 +90,30 @@ class _Common:
     workers: Workers | None
 
 
+@frozen
+class Parts:
+    """What the middleware uses.
+
+    Attributes:
+        common: What other parts use, too.
+    """
+
+    common: Common
+    admission: Admission
+    downloads: Downloads
+    endings: Endings
+    forms: Forms
+    gates: Gates
+    intercepted: InterceptedResponses
+    page_places: PagePlaces
+    received: ReceivedResponses
+    recovery: Recovery
+    redirects: CaptchaRedirects
+    undeclared: UndeclaredPages
+    visits: Visits
+    waiting_requests: WaitingRequests
+
+
 def assemble(crawler: Crawler, config: Config, middleware: type) -> Parts:
     """Make the parts; each is handed what it needs, and nothing is global.
 
@@ -132,18 +126,7 @@ def assemble(crawler: Crawler, config: Config, middleware: type) -> Parts:
     parking, sites = common.parking, common.sites
     admission = Admission(crawler, parking=parking, reactor=reactor)
     slots = Slots(crawler, max_age=config.solution_max_age, wait=parking.wait)
-    downloads = Downloads(
-        crawler=crawler,
-        admission=admission,
-        others=common.others,
-        wait=parking.wait,
-        is_challenge=is_withheld,
-        render=partial(at_rest, common.browser_pages),
-        find_site=sites.find,
-        on_change=common.outcomes.visitor_changed,
-        slots=slots,
-        reactor=reactor,
-    )
+    downloads = _downloads(crawler, common, admission, slots)
     submissions = Submissions(config, books=common.books, downloads=downloads, others=common.others)
     attempts = _attempts(config, common, downloads, slots, submissions)
     shared = common.storage.entries if common.workers is not None else None
@@ -152,10 +135,8 @@ def assemble(crawler: Crawler, config: Config, middleware: type) -> Parts:
     gates = _gates(config, common, attempts, downloads, submissions)
     undeclared = UndeclaredPages(common.stats)
     return Parts(
+        common=common,
         admission=admission,
-        books=common.books,
-        browser_pages=common.browser_pages,
-        bulletin=common.bulletin,
         downloads=downloads,
         endings=Endings(
             browser_pages=common.browser_pages,
@@ -163,21 +144,13 @@ def assemble(crawler: Crawler, config: Config, middleware: type) -> Parts:
             outcomes=common.outcomes,
             parking=parking,
         ),
-        findings=common.findings,
         forms=forms,
         gates=gates,
         intercepted=InterceptedResponses(crawler, find_site=sites.find, middleware=middleware),
-        others=common.others,
-        outcomes=common.outcomes,
         page_places=PagePlaces(crawler, parking),
-        parking=parking,
         received=ReceivedResponses(crawler, reactor=reactor),
         recovery=Recovery(ledger=common.ledger, waiting=waiting, workers=common.workers, reactor=reactor),
         redirects=CaptchaRedirects(crawler, config.sites),
-        services=common.services,
-        sites=sites,
-        stats=common.stats,
-        storage=common.storage,
         undeclared=undeclared,
         visits=Visits(
             downloads=downloads,
@@ -192,7 +165,24 @@ def assemble(crawler: Crawler, config: Config, middleware: type) -> Parts:
     )
 
 
-def _common(crawler: Crawler, config: Config) -> _Common:
+def _downloads(crawler: Crawler, common: Common, admission: Admission, slots: Slots) -> Downloads:
+    from twisted.internet import reactor
+
+    return Downloads(
+        crawler=crawler,
+        admission=admission,
+        others=common.others,
+        wait=common.parking.wait,
+        is_challenge=is_withheld,
+        render=partial(at_rest, common.browser_pages),
+        find_site=common.sites.find,
+        on_change=common.outcomes.visitor_changed,
+        slots=slots,
+        reactor=reactor,
+    )
+
+
+def _common(crawler: Crawler, config: Config) -> Common:
     from twisted.internet import reactor
 
     are_several = len(config.services) > 1
@@ -217,24 +207,10 @@ def _common(crawler: Crawler, config: Config) -> _Common:
     budget = Budget(config, storage=storage, stats=stats)
     breaker = Breaker(failures=config.breaker_failures, seconds=config.breaker_seconds, stats=stats)
     workers = Workers(storage=storage.entries, reactor=reactor) if storage.entries.is_shared else None
-    ledger = Ledger(
-        None if workers is None else Records(storage.entries, workers, "task", reactor=reactor),
-        services=services,
-        max_age=config.solution_max_age,
-        is_ending=lambda: parking.stopping,
-        reactor=reactor,
-    )
-    books = _books(
-        crawler,
-        config,
-        parking,
-        breaker=breaker,
-        ledger=ledger,
-        repeated=repeated,
-        services=services,
-        stats=stats,
-    )
-    return _Common(
+    ledger = _ledger(config, parking, services, storage.entries, workers)
+    counted = {"breaker": breaker, "ledger": ledger, "repeated": repeated, "services": services, "stats": stats}
+    books = _books(crawler, config, parking, **counted)
+    return Common(
         books=books,
         breaker=breaker,
         browser_pages=BrowserPages(crawler, lambda url: any(site.has_host(url) for site in config.sites)),
@@ -254,6 +230,18 @@ def _common(crawler: Crawler, config: Config) -> _Common:
     )
 
 
+def _ledger(config: Config, parking: Parking, services: Services, storage: Storage, workers: Workers | None) -> Ledger:
+    from twisted.internet import reactor
+
+    return Ledger(
+        None if workers is None else Records(storage, workers, "task", reactor=reactor),
+        services=services,
+        max_age=config.solution_max_age,
+        is_ending=lambda: parking.stopping,
+        reactor=reactor,
+    )
+
+
 def _findings(storage: Storage, breaker: Breaker, services: Services) -> Findings:
     circuits = SharedCircuits(breaker, storage)
     return Findings(circuits, SharedServices(services.members, storage), storage.is_shared)
@@ -269,9 +257,7 @@ def _books(crawler: Crawler, config: Config, parking: Parking, **parts: Any) -> 
     return ReportedBooks(crawler, config=config, reporter=Reporter(crawler, config, parking), **parts)
 
 
-def _attempts(
-    config: Config, common: _Common, downloads: Downloads, slots: Slots, submissions: Submissions
-) -> Attempts:
+def _attempts(config: Config, common: Common, downloads: Downloads, slots: Slots, submissions: Submissions) -> Attempts:
     from twisted.internet import reactor
 
     purchases = Purchases(
@@ -319,9 +305,7 @@ def _attempts(
     )
 
 
-def _gates(
-    config: Config, common: _Common, attempts: Attempts, downloads: Downloads, submissions: Submissions
-) -> Gates:
+def _gates(config: Config, common: Common, attempts: Attempts, downloads: Downloads, submissions: Submissions) -> Gates:
     from twisted.internet import reactor
 
     registry = GateRegistry(time.monotonic)

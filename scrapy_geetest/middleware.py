@@ -64,30 +64,31 @@ class GeetestMiddleware:
 
     def __init__(self, crawler: Crawler, config: Config) -> None:
         parts = assemble(crawler, config, type(self))
+        common = parts.common
         self._config = config
         self._admission = parts.admission
         self._has_gates = any(site.mode == "gate" for site in config.sites)
         self._keeps_cookies = crawler.settings.getbool("COOKIES_ENABLED")
-        self._bulletin = parts.bulletin
-        self._books = parts.books
-        self._browser_pages = parts.browser_pages
+        self._bulletin = common.bulletin
+        self._books = common.books
+        self._browser_pages = common.browser_pages
         self._downloads = parts.downloads
         self._endings = parts.endings
-        self._findings = parts.findings
+        self._findings = common.findings
         self._forms = parts.forms
         self._gates = parts.gates
         self._intercepted = parts.intercepted
-        self._others = parts.others
-        self._outcomes = parts.outcomes
+        self._others = common.others
+        self._outcomes = common.outcomes
         self._page_places = parts.page_places
-        self._parking = parts.parking
+        self._parking = common.parking
         self._received = parts.received
         self._redirects = parts.redirects
-        self._services = parts.services
-        self._sites = parts.sites
+        self._services = common.services
+        self._sites = common.sites
         self._recovery = parts.recovery
-        self._stats = parts.stats
-        self._storage = parts.storage
+        self._stats = common.stats
+        self._storage = common.storage
         self._undeclared = parts.undeclared
         self._visits = parts.visits
         self._waiting_requests = parts.waiting_requests

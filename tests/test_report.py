@@ -345,7 +345,7 @@ def test_without_the_setting_nothing_is_kept() -> None:
     """The books are the plain ones."""
     settings = Settings({"GEETEST_SITES": [{"urls": ["shop.test"]}], "GEETEST_API_KEY": "k" * 32})
     parts = assemble(get_crawler(), Config.from_settings(settings, environ={}), GeetestMiddleware)
-    assert type(parts.books) is Books
+    assert type(parts.common.books) is Books
 
 
 async def test_the_report_says_what_else_came(sandbox: Sandbox, tmp_path: Path) -> None:
