@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from scrapy_geetest._crawl.identity import proxy_key
+from scrapy_geetest._crawl.marks import JAR
 
 if TYPE_CHECKING:
     from scrapy_geetest._attempt.context import Context
@@ -25,7 +26,7 @@ class GateVisitors:
     def opens(self, context: Context, openings: int) -> None:
         """A solution is about to be bought for a gate that was opened so often before."""
         site, visitor = context.site.name, context.visitor
-        jar = site, visitor.meta.get("cookiejar")
+        jar = site, visitor.meta.get(JAR)
         if jar not in self._last and len(self._last) >= MAX_JARS:
             return
         now = {

@@ -92,7 +92,7 @@ class Supply:
         challenge = one.asked.to_challenge(context)
         context = evolve(context, handed=Handed(challenge, self._proxy))
         await self._detected(context, one.asked)
-        if (twin := self._twin(one, challenge)) is not None:
+        if not context.site.challenge_is_reusable and (twin := self._twin(one, challenge)) is not None:
             with self._parked(context):
                 purchase = await asyncio.shield(twin.task)
             if not one.is_over:
