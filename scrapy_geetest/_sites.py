@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
+from difflib import get_close_matches
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
@@ -61,7 +63,7 @@ def _load_site(entry: Any) -> GeetestSite:
         try:
             entry = load_object(entry)
         except (ImportError, NameError, ValueError) as error:
-            raise ValueError(f"{entry!r} cannot be imported: {error}") from error
+            raise ValueError(f"{_meant(entry)}{entry!r} cannot be imported: {error}") from error
     if isinstance(entry, type) and issubclass(entry, GeetestSite):
         return entry()
     if isinstance(entry, GeetestSite):
@@ -69,6 +71,21 @@ def _load_site(entry: Any) -> GeetestSite:
     raise ValueError(
         f"{entry!r} is not a site: it takes GeetestSite subclasses, their import paths, or dicts of their attributes."
     )
+
+
+def _meant(path: str) -> str:
+    """The site that a wrong import path is nearest to: one of the module that it names."""
+    module, _, name = path.rpartition(".")
+    for source in (path, module):
+        sites = [one for one, value in vars(sys.modules.get(source, object)).items() if _is_own_site(value, source)]
+        close = sites if source == path else get_close_matches(name, sites, 1)
+        if close:
+            return f"did you mean {f'{source}.{close[0]}'!r}? "
+    return ""
+
+
+def _is_own_site(value: Any, module: str) -> bool:
+    return isinstance(value, type) and issubclass(value, GeetestSite) and value.__module__ == module
 
 
 class SiteIndex:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from attrs import define
 
 from scrapy_geetest._services.errors import ANSWER_LOST, BUSY, NOT_SENT, Reaction, ServiceError
+from scrapy_geetest._words import clause
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -184,7 +185,8 @@ class Availability:
             if not self._warned:
                 self._warned = True
                 logger.warning(
-                    "GeeTest: %s cannot be reached; calls wait until it answers: %s. %s", self.name, error, error.advice
+                    "GeeTest: %s: %s cannot be reached, and calls wait until it answers: %s",
+                    *(clause(error.advice), self.name, error),
                 )
             self._back_off(now, is_busy=False)
         elif self._away_since is not None:
