@@ -9,7 +9,7 @@ from urllib.parse import urldefrag
 from attrs import frozen
 from scrapy.http import TextResponse
 
-from scrapy_geetest._hooks import resolve
+from scrapy_geetest._crawl.parking import Stopping
 from scrapy_geetest._pages.failure import reads_like_failure
 from scrapy_geetest._pages.forms import typed_controls
 from scrapy_geetest._pages.rules import widgets_of
@@ -58,10 +58,13 @@ async def ask(hook: Callable[[Response], Hook[bool | None]], context: Context, r
 
     Raises:
         GeetestError: The hook failed.
+        Stopping: The crawl began to end before it had answered.
     """
     try:
-        told = await resolve(hook(response))
+        told = await context.settle(hook(response))
         return None if told is None else bool(told)
+    except Stopping:
+        raise
     except Exception as error:
         raise GeetestError(
             f"{getattr(hook, '__name__', hook)} of site {context.site.name} failed on {response}: "

@@ -9,6 +9,7 @@ from urllib.parse import urljoin, urlsplit
 from scrapy_geetest._hooks import resolve
 
 if TYPE_CHECKING:
+    from scrapy_geetest._hooks import Settle
     from scrapy_geetest.site import GeetestSite
 
 Origin: TypeAlias = tuple[str, str | None, int | None]
@@ -77,7 +78,7 @@ def check_readable(url: str, shown: str) -> None:
         raise ValueError(f"the form leads to {shown}, which holds a user name or a backslash before the host")
 
 
-async def check_target(url: str, asked: str, page: str, site: GeetestSite) -> None:
+async def check_target(url: str, asked: str, page: str, site: GeetestSite, settle: Settle = resolve) -> None:
     """A solution goes to the site that asked for it: to the origin of its request, or to a host of the site's ``urls``.
 
     A page that the site redirected to is not the site, unless its urls say so.
@@ -87,6 +88,7 @@ async def check_target(url: str, asked: str, page: str, site: GeetestSite) -> No
         asked: The address of the request, as the spider made it.
         page: The address of the page, the same where nothing was downloaded.
         site: The declared site.
+        settle: Awaits what its ``matches`` returned.
 
     Raises:
         ValueError: *url* is elsewhere; the message says what to do if that is right.
@@ -94,7 +96,7 @@ async def check_target(url: str, asked: str, page: str, site: GeetestSite) -> No
     check_readable(url, repr(url[:_SHOWN]))
     if urlsplit(url).scheme == "http" and {urlsplit(asked).scheme, urlsplit(page).scheme} != {"http"}:
         raise ValueError(f"the solution would go to {url[:_SHOWN]!r} unencrypted, though the page came over https")
-    if origin(url) == origin(asked) or site.has_host(url) or await resolve(site.matches(url)):
+    if origin(url) == origin(asked) or site.has_host(url) or await settle(site.matches(url)):
         return
     raise ValueError(
         f"the solution would go to {url[:_SHOWN]!r}, which does not belong to site {site.name}; if that is right, add its "
