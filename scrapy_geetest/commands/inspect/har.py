@@ -42,10 +42,12 @@ class Exchange:
         body: Of the request; empty if there is none, or if it is not text.
         body_type: Its media type, in lower case.
         params: The fields of the body, where the log names them apart.
+        lacks_body: Whether the request had a body that the log lacks.
         status: Of the answer; 0 if there was none.
         answer_headers: Of the answer.
         set_cookies: That the answer set.
         text: Of the answer; empty if the log lacks it, or if it is not text.
+        lacks_text: Whether the answer had a text that the log lacks.
         media_type: Of the answer, in lower case.
         kind: What the browser wanted it for, as Chromium says it: ``"document"``, ``"xhr"``; empty if unknown.
         location: Where a redirect leads, as an absolute URL or as it was sent.
@@ -60,10 +62,12 @@ class Exchange:
     body: str = ""
     body_type: str = ""
     params: Pairs = ()
+    lacks_body: bool = False
     status: int = 0
     answer_headers: Pairs = ()
     set_cookies: Pairs = ()
     text: str = ""
+    lacks_text: bool = False
     media_type: str = ""
     kind: str = ""
     location: str = ""
@@ -161,19 +165,22 @@ def _exchange(entry: Mapping[str, Any]) -> Exchange | None:
     posted, content = _mapping(request.get("postData")), _mapping(answer.get("content"))
     headers, answer_headers = _pairs(request.get("headers")), _pairs(answer.get("headers"))
     media_type = _text(content.get("mimeType")) or _header(answer_headers, "content-type")
+    text, body, params = _content(content, media_type), _body(posted)[:MAX_TEXT], _pairs(posted.get("params"))
     return Exchange(
         number=0,
         method=_method(_text(request.get("method"))),
         url=url,
         headers=headers,
         cookies=_pairs(request.get("cookies")) or _sent_cookies(headers),
-        body=_body(posted)[:MAX_TEXT],
+        body=body,
         body_type=(_text(posted.get("mimeType")) or _header(headers, "content-type")).lower(),
-        params=_pairs(posted.get("params")),
-        status=_status(answer.get("status")),
+        params=params,
+        lacks_body=not (body or params) and _had_body(request, _header(headers, "content-length")),
+        status=_number(answer.get("status")),
         answer_headers=answer_headers,
         set_cookies=_pairs(answer.get("cookies")) or _cookies_that_are_set(answer_headers),
-        text=_content(content, media_type),
+        text=text,
+        lacks_text=not text and _had_text(answer, content, media_type, _header(answer_headers, "content-length")),
         media_type=media_type.lower(),
         kind=_text(entry.get("_resourceType")).lower(),
         location=_text(answer.get("redirectURL")) or _header(answer_headers, "location"),
@@ -193,7 +200,7 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _status(value: Any) -> int:
+def _number(value: Any) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 
 
@@ -246,6 +253,17 @@ def _content(content: Mapping[str, Any], media_type: str) -> str:
     if not _READABLE.search(media_type):
         return ""
     return (_decoded(text) if _text(content.get("encoding")) == "base64" else text)[:MAX_TEXT]
+
+
+def _had_text(answer: Mapping[str, Any], content: Mapping[str, Any], media_type: str, length: str) -> bool:
+    """Whether an answer without text had one: browsers drop it when the next page comes at once, or to save room."""
+    return bool(media_type and _READABLE.search(media_type)) and (
+        _had_body(answer, length) or _number(content.get("size")) > 0
+    )
+
+
+def _had_body(message: Mapping[str, Any], length: str) -> bool:
+    return _number(message.get("bodySize")) > 0 or (length.isdecimal() and set(length) != {"0"})
 
 
 def _decoded(text: str) -> str:

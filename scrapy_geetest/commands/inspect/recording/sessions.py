@@ -116,7 +116,8 @@ def find_session(
     accepted = [one for one in submissions if one.reading is not Reading.REFUSED and one.target == submission.target]
     carried = () if typed.by_control else _carried(submission, exchanges, later, typed)
     if carried:
-        return _two_steps(carried, withheld, len(accepted))
+        is_wanted = withheld and (_target(withheld) == _target(carried[0].exchange) or _comes_again(withheld, later))
+        return _two_steps(carried, withheld if is_wanted else None, len(accepted))
     if withheld and _comes_again(withheld, later, _address):
         cookies = _opened(submission, exchanges, later, typed)
         with_cookie = f"; the answer set the cookie {', '.join(cookies)}" if cookies else ""

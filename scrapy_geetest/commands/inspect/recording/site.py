@@ -18,6 +18,7 @@ from scrapy_geetest.commands.inspect.recording.answers import (
 )
 from scrapy_geetest.commands.inspect.recording.challenge_source import ChallengeSource, find_source
 from scrapy_geetest.commands.inspect.recording.fields import Field, request_fields
+from scrapy_geetest.commands.inspect.recording.gaps import Gap, find_gaps
 from scrapy_geetest.commands.inspect.recording.geetest_calls import V3, GeetestCall, Known, find_calls, is_geetests
 from scrapy_geetest.commands.inspect.recording.origins import Origins
 from scrapy_geetest.commands.inspect.recording.parts import TYPED, Classifier, Parts
@@ -52,6 +53,7 @@ class RecordedSite:
         risk_type: Of v4, where the widget said one.
         api_server: Of the widget, where it is not a usual one.
         others: Ids of further widgets that were asked for, with their versions.
+        gaps: Answers that would tell more if the log had them.
     """
 
     size: int
@@ -68,6 +70,7 @@ class RecordedSite:
     risk_type: str | None
     api_server: str | None
     others: tuple[tuple[int, str], ...]
+    gaps: tuple[Gap, ...]
 
     @property
     def plan(self) -> str:
@@ -157,7 +160,7 @@ def read_site(recording: Recording) -> RecordedSite | None:
     asked = {call.exchange.number for call in calls}
     origins = Origins([one for one in exchanges if not is_geetests(one.url) and one.number not in asked])
     classifier = Classifier(origins=origins, page=page, scripts=_scripts(exchanges, page))
-    same_target = [one for one in submissions if one is not submission and one.target == submission.target]
+    same_target = [one for one in submissions if one is not submission and one.is_like(submission)]
     others = [{field.name: field.text for field in one.others} for one in same_target]
     parts = classifier.classify(submission.exchange, submission.others, others)
     session = find_session(exchanges, submission, submissions, _typed(parts))
@@ -180,6 +183,7 @@ def read_site(recording: Recording) -> RecordedSite | None:
         risk_type=next((call.risk_type for call in of_version if call.risk_type), None),
         api_server=_server(of_version),
         others=tuple(dict.fromkeys((call.version, call.id) for call in calls if call.id != source.id)),
+        gaps=find_gaps(exchanges, submission, source, origins),
     )
 
 
