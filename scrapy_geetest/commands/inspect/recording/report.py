@@ -9,7 +9,7 @@ from attrs import frozen
 from scrapy_geetest.commands.inspect.declaration import class_name
 from scrapy_geetest.commands.inspect.recording.answers import describe
 from scrapy_geetest.commands.inspect.recording.carrying import challenge_exchange
-from scrapy_geetest.commands.inspect.recording.geetest_calls import find_calls, is_geetests
+from scrapy_geetest.commands.inspect.recording.geetest_calls import find_calls, of_the_site
 from scrapy_geetest.commands.inspect.recording.origins import with_timestamp, without_clock
 from scrapy_geetest.commands.inspect.recording.parts import CARRIED, CONSTANT, TYPED, Part
 from scrapy_geetest.commands.inspect.recording.site import read_site
@@ -79,7 +79,7 @@ def read_visit(recording: Recording) -> RecordedVisit:
     exchanges = recording.exchanges
     calls = find_calls(exchanges)
     first = calls[0].exchange.number if calls else len(exchanges)
-    later = [one for one in exchanges[first:] if one.lacks_body and not is_geetests(one.url)]
+    later = [one for one in of_the_site(exchanges, calls) if one.number > first and one.lacks_body]
     unread = tuple(f"{one.method} {without_clock(one.url)}" for one in later)
     return RecordedVisit(size=len(exchanges), asked=len(calls), unread=unread, site=read_site(recording))
 

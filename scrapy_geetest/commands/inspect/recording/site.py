@@ -19,7 +19,14 @@ from scrapy_geetest.commands.inspect.recording.answers import (
 from scrapy_geetest.commands.inspect.recording.challenge_source import ChallengeSource, find_source
 from scrapy_geetest.commands.inspect.recording.fields import Field, request_fields
 from scrapy_geetest.commands.inspect.recording.gaps import Gap, find_gaps
-from scrapy_geetest.commands.inspect.recording.geetest_calls import V3, GeetestCall, Known, find_calls, is_geetests
+from scrapy_geetest.commands.inspect.recording.geetest_calls import (
+    V3,
+    GeetestCall,
+    Known,
+    find_calls,
+    is_geetests,
+    of_the_site,
+)
 from scrapy_geetest.commands.inspect.recording.origins import Origins
 from scrapy_geetest.commands.inspect.recording.parts import TYPED, Classifier, Parts
 from scrapy_geetest.commands.inspect.recording.sessions import Session, Typed, find_session
@@ -157,17 +164,17 @@ def read_site(recording: Recording) -> RecordedSite | None:
         return None
     submission = _that_counts(submissions)
     page, page_url = _page(recording, submission, calls)
-    asked = {call.exchange.number for call in calls}
-    origins = Origins([one for one in exchanges if not is_geetests(one.url) and one.number not in asked])
-    classifier = Classifier(origins=origins, page=page, scripts=_scripts(exchanges, page))
+    own = of_the_site(exchanges, calls)
+    origins = Origins(own)
+    classifier = Classifier(origins=origins, page=page, scripts=_scripts(own, page))
     same_target = [one for one in submissions if one is not submission and one.is_like(submission)]
     others = [{field.name: field.text for field in one.others} for one in same_target]
     parts = classifier.classify(submission.exchange, submission.others, others)
-    session = find_session(exchanges, submission, submissions, _typed(parts))
+    session = find_session(own, submission, submissions, page_url, _typed(parts))
     refused = tuple(one for one in submissions if one.reading is Reading.REFUSED and one is not submission)
     private = frozenset(part.field.text for part in parts.body if part.role == TYPED)
     of_version = [call for call in calls if call.version == submission.version]
-    source = find_source(exchanges, submission, of_version, page)
+    source = find_source(own, submission, of_version, page)
     return RecordedSite(
         size=len(exchanges),
         page=page,
@@ -183,7 +190,7 @@ def read_site(recording: Recording) -> RecordedSite | None:
         risk_type=next((call.risk_type for call in of_version if call.risk_type), None),
         api_server=_server(of_version),
         others=tuple(dict.fromkeys((call.version, call.id) for call in calls if call.id != source.id)),
-        gaps=find_gaps(exchanges, submission, source, origins),
+        gaps=find_gaps(own, submission, source, origins),
     )
 
 
@@ -224,7 +231,7 @@ def _page(recording: Recording, submission: Submission, calls: Sequence[GeetestC
 
 
 def _scripts(exchanges: Sequence[Exchange], page: Exchange | None) -> tuple[str, ...]:
-    scripts = [one.text for one in exchanges if "script" in one.media_type and not is_geetests(one.url)]
+    scripts = [one.text for one in exchanges if "script" in one.media_type]
     return (*([page.text] if page else []), *scripts)
 
 

@@ -102,7 +102,20 @@ class Submission:
 
 def find_submissions(exchanges: Sequence[Exchange], known: Known) -> tuple[Submission, ...]:
     """The requests that carried a solution to the site, in order."""
-    return tuple(one for exchange in exchanges if (one := _submission(exchange, exchanges, known)))
+    found: list[Submission] = []
+    for exchange in exchanges:
+        one = _submission(exchange, exchanges, known)
+        if one is not None and not any(_is_again(one, earlier) for earlier in found):
+            found.append(one)
+    return tuple(found)
+
+
+def _is_again(one: Submission, earlier: Submission) -> bool:
+    """Whether it is an earlier one once more: as a redirect led on, or as a service worker made it for the page."""
+    if one.values() != earlier.values():
+        return False
+    is_led_to = earlier.exchange.is_redirect and one.exchange.number <= earlier.final.number
+    return is_led_to or (one.is_like(earlier) and earlier.reading is not Reading.REFUSED)
 
 
 def followed(exchange: Exchange, exchanges: Sequence[Exchange]) -> Exchange:
