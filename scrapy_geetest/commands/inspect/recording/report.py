@@ -159,9 +159,9 @@ def _lines(site: RecordedSite) -> Iterator[str]:
     yield ""
     yield from (f"  {name:<{_WIDTH}}{value}" for name, value in _values(told, site) if value)
     yield from ("", "The site class", "")
-    yield from (f"    {line}".rstrip() for line in told["declaration"].splitlines())
+    yield from told["declaration"].splitlines()
     yield from ("", "The spider", "")
-    yield from (f"    {line}".rstrip() for line in told["spider"].splitlines())
+    yield from told["spider"].splitlines()
 
 
 def _values(told: Mapping[str, Any], site: RecordedSite) -> Iterator[tuple[str, str]]:
