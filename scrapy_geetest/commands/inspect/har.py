@@ -25,6 +25,11 @@ _READABLE = re.compile(r"text/|json|javascript|xml|html|x-unknown|^$", re.IGNORE
 _HEAD = 4096
 _HOST = re.compile(r"[\w.:-]+")
 _SIGN = re.compile(rb'"log"\s*:\s*\{')
+# Firefox begins the body of a form with the headers that describe it.
+_DESCRIBED = re.compile(r"(?:content-(?:type|length): [^\r\n]*\r?\n)+\r?\n", re.IGNORECASE)
+# Safari joins several cookies in one header; the comma in a date is followed by a space and a number.
+_NEXT_COOKIE = re.compile(r"\n|, ?(?=[^\s;,=]+=)")
+_USUAL_PORTS = {"http": 80, "https": 443}
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -84,9 +89,9 @@ class Exchange:
 
     @property
     def leads_to(self) -> str:
-        """Where a redirect leads, as an absolute URL; empty where it leads nowhere."""
+        """Where a redirect leads, as an absolute URL; empty where it leads nowhere that HTTP does."""
         try:
-            return urljoin(self.url, self.location).partition("#")[0] if self.location else ""
+            return http_url(urljoin(self.url, self.location)) if self.location else ""
         except ValueError:  # "http://[": browsers stay where they are
             return ""
 
@@ -144,7 +149,7 @@ def read_har(data: bytes) -> Recording:
         ValueError: It is no log.
     """
     try:
-        log = _mapping(json.loads(data.decode("utf-8-sig", "replace"))).get("log")
+        log = _mapping(json.loads(data.decode(json.detect_encoding(data), "replace"))).get("log")
     except (ValueError, RecursionError) as error:
         raise ValueError(f"this is no HAR file: {error}") from error
     if not isinstance(log, Mapping) or not isinstance(log.get("entries"), list):
@@ -214,7 +219,7 @@ def _header(headers: Sequence[tuple[str, str]], name: str) -> str:
 
 
 def http_url(url: str) -> str:
-    """*url* without a fragment, a user and a password; empty if it is no http or https URL."""
+    """*url* without a fragment, a user, a password and the usual port; empty if it is no http or https URL."""
     try:
         parts = urlsplit(url)
         is_sound = parts.scheme in {"http", "https"} and _HOST.fullmatch(parts.hostname or "") and parts.port != 0
@@ -222,7 +227,9 @@ def http_url(url: str) -> str:
             return ""
     except ValueError:
         return ""
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="", path=parts.path or "/").geturl()
+    netloc = parts.netloc.rpartition("@")[2].lower()
+    netloc = netloc.removesuffix(f":{parts.port}") if parts.port == _USUAL_PORTS[parts.scheme] else netloc
+    return parts._replace(netloc=netloc, fragment="", path=parts.path or "/").geturl()
 
 
 def _method(text: str) -> str:
@@ -236,7 +243,7 @@ def _sent_cookies(headers: Pairs) -> Pairs:
 
 def _cookies_that_are_set(headers: Pairs) -> Pairs:
     # Firefox writes several in one header, a line each.
-    lines = (line for name, value in headers if name.lower() == "set-cookie" for line in value.splitlines())
+    lines = (line for name, value in headers if name.lower() == "set-cookie" for line in _NEXT_COOKIE.split(value))
     pairs = (line.partition(";")[0].strip().partition("=") for line in lines)
     return tuple((name, value) for name, _, value in pairs if name)
 
@@ -244,8 +251,9 @@ def _cookies_that_are_set(headers: Pairs) -> Pairs:
 def _body(posted: Mapping[str, Any]) -> str:
     text = _text(posted.get("text"))
     if _text(posted.get("encoding")) == "base64" or _text(posted.get("_encoding")) == "base64":
-        return _decoded(text)
-    return text
+        text = _decoded(text)
+    described = _DESCRIBED.match(text)
+    return text[described.end() :] if described else text
 
 
 def _content(content: Mapping[str, Any], media_type: str) -> str:

@@ -163,6 +163,7 @@ def _of_one(
         )
         return Session(mode="gate", why=why, wanted=withheld or submission.final, withheld=withheld)
     why = "no later request of the log lives on a session that the answer opened"
+    why += "" if has_cookies else " (the log has no cookies, which would show one)"
     return Session(mode="form", why=why, wanted=withheld or submission.exchange, withheld=withheld)
 
 
