@@ -77,6 +77,22 @@ def test_encodings_of_the_file(encoding: str, tmp_path: Path) -> None:
     assert [one.url for one in read.exchanges] == [f"{HOST}/"]
 
 
+def test_what_a_service_worker_asked_for_a_page() -> None:
+    """Chromium logs both; the worker's has the cookies. What the worker had in a cache is kept."""
+    asked = {"method": "GET", "url": f"{HOST}/rows"}
+    times = ("2026-11-22T10:00:01.000Z", "2026-11-22T10:00:01.020Z", "2026-11-22T10:00:09.000Z")
+    answers = (
+        {"_fetchedViaServiceWorker": True},
+        {"cookies": [{"name": "a", "value": "1"}]},
+        {"_fetchedViaServiceWorker": True},
+    )
+    entries = [
+        {"request": asked, "response": one, "startedDateTime": at} for one, at in zip(answers, times, strict=True)
+    ]
+    read = read_har(json.dumps({"log": {"entries": entries}}).encode()).exchanges
+    assert [one.set_cookies for one in read] == [(("a", "1"),), ()]
+
+
 def test_a_log_without_cookies_proves_no_form_site() -> None:
     """Chromium's sanitized one; that is said of the mode."""
     exchanges = [

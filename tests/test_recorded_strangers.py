@@ -73,6 +73,13 @@ def test_a_submission_that_the_log_has_twice(kind: str) -> None:
     assert "2 requests were accepted" not in without_return["why_mode"]
 
 
+def test_a_request_with_the_solution_in_its_headers_twice() -> None:
+    """The second is no content that came without a solution."""
+    sent = answer("/rows", {"rows": [1]}, headers=tuple((f"x-{key}", value) for key, value in V4.items()))
+    said = told(page("/rows", WIDGET, 403), geetest(), sent, sent)
+    assert (said["mode"], said["submit_as"]) == ("form", "headers")
+
+
 @pytest.mark.parametrize("status", [403, 200])
 def test_a_page_of_another_tab(status: int) -> None:
     """Another site's page with a widget, loaded in between, is not what was withheld."""

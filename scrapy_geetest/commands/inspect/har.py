@@ -23,6 +23,7 @@ MAX_TEXT = 2 * 1024 * 1024
 
 _READABLE = re.compile(r"text/|json|javascript|xml|html|x-unknown|^$", re.IGNORECASE)
 _HEAD = 4096
+_WORKERS = 5  # seconds within which a service worker asks what a page asked it
 _HOST = re.compile(r"[\w.:-]+")
 _SIGN = re.compile(rb'"log"\s*:\s*\{')
 # Firefox begins the body of a form with the headers that describe it.
@@ -57,6 +58,7 @@ class Exchange:
         kind: What the browser wanted it for, as Chromium says it: ``"document"``, ``"xhr"``; empty if unknown.
         location: Where a redirect leads, as an absolute URL or as it was sent.
         seconds: When it began, since the epoch; 0 if unknown.
+        by_worker: Whether a service worker answered the page's request; Chromium logs what the worker asked, too.
     """
 
     number: int
@@ -77,6 +79,7 @@ class Exchange:
     kind: str = ""
     location: str = ""
     seconds: float = 0.0
+    by_worker: bool = False
 
     def header(self, name: str) -> str:
         """A header of the request; empty if there is none."""
@@ -157,8 +160,23 @@ def read_har(data: bytes) -> Recording:
     read = [one for entry in log["entries"][:MAX_EXCHANGES] if (one := _exchange(_mapping(entry)))]
     if all(one.seconds for one in read):
         read.sort(key=lambda one: one.seconds)
+    read = _without_copies(read)
     titles = tuple(_text(page.get("title")) for page in _mappings(log.get("pages")))
     return Recording(tuple(evolve(one, number=number) for number, one in enumerate(read)), titles)
+
+
+def _without_copies(read: Sequence[Exchange]) -> list[Exchange]:
+    """Without the requests of a page that a service worker made for it: those of the worker have the cookies."""
+    made: dict[tuple[str, str, str], list[float]] = {}
+    for one in read:
+        if not one.by_worker:
+            made.setdefault((one.method, one.url, one.body), []).append(one.seconds)
+    return [
+        one
+        for one in read
+        if not one.by_worker
+        or not any(0 <= at - one.seconds <= _WORKERS for at in made.get((one.method, one.url, one.body), ()))
+    ]
 
 
 def _exchange(entry: Mapping[str, Any]) -> Exchange | None:
@@ -190,6 +208,7 @@ def _exchange(entry: Mapping[str, Any]) -> Exchange | None:
         kind=_text(entry.get("_resourceType")).lower(),
         location=_text(answer.get("redirectURL")) or _header(answer_headers, "location"),
         seconds=_seconds(_text(entry.get("startedDateTime"))),
+        by_worker=answer.get("_fetchedViaServiceWorker") is True,
     )
 
 

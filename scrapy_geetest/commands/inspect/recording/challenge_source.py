@@ -162,7 +162,7 @@ def _id_from(holder: Exchange | None, page: Exchange | None, site_id: str) -> st
     """Where an id stood, in words."""
     if holder is None or not site_id:
         return ""
-    if page is not None and holder.number == page.number:
+    if page is not None and (holder.number == page.number or (holder.is_page and holder.url == page.url)):
         return "the page"
     data = json_of(holder)
     keys = next((keys for keys, value in leaves(data) if value == site_id), None) if data is not None else None

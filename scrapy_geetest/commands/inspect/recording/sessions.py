@@ -14,6 +14,7 @@ from scrapy_geetest.commands.inspect.reading import site_of
 from scrapy_geetest.commands.inspect.recording.answers import Reading, is_withheld, json_of, read_answer
 from scrapy_geetest.commands.inspect.recording.fields import leaves, request_fields
 from scrapy_geetest.commands.inspect.recording.origins import is_scheme, without_clock
+from scrapy_geetest.commands.inspect.recording.submissions import distinct
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -120,7 +121,8 @@ def find_session(
     rest = [one for one in contents if site_of(one.url) in sites]
     later = [one for one in rest if one.number > submission.exchange.number]
     withheld = _withheld(rest, submission, later)
-    accepted = [one for one in submissions if one.reading is not Reading.REFUSED and one.target == submission.target]
+    counted = [one for one in distinct(submissions) if one.target == submission.target]
+    accepted = [one for one in counted if one.reading is not Reading.REFUSED]
     carried = () if typed.by_control else _carried(submission, exchanges, contents, typed)
     if carried:
         is_wanted = withheld and (_target(withheld) == _target(carried[0].exchange) or _comes_again(withheld, later))

@@ -30,7 +30,7 @@ from scrapy_geetest.commands.inspect.recording.geetest_calls import (
 from scrapy_geetest.commands.inspect.recording.origins import Origins
 from scrapy_geetest.commands.inspect.recording.parts import TYPED, Classifier, Parts
 from scrapy_geetest.commands.inspect.recording.sessions import Session, Typed, find_session
-from scrapy_geetest.commands.inspect.recording.submissions import Submission, find_submissions
+from scrapy_geetest.commands.inspect.recording.submissions import Submission, distinct, find_submissions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -162,7 +162,7 @@ def read_site(recording: Recording) -> RecordedSite | None:
     submissions = find_submissions(exchanges, Known.of(calls))
     if not submissions:
         return None
-    submission = _that_counts(submissions)
+    submission = _that_counts(distinct(submissions))
     page, page_url = _page(recording, submission, calls)
     own = of_the_site(exchanges, calls)
     origins = Origins(own)
@@ -171,7 +171,7 @@ def read_site(recording: Recording) -> RecordedSite | None:
     others = [{field.name: field.text for field in one.others} for one in same_target]
     parts = classifier.classify(submission.exchange, submission.others, others)
     session = find_session(own, submission, submissions, page_url, _typed(parts))
-    refused = tuple(one for one in submissions if one.reading is Reading.REFUSED and one is not submission)
+    refused = tuple(one for one in distinct(submissions) if one.reading is Reading.REFUSED and one is not submission)
     private = frozenset(part.field.text for part in parts.body if part.role == TYPED)
     of_version = [call for call in calls if call.version == submission.version]
     source = find_source(own, submission, of_version, page)

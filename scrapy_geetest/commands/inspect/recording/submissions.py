@@ -102,10 +102,14 @@ class Submission:
 
 def find_submissions(exchanges: Sequence[Exchange], known: Known) -> tuple[Submission, ...]:
     """The requests that carried a solution to the site, in order."""
+    return tuple(one for exchange in exchanges if (one := _submission(exchange, exchanges, known)))
+
+
+def distinct(submissions: Sequence[Submission]) -> tuple[Submission, ...]:
+    """Those that are not an earlier one once more."""
     found: list[Submission] = []
-    for exchange in exchanges:
-        one = _submission(exchange, exchanges, known)
-        if one is not None and not any(_is_again(one, earlier) for earlier in found):
+    for one in submissions:
+        if not any(_is_again(one, earlier) for earlier in found):
             found.append(one)
     return tuple(found)
 
