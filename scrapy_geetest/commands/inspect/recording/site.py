@@ -9,6 +9,7 @@ from attrs import frozen
 
 from scrapy_geetest._redaction import shown_url
 from scrapy_geetest.commands.inspect.har import http_url
+from scrapy_geetest.commands.inspect.reading import site_of
 from scrapy_geetest.commands.inspect.recording.answers import (
     Reading,
     Verdicts,
@@ -218,6 +219,10 @@ def _page(recording: Recording, submission: Submission, calls: Sequence[GeetestC
         if one.is_page and not is_geetests(one.url) and one.kind not in {"xhr", "fetch"}
     ]
     referer = http_url(sent.header("referer"))
+    referers = [url for url in (referer, *(call.exchange.header("referer") for call in calls)) if url]
+    sites = {site_of(url) for url in (sent.url, *referers)}
+    own = [one for one in pages if site_of(one.url) in sites]
+    pages = own or ([] if referers else pages)  # other tabs load pages, too
     by_referer = [one for one in pages if one.url == referer]
     first_call = next(
         (call.exchange.number for call in reversed(calls) if call.exchange.number < sent.number), sent.number

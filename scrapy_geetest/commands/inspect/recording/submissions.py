@@ -119,7 +119,8 @@ def _is_again(one: Submission, earlier: Submission) -> bool:
     if one.values() != earlier.values():
         return False
     is_led_to = earlier.exchange.is_redirect and one.exchange.number <= earlier.final.number
-    return is_led_to or (one.is_like(earlier) and earlier.reading is not Reading.REFUSED)
+    is_better = earlier.reading is Reading.REFUSED is not one.reading
+    return is_led_to or (one.is_like(earlier) and not is_better)
 
 
 def followed(exchange: Exchange, exchanges: Sequence[Exchange]) -> Exchange:
