@@ -94,3 +94,48 @@ async def test_a_script_that_fails(world: SmallWorld, where: str) -> None:
     [error] = outcome.errors
     assert type(error) is (ChallengeError if before else SubmissionError)
     assert str(error).endswith("The first error of its scripts is 'ReferenceError: nowhere is not defined'")
+
+
+def _answering(world: SmallWorld, then: str) -> None:
+    """A withheld page whose script sends the solution, and does *then* with ``show``, which shows what is behind."""
+
+    @world.route("/wall")
+    def wall(asked: Asked) -> Answer:
+        if asked.query:
+            return page("<h1>in</h1>" if world.geetest.takes(asked.query) else "no")
+        show = 'function show() { document.body.innerHTML = "<h1>in</h1>"; }'
+        send = f'var query = "/wall?" + new URLSearchParams(o.getValidate()); {show} {then}'
+        make = v4(f'o.appendTo("#captcha"); o.onSuccess(function () {{ {send} }});')
+        return page(f'<div id="captcha"></div>{GEETEST_SCRIPT}{make}', 403)
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        "navigator.sendBeacon(query); setTimeout(show, 1200);",
+        "fetch(query).then(function () { setTimeout(show, 1200); });",
+        "fetch(query).then(function () { setTimeout(function () { location.replace('/behind'); }, 1200); });",
+    ],
+    ids=["beacon", "same page", "another page"],
+)
+async def test_a_page_that_takes_its_time(world: SmallWorld, then: str) -> None:
+    """One that looks as before is waited for, though nothing is on its way: many show that it worked, and then go on."""
+
+    @world.route("/behind")
+    def behind(_: Asked) -> Answer:
+        return page("<h1>in</h1>")
+
+    _answering(world, then)
+    outcome = await browse(world, [visit(f"{world.site.url}/wall")])
+    assert outcome.texts("h1::text") == ["in"]
+    assert (len(world.tasks), outcome.stats["unused"]) == (1, 0)
+
+
+async def test_a_page_that_opens_another_window(world: SmallWorld) -> None:
+    """What is shown there is not seen: the solution may have been taken, and the error says so."""
+    _answering(world, "window.open(query);")
+    outcome = await browse(world, [visit(f"{world.site.url}/wall")])
+    [error] = outcome.errors
+    assert isinstance(error, SubmissionError)
+    assert "has opened another window" in str(error)
+    assert (len(world.tasks), outcome.stats["unverified"], outcome.stats["unused"]) == (1, 1, 0)

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from attrs import define
 
+from scrapy_geetest._attempt.evidence import new_words
 from scrapy_geetest._attempt.loop import UNVERIFIED
 from scrapy_geetest._attempt.verdict import Outcome, by_site_rules, failure_of, is_withheld
 from scrapy_geetest._browser.rendered import render, show_widgets
 from scrapy_geetest._browser.supply import LoadAgainError
-from scrapy_geetest._browser.verdict import judge_answer, judge_page
+from scrapy_geetest._browser.verdict import LABELS, judge_answer, judge_page
 from scrapy_geetest._crawl.delivery import without_values
 from scrapy_geetest._pages.withholding import ERROR_STATUS
 from scrapy_geetest.challenge import solution_values
@@ -69,7 +70,7 @@ class Judgement:
         is_open_now = was_withheld and not await is_withheld(self._context, shown)
         sent = [one for one in given if is_open_now or one.sendings or self._may_have_gone(one, given)]
         if unsent := [one for one in given if one not in sent]:
-            self._not_sent(unsent)
+            await self._not_sent(unsent)
             if not sent:
                 raise self._error_of(unsent[0])
         response, refusal = shown, ""
@@ -107,9 +108,15 @@ class Judgement:
         while True:
             await self._opened.rest(_QUIET, _RESTLESS, check)
             shown = await self._show(given, was_withheld=was_withheld)
-            if is_clear or time.monotonic() > until or not await is_withheld(self._context, shown):
+            if is_clear or time.monotonic() > until or not await self._looks_as_before(given, shown):
                 return shown
             await self._opened.pause(_TICK)
+
+    async def _looks_as_before(self, given: list[Round], shown: Response) -> bool:
+        if await is_withheld(self._context, shown):
+            return True
+        is_same_document = not any(one.is_over for one in given)
+        return is_same_document and not new_words(shown, self._context.page, besides=LABELS)
 
     async def _is_clear(self, given: list[Round]) -> bool:
         """Whether an answer says that it is a refusal, so that nothing else will be shown."""
@@ -168,18 +175,22 @@ class Judgement:
             return False
         return bool(self._opened.documents[-1].request.method != "GET")
 
-    def _not_sent(self, unsent: list[Round]) -> None:
+    async def _not_sent(self, unsent: list[Round]) -> None:
         for one in unsent:
             assert one.purchase is not None  # noqa: S101  # it was given one
+            if self._opened.has_opened_window:
+                await self._books.unanswered(self._context, one.purchase, "its page has opened another window")
             self._books.unused(one.purchase, "the page did not send it")
 
     def _error_of(self, one: Round) -> SubmissionError:
         context = self._context
         assert one.purchase is not None  # noqa: S101  # it was given one
+        way_out = "If a person would have to click there, let a PageMethod click it"
+        if self._opened.has_opened_window:
+            way_out = "It has opened another window, which the plugin does not look into (docs: browser)"
         return SubmissionError(
             f"The solution of task {one.purchase.task} is in the page {self._opened.url} ({one.asked.product} widget), and the "
-            f"page did not send it for {context}. If a person would have to click there, let a PageMethod click it"
-            f"{self._opened.script_error(self._values([one]))}",
+            f"page did not send it for {context}. {way_out}{self._opened.script_error(self._values([one]))}",
             **context.parts,
         )
 

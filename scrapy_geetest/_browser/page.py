@@ -43,6 +43,7 @@ class OpenPage:
         documents: Playwright's responses of the documents that the main frame has shown since then.
         is_gone: Whether it crashed or was closed.
         is_handed_over: Whether the spider has it.
+        has_opened_window: Whether it has opened another window since it was loaded.
         has_asked_geetest: Whether it has asked a host of GeeTest's for anything since it was loaded.
         shadowed: The name of a global that the page has locked, so that the stand-in could not keep it.
     """
@@ -54,6 +55,7 @@ class OpenPage:
         self.is_gone = False
         self.is_handed_over = False
         self.has_asked_geetest = False
+        self.has_opened_window = False
         self.shadowed = ""
         self._script_error = ""
         self.on_late: Callable[[str], None] = lambda _url: None
@@ -81,6 +83,7 @@ class OpenPage:
             "framedetached": self._detached,
             "websocket": self._opened_socket,
             "pageerror": self._threw,
+            "popup": self._opened_window,
             "crash": self._is_lost,
             "close": self._is_lost,
         }.items():
@@ -91,7 +94,7 @@ class OpenPage:
         self._end_rounds(lambda _: True)
         self._is_own = is_own
         self._is_first, self.is_handed_over, self.has_asked_geetest, self.shadowed = True, False, False, ""
-        self.rounds, self.documents, self._script_error = [], [], ""
+        self.rounds, self.documents, self._script_error, self.has_opened_window = [], [], "", False
         self._in_flight.clear()
         # The route that was added last comes first; scrapy-playwright has just added its own.
         with suppress(Exception):
@@ -260,6 +263,9 @@ class OpenPage:
     def _threw(self, error: Any) -> None:
         told = " ".join(f"{error.name or 'Error'}: {error.message}".splitlines()[:1])
         self._script_error = self._script_error or told
+
+    def _opened_window(self, _: Any) -> None:
+        self.has_opened_window = True
 
     def _opened_socket(self, socket: Any) -> None:
         socket.on("framesent", self._sent_through_socket)

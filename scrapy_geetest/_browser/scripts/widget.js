@@ -205,12 +205,16 @@ class Widget {
 
   placeInputs() {
     const bound = this.bound && findElement(this.bound);
+    const form = bound || this.box.root.closest("form");
+    if (form && this.solution) {
+      stayHere(form);
+    }
     if (bound && this.inputs.element.parentNode !== bound) {
       bound.append(this.inputs.element);
     }
     this.inputs.fill(this.solution);
     if (this.version.number === 4) {
-      this.serveForm(bound ? null : this.box.root.closest("form"));
+      this.serveForm(bound ? null : form);
     }
   }
 
