@@ -163,8 +163,9 @@ class Judgement:
             self._books.unused(other.purchase, "the page did not send it")
         assert one.purchase is not None  # noqa: S101  # it was given one
         raise SubmissionError(
-            f"The solution of task {one.purchase.task} is in the page {self._opened.url} ({one.asked.product} widget), and the "
-            f"page did not send it for {context}. If a person would have to click there, let a PageMethod click it",
+            f"Let a PageMethod click what sends the solution, if a person would have to click there: the solution of task "
+            f"{one.purchase.task} is in the page {self._opened.url} ({one.asked.product} widget), and the page did not send it "
+            f"for {context}",
             **context.parts,
         )
 
