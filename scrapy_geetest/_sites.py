@@ -160,5 +160,7 @@ async def belongs(url: str, site: GeetestSite, settle: Callable[[Any], Awaitable
     try:
         return bool(await settle(site.matches(url)))
     except Exception:
-        logger.exception("GeeTest: matches of site %s failed on %s; it is treated as no match", site.name, url[:200])
+        logger.exception(
+            "GeeTest: correct matches of site %s: it failed on %s, which is treated as no match", site.name, url[:200]
+        )
         return False
