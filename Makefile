@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage slow browser plugins looks bench package clean
+.PHONY: help demo test coverage slow browser plugins looks pictures bench package clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,6 +31,9 @@ plugins: $(VENV)/tox ## crawls with the packages that Scrapy users combine, as t
 
 looks: $(VENV)/tox ## screenshots of the report and the documentation, in dist/looks (Debian's packages chromium and npm)
 	$(BIN)/tox run -e looks
+
+pictures: $(VENV)/tox ## draw the documentation's drawings, and take its screenshots of a browser (Debian's package chromium)
+	$(BIN)/tox run -e pictures
 
 bench: $(VENV)/demo ## measure everything beside what one would do otherwise; writes benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks --check

@@ -20,6 +20,7 @@ from scrapy_geetest._url_pattern import UrlPattern, host_of
 from scrapy_geetest.site import GeetestSite, refuse_unknown
 
 if TYPE_CHECKING:
+    from scrapy_geetest._hooks import Settle
     from scrapy_geetest._pages.rules import Rules
 
 logger = logging.getLogger(__name__)
@@ -98,8 +99,10 @@ class SiteIndex:
     A site with a ``matches`` of its own may take any URL, so that it is asked about each.
     """
 
-    def __init__(self, sites: Sequence[GeetestSite]) -> None:
+    def __init__(self, sites: Sequence[GeetestSite], settle: Settle = resolve) -> None:
         self._sites = sites
+        self._settle = settle
+        self._failed: set[str] = set()  # names of those whose ``matches`` failed
         self._by_host: dict[str, list[tuple[int, UrlPattern]]] = {}  # with the place in the order of declaration
         self._always: list[int] = []
         self._seen: dict[str, Sequence[_Candidate]] = {}
@@ -120,7 +123,7 @@ class SiteIndex:
             candidates = self._remember(start, url)
         for site, pattern in candidates:
             if pattern is None:
-                if await belongs(url, site):
+                if await belongs(url, site, self._settle, self._failed):
                     return site
             elif not pattern.path or pattern.matches_path(urlsplit(url).path):
                 return site
@@ -149,18 +152,23 @@ def _with_parents(url: str) -> Iterator[str]:
         host = host.partition(".")[2]
 
 
-async def belongs(url: str, site: GeetestSite, settle: Callable[[Any], Awaitable[Any]] = resolve) -> bool:
+async def belongs(
+    url: str, site: GeetestSite, settle: Callable[[Any], Awaitable[Any]] = resolve, failed: set[str] | None = None
+) -> bool:
     """Whether *url* belongs to *site*; where its ``matches`` fails, it does not.
 
     Args:
         url: Of a request or response.
         site: A declared one.
         settle: Awaits what the hook returned.
+        failed: Names of sites whose failure is in the log, and needs no second line.
     """
     try:
         return bool(await settle(site.matches(url)))
     except Exception:
-        logger.exception(
-            "GeeTest: correct matches of site %s: it failed on %s, which is treated as no match", site.name, url[:200]
-        )
+        level = logging.DEBUG if failed is not None and site.name in failed else logging.ERROR
+        if failed is not None:
+            failed.add(site.name)
+        text = "GeeTest: correct matches of site %s: it failed on %s, which is treated as no match"
+        logger.log(level, text, site.name, url[:200], exc_info=True)
         return False

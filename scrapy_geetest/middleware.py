@@ -260,7 +260,8 @@ class GeetestMiddleware:
         # A browser follows redirects itself, so that the request is still the spider's.
         asked = outer if outer.meta.get("playwright") and self._browser_pages.handlers.find(outer) else original(outer)
         visitor = Visitor(outer, asked, keep_meta=self._config.keep_meta, keeps_cookies=self._keeps_cookies)
-        return Context(site, asked, page, visitor, outer, was_sent=page is not None, number=next(self._numbers))
+        was_sent, number = page is not None, next(self._numbers)
+        return Context(site, asked, page, visitor, outer, was_sent, number=number, settle=self._parking.hook)
 
     async def _site(self, request: Request) -> GeetestSite | None:
         """Whose answer it is: a site may redirect to a captcha page whose address tells nothing."""

@@ -9,7 +9,6 @@ from scrapy.exceptions import IgnoreRequest
 
 from scrapy_geetest._crawl.parking import Stopping
 from scrapy_geetest._crawl.shortened import short_request, short_response
-from scrapy_geetest._hooks import resolve
 from scrapy_geetest._pages.register import RegisterError
 from scrapy_geetest._words import sentence
 from scrapy_geetest.challenge import V3Challenge, V4Challenge
@@ -134,7 +133,7 @@ class Challenges:
 
     async def _query(self, context: Context) -> Request | None:
         try:
-            query = await resolve(context.site.challenge_request(context.request, context.page))
+            query = await context.settle(context.site.challenge_request(context.request, context.page))
             if not isinstance(query, Request | None):
                 raise TypeError(f"it returned {type(query).__name__}")  # noqa: TRY301
         except (Stopping, RegisterError, ChallengeNotNeeded, ChallengeNotReady):
@@ -151,7 +150,7 @@ class Challenges:
         if answer is None:
             return context.site.known_challenge()
         try:
-            challenge = await resolve(context.site.parse_challenge(answer))
+            challenge = await context.settle(context.site.parse_challenge(answer))
             if not isinstance(challenge, V3Challenge | V4Challenge):
                 raise TypeError(f"it returned {type(challenge).__name__}")  # noqa: TRY301
         except (Stopping, ChallengeNotNeeded, ChallengeNotReady):

@@ -14,8 +14,8 @@ from scrapy_geetest._attempt.verdict import Outcome, Verdict
 from scrapy_geetest._crawl.delivery import without_values
 from scrapy_geetest._crawl.dispatch import DeliveryError, SolutionTooOldError, answer_of
 from scrapy_geetest._crawl.downloads import NO_PAGE
+from scrapy_geetest._crawl.parking import Stopping
 from scrapy_geetest._crawl.shortened import shortened
-from scrapy_geetest._hooks import resolve
 from scrapy_geetest._pages.rules import widgets_of
 from scrapy_geetest._submission.plan import plan_submission
 from scrapy_geetest._submission.target import check_target
@@ -180,7 +180,7 @@ class Submissions:
             purchase.departures, purchase.was_too_old = dispatch.departures, dispatch.was_too_old
 
     async def _check(self, context: Context, url: str) -> None:
-        await check_target(url, context.request.url, context.page_address, context.site)
+        await check_target(url, context.request.url, context.page_address, context.site, context.settle)
         await self._others.check_robots(context.request.replace(url=url))
 
     async def send_unsolved(self, way: Way) -> Response:
@@ -212,10 +212,12 @@ class Submissions:
     async def _by_hook(self, way: Way, purchase: Purchase, hook: Callable[..., Any]) -> Request:
         context = way.context
         try:
-            request = await resolve(hook(context.request, context.page, purchase.solution))
+            request = await context.settle(hook(context.request, context.page, purchase.solution))
             if not isinstance(request, Request):
                 raise TypeError(f"{hook.__name__} returned {type(request).__name__}, not a Request")  # noqa: TRY301
-            await check_target(request.url, context.request.url, context.page_address, context.site)
+            await check_target(request.url, context.request.url, context.page_address, context.site, context.settle)
+        except Stopping:
+            raise
         except Exception as error:
             self._books.spoilt(context)
             raise SubmissionError(

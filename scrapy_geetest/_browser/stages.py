@@ -202,7 +202,8 @@ class Stages:
             cure, why = "let a PageMethod click, if a click makes the widget", "its scripts made no GeeTest widget"
         first = f"{sentence(cure)}. " if cure else ""
         raise ChallengeError(
-            f"{first}Nothing could be bought for {context}: the page is withheld, and {why}", **context.parts
+            f"{first}Nothing could be bought for {context}: the page is withheld, and {why}{self._opened.script_error()}",
+            **context.parts,
         )
 
     # ---- Page methods

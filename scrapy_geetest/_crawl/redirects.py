@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _MAX_ADDRESSES = 1000  # of which it is remembered what was there
+_MAX_HOSTS = 1000  # that are told of
 _SHOWN = 200
 _TELLING = re.compile(
     r"captcha|geetest|challenge|verif|human|robot|anti-?(?:bot|spider|spam)|secur|check(?!out)", re.IGNORECASE
@@ -168,7 +169,7 @@ class CaptchaRedirects:
 
     def _tell(self, request: Request, site: GeetestSite, *, is_followed: bool, is_wanted: bool) -> None:
         host = urlparse_cached(request).netloc.rpartition("@")[2]
-        if (host, is_wanted) in self._told:
+        if (host, is_wanted) in self._told or len(self._told) >= _MAX_HOSTS:
             return
         self._told.add((host, is_wanted))
         if is_followed:

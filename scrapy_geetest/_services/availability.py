@@ -13,7 +13,7 @@ from scrapy_geetest._services.errors import ANSWER_LOST, BUSY, NOT_SENT, Reactio
 from scrapy_geetest._words import clause
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
 logger = logging.getLogger(__name__)
 
@@ -97,6 +97,39 @@ class Availability:
             raise self._final(now - self._since)
         shortest, longest = _LOOK_AGAIN
         return min(longest, max(shortest, self._next_try - now)) * self.uniform(0.8, 1.2)
+
+    async def admit(
+        self,
+        method: str,
+        *,
+        probe: Callable[[], Awaitable[None]],
+        sleep: Callable[[float], Awaitable[object]],
+        is_exempt: Callable[[], bool] = lambda: False,
+    ) -> bool:
+        """Wait until a call may be made. One of those that wait probes, for all.
+
+        Args:
+            method: Which call.
+            probe: Makes one, and tells how it ended.
+            sleep: Waits for so many seconds.
+            is_exempt: Whether it is made whatever is known; asked before each look, and may raise.
+
+        Returns:
+            Whether it took any waiting.
+
+        Raises:
+            ServiceError: The trouble lasts too long.
+        """
+        has_waited = False
+        while True:
+            step = Step.GO if is_exempt() else self.next_step(method)
+            if step is Step.GO:
+                return has_waited
+            has_waited = True
+            if step is Step.PROBE:
+                await probe()
+            else:
+                await sleep(step)
 
     def begin(self, method: str) -> float:
         """A call is made. Returns when, for ``succeeded`` and ``failed``."""

@@ -10,6 +10,7 @@ from scrapy_geetest._hooks import resolve
 from scrapy_geetest._submission.types import NoWayError
 
 if TYPE_CHECKING:
+    from scrapy_geetest._hooks import Settle
     from scrapy_geetest.site import GeetestSite
 
 Origin: TypeAlias = tuple[str, str | None, int | None]
@@ -81,7 +82,7 @@ def check_readable(url: str, shown: str) -> None:
         )
 
 
-async def check_target(url: str, asked: str, page: str, site: GeetestSite) -> None:
+async def check_target(url: str, asked: str, page: str, site: GeetestSite, settle: Settle = resolve) -> None:
     """A solution goes to the site that asked for it: to the origin of its request, or to a host of the site's ``urls``.
 
     A page that the site redirected to is not the site, unless its urls say so.
@@ -91,6 +92,7 @@ async def check_target(url: str, asked: str, page: str, site: GeetestSite) -> No
         asked: The address of the request, as the spider made it.
         page: The address of the page, the same where nothing was downloaded.
         site: The declared site.
+        settle: Awaits what its ``matches`` returned.
 
     Raises:
         ValueError: *url* is elsewhere; the message says what to do if that is right.
@@ -101,7 +103,7 @@ async def check_target(url: str, asked: str, page: str, site: GeetestSite) -> No
             f"the solution would go to {url[:_SHOWN]!r} unencrypted, though the page came over https",
             cure="override submit_request, and send the solution to the https address",
         )
-    if origin(url) == origin(asked) or site.has_host(url) or await resolve(site.matches(url)):
+    if origin(url) == origin(asked) or site.has_host(url) or await settle(site.matches(url)):
         return
     raise NoWayError(
         f"the solution would go to {url[:_SHOWN]!r}, which does not belong to site {site.name}",

@@ -104,6 +104,7 @@ SUBMIT_HEADERS = """var captchaHeaders = function (answer) {
             "X-Captcha-Pass-Token": answer.pass_token, "X-Captcha-Gen-Time": answer.gen_time
           };
         };
+        var showData = function (answer) { document.querySelector("main").textContent = answer; };
         $.ajax("[[target]]", { headers: captchaHeaders(result), success: showData });"""
 
 POSTED_BACK = "\n        window.pageFields = { token: data.data.token };"
@@ -113,19 +114,7 @@ SUBMIT_XHR = (
     """$.post("[[target]]", $.extend({}, result, window.pageFields), function (page) { document.write(page); });"""
 )
 
-STATIC: Mapping[str, tuple[str, str]] = {
-    "gt.js": (
-        "text/javascript",
-        "window.initGeetest = function (config, callback) { callback({appendTo: function () {}}); };",
-    ),
-    "gt4.js": (
-        "text/javascript",
-        "window.initGeetest4 = function (config, callback) { callback({appendTo: function () {}}); };",
-    ),
-    "jquery.min.js": ("text/javascript", "window.$ = function () { return {}; };"),
-    "site.css": ("text/css", "main { max-width: 40em; margin: auto; }"),
-}
-"""Stubs of what the pages load, by file name: content type and text."""
+STYLE = "main { max-width: 40em; margin: auto; }"
 
 
 def fill(template: str, **values: str) -> str:
