@@ -231,7 +231,7 @@ class Purchases:
         except ValueError as error:
             reason = str(error)
         raise SolveError(  # apart from the error, whose frames hold the password
-            f"The proxy of {context} cannot be passed to the service (GEETEST_PASS_PROXY): {reason}",
+            f"Use another proxy, or turn GEETEST_PASS_PROXY off: the proxy of {context} cannot be passed to the service: {reason}",
             code="ERROR_PROXY_CREDENTIALS_INVALID_CHARACTER" if "%" in reason else "ERROR_PROXY_MISSING",
             description=reason,
             task_id=None,

@@ -15,6 +15,7 @@ from scrapy_geetest._attempt.verdict import is_withheld
 from scrapy_geetest._browser.pages import METHODS
 from scrapy_geetest._browser.rendered import PageGoneError, render, show_widgets
 from scrapy_geetest._crawl.parking import Stopping
+from scrapy_geetest._words import sentence
 from scrapy_geetest.exceptions import ChallengeError
 
 if TYPE_CHECKING:
@@ -190,14 +191,18 @@ class Stages:
         if not self._was_withheld or self._supply.given or not await is_withheld(context, shown):
             return
         if self._opened.shadowed:
-            why = f"its own code answers for {self._opened.shadowed}, which it has locked"
+            cure, why = "", f"its own code answers for {self._opened.shadowed}, which it has locked"
         elif self._opened.rounds:
             products = ", ".join(sorted({one.asked.product for one in self._opened.rounds}))
-            why = f"its widget ({products}) was not called for: let a PageMethod click what calls for it"
+            cure, why = (
+                "let a PageMethod click what calls for the widget",
+                f"its widget ({products}) was not called for",
+            )
         else:
-            why = "its scripts made no GeeTest widget; if a click makes it, let a PageMethod click"
+            cure, why = "let a PageMethod click, if a click makes the widget", "its scripts made no GeeTest widget"
+        first = f"{sentence(cure)}. " if cure else ""
         raise ChallengeError(
-            f"Nothing could be bought for {context}: the page is withheld, and {why}{self._opened.script_error()}",
+            f"{first}Nothing could be bought for {context}: the page is withheld, and {why}{self._opened.script_error()}",
             **context.parts,
         )
 
