@@ -94,5 +94,9 @@ async def test_a_site_that_says_everything_it_was_sent(world: SmallWorld, tmp_pa
         assert outcome.stats["rejected"] == 1
         text = path.read_text()
         assert "You sent" in text
-        secrets = [*sent.values(), "cookie-7f3a", "cookie-new-4b", "bearer-91bc", *granted, "p" * 64, "o" * 40]
+        solutions = [
+            task.solution[key] for task in world.tasks if task.solution for key in ("pass_token", "captcha_output")
+        ]
+        secrets = [*sent.values(), "cookie-7f3a", "cookie-new-4b", "bearer-91bc", *granted, *solutions]
+        assert len(solutions) == 2 * len(world.tasks)
         assert [secret for secret in secrets if secret in text] == []

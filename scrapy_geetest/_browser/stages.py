@@ -196,7 +196,10 @@ class Stages:
             why = f"its widget ({products}) was not called for: let a PageMethod click what calls for it"
         else:
             why = "its scripts made no GeeTest widget; if a click makes it, let a PageMethod click"
-        raise ChallengeError(f"Nothing could be bought for {context}: the page is withheld, and {why}", **context.parts)
+        raise ChallengeError(
+            f"Nothing could be bought for {context}: the page is withheld, and {why}{self._opened.script_error()}",
+            **context.parts,
+        )
 
     # ---- Page methods
 

@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 _DOCUMENT = """<!DOCTYPE html>
 <html lang="en">
@@ -205,15 +205,23 @@ def items(kind: str, rows: list[dict[str, str]]) -> str:
     return f'    <ul class="{kind}s">\n' + "\n".join(lines) + "\n    </ul>"
 
 
+def found(query: str) -> list[dict[str, str]]:
+    """Made-up goods that a search for *query* finds, always the same for the same text."""
+    return _goods(query, [f"{kind} {query}".strip() for kind in ("spare", "large", "used", "new", "small")])
+
+
 def goods(seed: str, count: int = 3) -> list[dict[str, str]]:
     """Made-up goods, always the same for the same text."""
-    names = ("rope", "lantern", "sextant", "barrel", "compass", "anchor", "oar", "chart")
+    return _goods(seed, ("rope", "lantern", "sextant", "barrel", "compass", "anchor", "oar", "chart"), count)
+
+
+def _goods(seed: str, names: Sequence[str], count: int = 3) -> list[dict[str, str]]:
     start = sum(seed.encode())
     return [
         {
             "id": f"{seed}-{index}",
             "name": names[(start + index) % len(names)],
-            "price": f"{(start * 7 + index * 13) % 90 + 10}.50",
+            "price": f"£{(start * 7 + index * 13) % 90 + 10}.50",
         }
         for index in range(1, count + 1)
     ]

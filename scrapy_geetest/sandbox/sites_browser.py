@@ -92,7 +92,7 @@ async def float_submitted(world: World, call: Call) -> Answer:
     if not await _judge(world, "float", v3_values(call.form), _V3):
         return _float(world, query, _REFUSED)
     heading = f'    <h1>Results for <span class="query">{escape(query)}</span></h1>\n'
-    return _content(world, "float", heading + pages.items("result", pages.goods(query)))
+    return _content(world, "float", heading + pages.items("result", pages.found(query)))
 
 
 async def bind_page(world: World, call: Call) -> Answer:
