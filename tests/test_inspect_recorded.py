@@ -45,12 +45,14 @@ async def test_what_is_printed_solves_the_site(
     await record(chromium, visit, sandbox.url, f"http://{name}.example", proxy.url, path)
     recording = load_har(path)
     assert recording is not None
-    told = read_visit(recording).to_json()
+    read = read_visit(recording)
+    told = read.to_json()
     assert (told["version"], told["page"].partition("?")[0]) != (None, "")
     assert {"mode": told["mode"], **{key: told[key] for key in visit.told}} == {"mode": visit.mode, **visit.told}
     sandbox.reset(solve_seconds=0.1)
-    site = pasted(told["declaration"], GeetestSite, tmp_path / "site.py")
-    spider = pasted(told["spider"], Spider, tmp_path / "spider.py")
+    declaration, spider_code = read.to_text().partition("\nThe site class\n")[2].split("\nThe spider\n")
+    site = pasted(declaration, GeetestSite, tmp_path / "site.py")
+    spider = pasted(spider_code, Spider, tmp_path / "spider.py")
     monkeypatch.setenv("http_proxy", proxy.url)
     monkeypatch.setenv("no_proxy", "")
     items: list[Any] = []
