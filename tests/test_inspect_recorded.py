@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from crawl import SETTINGS
+from crawl import items_of
 from forward_proxy import ForwardProxy
 from har_recorder import record
 from har_replay import pasted
 from recorded_sites import TYPED, VISITS
 from sandbox_crawl import host, service
 from scrapy import Spider
-from scrapy import signals as scrapy_signals
-from scrapy.crawler import AsyncCrawlerRunner
 
 from scrapy_geetest import GeetestSite
 from scrapy_geetest.commands.inspect.har import load_har
@@ -55,15 +53,8 @@ async def test_what_is_printed_solves_the_site(
     spider = pasted(spider_code, Spider, tmp_path / "spider.py")
     monkeypatch.setenv("http_proxy", proxy.url)
     monkeypatch.setenv("no_proxy", "")
-    items: list[Any] = []
-    runner = AsyncCrawlerRunner({**SETTINGS, **service(sandbox), "GEETEST_SITES": [site]})
-    crawler = runner.create_crawler(spider)
-
-    def scraped(item: Any) -> None:
-        items.append(item)
-
-    crawler.signals.connect(scraped, scrapy_signals.item_scraped)
-    await runner.crawl(crawler, **{key: value for key, value in TYPED.items() if hasattr(spider, key)})
+    arguments = {key: value for key, value in TYPED.items() if hasattr(spider, key)}
+    items = await items_of(spider, arguments, GEETEST_SITES=[site], **service(sandbox))
     books = sandbox.books()
     assert (len(items), books["outcomes"]) == (1, {"solved": 1})
     assert [outcome for outcomes in books["submissions"].values() for outcome in outcomes if outcome != "missing"] == [

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import pytest
+from crawl import items_of
+from har_replay import pasted
 from recorded_visits import (
     CHALLENGE,
     GEETEST_V3,
     GT,
+    HOST,
     V4,
     WIDGET,
     answer,
@@ -20,9 +23,16 @@ from recorded_visits import (
     posted,
     told,
 )
+from scrapy import Spider
+from small_world import KEY, Answer, Asked, data
+from small_world import page as page_of
+
+from scrapy_geetest import GeetestSite
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from small_world import SmallWorld
 
 pytestmark = pytest.mark.exhaustive
 TOKEN = "cs-77a0b1c2d3"
@@ -69,3 +79,32 @@ def test_a_register_request_that_repeats_a_value_of_the_page(way: str) -> None:
     assert "/register" in said["declaration"]
     assert 'meta={"geetest": True, "carried_csrf": response.css(' in said["spider"]
     assert '"..."' not in said["declaration"]
+
+
+async def test_a_crawl_with_a_value_that_the_spider_hands_on(world: SmallWorld, tmp_path: Path) -> None:
+    """One task; the verification gets the value of the page that the spider fetched, and the ticket goes on."""
+
+    @world.route("/x")
+    def start(_: Asked) -> Answer:
+        return page_of(HIDDEN + WIDGET)
+
+    @world.route("/verify")
+    def verify(asked: Asked) -> Answer:
+        taken = asked.fields.get("csrf") == TOKEN and world.geetest.takes(asked.fields)
+        return data({"data": {"ticket": "tk-1100aa22" if taken else ""}})
+
+    @world.route("/rows")
+    def rows(asked: Asked) -> Answer:
+        return data({"rows": [1]} if asked.query.get("ticket") == "tk-1100aa22" else {"code": -1})
+
+    sent = form("/verify", {"csrf": TOKEN, **V4}, {"data": {"ticket": "tk-1100aa22"}})
+    said = told(page("/x", HIDDEN + WIDGET), geetest(), sent, answer("/rows?ticket=tk-1100aa22", {"rows": [1]}))
+    code, spider_code = (
+        said[key].replace(HOST, world.site.url).replace("a.example", world.site.host)
+        for key in ("declaration", "spider")
+    )
+    site = pasted(code, GeetestSite, tmp_path / "site.py")
+    spider = pasted(spider_code, Spider, tmp_path / "spider.py")
+    items = await items_of(spider, GEETEST_SITES=[site], GEETEST_API_KEY=KEY, GEETEST_API_URL=world.service.url)
+    assert [item["answer"] for item in items] == [{"rows": [1]}]
+    assert (len(world.tasks), world.count("POST", "/verify")) == (1, 1)
