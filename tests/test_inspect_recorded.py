@@ -48,6 +48,7 @@ async def test_what_is_printed_solves_the_site(
     assert (told["version"], told["page"].partition("?")[0]) != (None, "")
     assert {"mode": told["mode"], **{key: told[key] for key in visit.told}} == {"mode": visit.mode, **visit.told}
     sandbox.reset(solve_seconds=0.1)
+    proxy.asked.clear()
     declaration, spider_code = read.to_text().partition("\nThe site class\n")[2].split("\nThe spider\n")
     site = pasted(declaration, GeetestSite, tmp_path / "site.py")
     spider = pasted(spider_code, Spider, tmp_path / "spider.py")
@@ -55,6 +56,7 @@ async def test_what_is_printed_solves_the_site(
     monkeypatch.setenv("no_proxy", "")
     arguments = {key: value for key, value in TYPED.items() if hasattr(spider, key)}
     items = await items_of(spider, arguments, GEETEST_SITES=[site], **service(sandbox))
+    assert set(proxy.asked) == {f"{name}.example"}
     books = sandbox.books()
     assert (len(items), books["outcomes"]) == (1, {"solved": 1})
     assert [outcome for outcomes in books["submissions"].values() for outcome in outcomes if outcome != "missing"] == [
