@@ -277,5 +277,5 @@ def _names(challenge: Challenge) -> tuple[str, ...]:
 
 
 def _subject(context: Context, session: str, challenge: Challenge) -> str:
-    parts = [context.site.name, session, *_names(challenge)]
+    parts = [context.site.shared_name, session, *_names(challenge)]
     return sha256(json.dumps(parts).encode()).hexdigest()[:32]
