@@ -25,6 +25,10 @@ REFUSAL_CURE = (
 )
 
 
+class TakenOverError(Exception):
+    """Another process goes on with what this one was about: it stood still for so long that it was taken for dead."""
+
+
 class Tries:
     """The tries of one request.
 
@@ -32,12 +36,24 @@ class Tries:
         bought: Solutions asked for so far.
         failures: What the service said of those that came to nothing.
         is_counted: Whether the budgets by time have counted the next one: a site may say "later" many times before it.
+        is_taken_over: Whether another process has the task that was created last.
         refusal: How the site refused the last one.
         since: When the first one began, in monotonic seconds.
         values: What the verification of a two-step site gave for the one that was taken.
     """
 
-    __slots__ = ("_limit", "_patience", "_unready", "bought", "failures", "is_counted", "refusal", "since", "values")
+    __slots__ = (
+        "_limit",
+        "_patience",
+        "_unready",
+        "bought",
+        "failures",
+        "is_counted",
+        "is_taken_over",
+        "refusal",
+        "since",
+        "values",
+    )
 
     def __init__(self, config: Config) -> None:
         self._limit = config.max_attempts
@@ -46,6 +62,7 @@ class Tries:
         self._unready = 0
         self.bought = 0
         self.is_counted = False
+        self.is_taken_over = False
         self.failures: list[ServiceError] = []
         self.refusal = ""
         self.values: Mapping[str, str] = {}
