@@ -63,6 +63,7 @@ class Stages:
     _cancelled: list[asyncio.Task[None]] = field(factory=list)
     _needed: list[str] = field(factory=list)  # widgets, in the order in which they called for a solution
     _looked_at: set[Round] = field(factory=set)
+    _flags: list[str] = field(factory=list)  # of what was judged before the end
     _takes_standing: bool = False
     _was_withheld: bool = False
     _stopping_since: float | None = None
@@ -95,7 +96,7 @@ class Stages:
         answer = await self._judge(_AT_ONCE if methods else _TO_SEND, is_last=not methods)
         if answer is not None and (self._policy.opens_session or not methods):
             return answer
-        flags = [] if answer is None else answer.flags
+        self._keep_flags(answer)
         for method in methods:
             await self._call(method)
         if methods:
@@ -103,10 +104,16 @@ class Stages:
             await self._pass(waits_for_widget=self._was_withheld and not self._opened.rounds and answer is None)
             last = await self._judge(_TO_SEND, is_last=True)
             if last is not None:
-                return last
+                return self._with_flags(last)
         shown = await render(self._opened, page) if methods or self._opened.rounds else page
         await self._check_widget(shown)
-        shown.flags.extend(flag for flag in flags if flag not in shown.flags)
+        return self._with_flags(shown)
+
+    def _keep_flags(self, answer: Response | None) -> None:
+        self._flags.extend(() if answer is None else answer.flags)
+
+    def _with_flags(self, shown: Response) -> Response:
+        shown.flags.extend(flag for flag in dict.fromkeys(self._flags) if flag not in shown.flags)
         return shown
 
     def _methods(self) -> list[Any]:
@@ -213,6 +220,9 @@ class Stages:
             has_waited, error = await self._run_method(method)
             if error is None:
                 return
+            if sent := [one for one in self._supply.given if one.sendings and not one.is_judged]:
+                # What it waits for does not come where the solution was refused: then the page is loaded again.
+                self._keep_flags(await self._judgement.reach(sent, self._check, was_withheld=self._was_withheld))
             if not (has_waited and _is_timeout(error) and isinstance(getattr(method, "method", None), str)):
                 raise error
 
