@@ -139,3 +139,22 @@ async def test_a_page_that_opens_another_window(world: SmallWorld) -> None:
     assert isinstance(error, SubmissionError)
     assert "has opened another window" in str(error)
     assert (len(world.tasks), outcome.stats["unverified"], outcome.stats["unused"]) == (1, 1, 0)
+
+
+async def test_a_page_that_calls_for_nothing(world: SmallWorld, caplog: pytest.LogCaptureFixture) -> None:
+    """``geetest=True``: the spider gets it, and the log says once why nothing was bought."""
+
+    @world.route("/login")
+    def login(asked: Asked) -> Answer:
+        widget = v4("", product="bind") if asked.path == "/login/1" else "<script>nowhere();</script>"
+        return page(f'<form><input name="user"></form>{GEETEST_SCRIPT}{widget}')
+
+    bind, none = visit(f"{world.site.url}/login/1", geetest=True), visit(f"{world.site.url}/login/2", geetest=True)
+    outcome = await browse(world, [bind, none], {"urls": [f"{world.site.host}/login/1"]}, {"name": "other"})
+    told = sorted(line.partition("geetest=True: ")[2] for line in caplog.messages if "geetest=True" in line)
+    assert [line.partition(";")[0].partition(":")[0] for line in told] == [
+        "its scripts made no GeeTest widget",
+        "its widget (bind) was not called for",
+    ]
+    assert told[0].endswith("The first error of its scripts is 'ReferenceError: nowhere is not defined'")
+    assert (len(outcome.pages), world.tasks) == (2, [])

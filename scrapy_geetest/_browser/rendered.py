@@ -72,6 +72,17 @@ def _widget(one: Round) -> Widget:
     )
 
 
+def why_not_bought(opened: OpenPage) -> str:
+    """Why nothing in a page called for a solution, in words."""
+    why = "its scripts made no GeeTest widget; if a click makes it, let a PageMethod click"
+    if opened.shadowed:
+        why = f"its own code answers for {opened.shadowed}, which it has locked"
+    elif opened.rounds:
+        products = ", ".join(sorted({one.asked.product for one in opened.rounds}))
+        why = f"its widget ({products}) was not called for: let a PageMethod click what calls for it"
+    return why + opened.script_error()
+
+
 async def _content(opened: OpenPage) -> str:
     error: Exception | None = None
     for _ in range(_TRIES):

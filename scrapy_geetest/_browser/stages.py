@@ -13,7 +13,7 @@ from attrs import define, field
 
 from scrapy_geetest._attempt.verdict import is_withheld
 from scrapy_geetest._browser.pages import METHODS
-from scrapy_geetest._browser.rendered import PageGoneError, render, show_widgets
+from scrapy_geetest._browser.rendered import PageGoneError, render, show_widgets, why_not_bought
 from scrapy_geetest._crawl.parking import Stopping
 from scrapy_geetest.exceptions import ChallengeError
 
@@ -196,15 +196,8 @@ class Stages:
         context = self._context
         if not self._was_withheld or self._supply.given or not await is_withheld(context, shown):
             return
-        if self._opened.shadowed:
-            why = f"its own code answers for {self._opened.shadowed}, which it has locked"
-        elif self._opened.rounds:
-            products = ", ".join(sorted({one.asked.product for one in self._opened.rounds}))
-            why = f"its widget ({products}) was not called for: let a PageMethod click what calls for it"
-        else:
-            why = "its scripts made no GeeTest widget; if a click makes it, let a PageMethod click"
         raise ChallengeError(
-            f"Nothing could be bought for {context}: the page is withheld, and {why}{self._opened.script_error()}",
+            f"Nothing could be bought for {context}: the page is withheld, and {why_not_bought(self._opened)}",
             **context.parts,
         )
 
