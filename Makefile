@@ -12,7 +12,7 @@ help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: $(VENV)/demo ## crawl the example project against the local sandbox: no key, no cost
-	$(BIN)/python example_project/demo.py
+	@$(BIN)/python example_project/demo.py
 
 test: $(VENV)/tox ## lint, types, all tests with the newest and with the oldest supported versions
 	$(BIN)/tox run
@@ -45,9 +45,10 @@ clean: ## remove what the targets above installed
 	rm -rf $(VENV) .tox .cache dist docs/_build
 
 $(VENV)/demo: setup.cfg pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
-	touch $@
+	@echo 'Setting up (once, about a minute): Scrapy, this plugin and its sandbox go into $(VENV).'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python example_project/install.py '.[$(EXTRAS)]'
+	@touch $@
 
 $(VENV)/package: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

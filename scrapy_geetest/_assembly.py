@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,7 @@ from scrapy_geetest._crawl.cookies import SessionCookies
 from scrapy_geetest._crawl.downloads import Downloads
 from scrapy_geetest._crawl.intercepted import InterceptedResponses
 from scrapy_geetest._crawl.other_middlewares import OtherMiddlewares
-from scrapy_geetest._crawl.parking import Parking
+from scrapy_geetest._crawl.parking import Parking, Stopping
 from scrapy_geetest._crawl.progress import Bulletin
 from scrapy_geetest._crawl.received import ReceivedResponses
 from scrapy_geetest._crawl.redirects import CaptchaRedirects
@@ -223,11 +224,18 @@ def _common(crawler: Crawler, config: Config) -> Common:
         outcomes=Outcomes(crawler, books=books, config=config, stats=stats),
         parking=parking,
         services=services,
-        sites=SiteIndex(config.sites),
+        sites=SiteIndex(config.sites, partial(_answer_of_matches, parking)),
         stats=stats,
         storage=storage,
         workers=workers,
     )
+
+
+async def _answer_of_matches(parking: Parking, outcome: Any) -> Any:
+    """What a ``matches`` comes to; a request that it has no answer for when the crawl ends goes on as one of no site."""
+    with suppress(Stopping):
+        return await parking.hook(outcome)
+    return False
 
 
 def _ledger(config: Config, parking: Parking, services: Services, storage: Storage, workers: Workers | None) -> Ledger:

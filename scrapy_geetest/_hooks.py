@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from inspect import isawaitable
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 from scrapy.utils.defer import maybe_deferred_to_future
 from twisted.internet.defer import Deferred
@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 _PLAIN = (bool, str)
 Hook: TypeAlias = "_T | Awaitable[_T]"
+
+
+class Settle(Protocol):
+    """Awaits what a hook returned."""
+
+    async def __call__(self, outcome: _T | Awaitable[_T]) -> _T: ...
 
 
 async def resolve(outcome: _T | Awaitable[_T]) -> _T:

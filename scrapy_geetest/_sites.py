@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
+from difflib import get_close_matches
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
@@ -17,6 +19,7 @@ from scrapy_geetest._url_pattern import UrlPattern, host_of
 from scrapy_geetest.site import GeetestSite, refuse_unknown
 
 if TYPE_CHECKING:
+    from scrapy_geetest._hooks import Settle
     from scrapy_geetest._pages.rules import Rules
 
 logger = logging.getLogger(__name__)
@@ -61,7 +64,7 @@ def _load_site(entry: Any) -> GeetestSite:
         try:
             entry = load_object(entry)
         except (ImportError, NameError, ValueError) as error:
-            raise ValueError(f"{entry!r} cannot be imported: {error}") from error
+            raise ValueError(f"{_meant(entry)}{entry!r} cannot be imported: {error}") from error
     if isinstance(entry, type) and issubclass(entry, GeetestSite):
         return entry()
     if isinstance(entry, GeetestSite):
@@ -71,14 +74,31 @@ def _load_site(entry: Any) -> GeetestSite:
     )
 
 
+def _meant(path: str) -> str:
+    """The site that a wrong import path is nearest to: one of the module that it names."""
+    module, _, name = path.rpartition(".")
+    for source in (path, module):
+        sites = [one for one, value in vars(sys.modules.get(source, object)).items() if _is_own_site(value, source)]
+        close = sites if source == path else get_close_matches(name, sites, 1)
+        if close:
+            return f"did you mean {f'{source}.{close[0]}'!r}? "
+    return ""
+
+
+def _is_own_site(value: Any, module: str) -> bool:
+    return isinstance(value, type) and issubclass(value, GeetestSite) and value.__module__ == module
+
+
 class SiteIndex:
     """Finds the site of a URL: the first declared one that it belongs to, at a cost that does not grow with their number.
 
     A site with a ``matches`` of its own may take any URL, so that it is asked about each.
     """
 
-    def __init__(self, sites: Sequence[GeetestSite]) -> None:
+    def __init__(self, sites: Sequence[GeetestSite], settle: Settle = resolve) -> None:
         self._sites = sites
+        self._settle = settle
+        self._failed: set[str] = set()  # names of those whose ``matches`` failed
         self._by_host: dict[str, list[tuple[int, UrlPattern]]] = {}  # with the place in the order of declaration
         self._always: list[int] = []
         self._seen: dict[str, Sequence[_Candidate]] = {}
@@ -99,7 +119,7 @@ class SiteIndex:
             candidates = self._remember(start, url)
         for site, pattern in candidates:
             if pattern is None:
-                if await belongs(url, site):
+                if await belongs(url, site, self._settle, self._failed):
                     return site
             elif not pattern.path or pattern.matches_path(urlsplit(url).path):
                 return site
@@ -128,16 +148,23 @@ def _with_parents(url: str) -> Iterator[str]:
         host = host.partition(".")[2]
 
 
-async def belongs(url: str, site: GeetestSite, settle: Callable[[Any], Awaitable[Any]] = resolve) -> bool:
+async def belongs(
+    url: str, site: GeetestSite, settle: Callable[[Any], Awaitable[Any]] = resolve, failed: set[str] | None = None
+) -> bool:
     """Whether *url* belongs to *site*; where its ``matches`` fails, it does not.
 
     Args:
         url: Of a request or response.
         site: A declared one.
         settle: Awaits what the hook returned.
+        failed: Names of sites whose failure is in the log, and needs no second line.
     """
     try:
         return bool(await settle(site.matches(url)))
     except Exception:
-        logger.exception("GeeTest: matches of site %s failed on %s; it is treated as no match", site.name, url[:200])
+        level = logging.DEBUG if failed is not None and site.name in failed else logging.ERROR
+        if failed is not None:
+            failed.add(site.name)
+        text = "GeeTest: matches of site %s failed on %s; it is treated as no match"
+        logger.log(level, text, site.name, url[:200], exc_info=True)
         return False

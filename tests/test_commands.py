@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import io
 import json
-import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +37,7 @@ def test_a_file_with_a_widget(capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     assert "https://club.example/join: status 200, HtmlResponse" in text
     assert "Challenge page: yes" in text
-    code = textwrap.dedent(text[text.index("    from scrapy_geetest") :])
+    code = text[text.index("\nfrom scrapy_geetest") :]
     assert [type(node).__name__ for node in ast.parse(code).body] == ["ImportFrom", "ClassDef"]
 
 
@@ -70,7 +69,7 @@ def test_a_file_without_an_address(capsys: pytest.CaptureFixture[str]) -> None:
     assert _inspect(V4_PAGE) == 0
     text = capsys.readouterr().out
     assert "\n  The address https://example.com/ is made up: give --url.\n" in text
-    assert "(GeetestSite):\n        # The address https://example.com/ is made up: give --url.\n" in text
+    assert "(GeetestSite):\n    # The address https://example.com/ is made up: give --url.\n" in text
     assert _inspect(V4_PAGE, "--url", "https://example.com/") == 0
     assert "made up" not in capsys.readouterr().out
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from scrapy import Request
+from scrapy.downloadermiddlewares.offsite import OffsiteMiddleware
 from scrapy.exceptions import IgnoreRequest
 from small_world import Answer, challenge_page, page, redirect
 
@@ -135,7 +136,7 @@ async def test_a_request_of_the_spider(
 
 async def test_without_offsite(world: SmallWorld, captcha: Server) -> None:
     """A project may have turned it off."""
-    off = {"scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None}
+    off = {OffsiteMiddleware: None}
     outcome = await _crawl(world, _gate(world.site.host, captcha.host), DOWNLOADER_MIDDLEWARES=off)
     assert outcome.texts("h1::text") == ["content", "content"]
 
@@ -160,6 +161,51 @@ async def test_many_pages_lead_to_one_captcha_page(world: SmallWorld, mode: str,
         assert (outcome.texts("h1::text"), outcome.stats["tasks_created"]) == (["content"] * 4, tasks)
     assert not any(response.request.dont_filter for response in outcome.pages if response.request)
     assert not any("_geetest" in response.meta for response in outcome.pages)
+
+
+class OwnOffsite(OffsiteMiddleware):
+    """A project's own policy, at another place than the documented one."""
+
+    def process_request(self, request: Request, spider: Any = None) -> None:
+        """Allow everything."""
+
+
+@pytest.mark.parametrize(
+    ("settings", "meta"),
+    [
+        ({"DOWNLOADER_MIDDLEWARES": {OffsiteMiddleware: None}}, {}),
+        ({"DOWNLOADER_MIDDLEWARES": {OffsiteMiddleware: None, OwnOffsite: 50}}, {}),
+        ({}, {"allow_offsite": True}),
+    ],
+    ids=["off", "own", "allowed"],
+)
+async def test_where_offsite_is_not_asked(
+    world: SmallWorld, captcha: Server, settings: dict[str, Any], meta: dict[str, Any]
+) -> None:
+    """Many pages lead to one captcha page on a host outside allowed_domains, and none is lost."""
+    requests = [Request(f"{world.site.url}/page/{number}", meta=meta) for number in range(6)]
+    gate = _gate(world.site.host, captcha.host)
+    outcome = await world.crawl(requests, gate, allowed_domains=OWN_HOST, **settings)
+    assert (outcome.texts("h1::text"), outcome.stats["tasks_created"]) == (["content"] * 6, 1)
+    assert outcome.all_stats.get("dupefilter/filtered", 0) == 0
+
+
+async def test_a_retry_of_what_a_redirect_leads_to(world: SmallWorld) -> None:
+    """It is still under way, so that others that are led there meanwhile are not dropped."""
+    answers, opened = iter([503, 503]), list[bool]()
+
+    @world.route("/p/7")
+    def verify(asked: Asked) -> Answer:
+        if world.geetest.takes(asked.fields):
+            opened.append(True)
+        status = 200 if opened else next(answers, 200)
+        return page("wait", 503) if status == 503 else challenge_page("/p/7", status=200)
+
+    world.route("/page")(lambda _: page("<h1>content</h1>") if opened else redirect("/p/7"))
+    requests = [f"{world.site.url}/page/{number}" for number in range(4)]
+    outcome = await world.crawl(requests, {"mode": "gate"}, DOWNLOAD_DELAY=0.1)
+    assert (outcome.texts("h1::text"), outcome.stats["tasks_created"]) == (["content"] * 4, 1)
+    assert outcome.all_stats.get("dupefilter/filtered", 0) == 0
 
 
 async def test_other_redirects_are_filtered_as_ever(world: SmallWorld) -> None:

@@ -20,10 +20,14 @@ from scrapy import Spider
 from scrapy import signals as scrapy_signals
 from scrapy.crawler import AsyncCrawlerRunner
 
+from scrapy_geetest.commands.inspect.har import load_har
+from scrapy_geetest.commands.inspect.recording.report import read_visit
+
 if TYPE_CHECKING:
     from scrapy_geetest.sandbox import Sandbox
 
 _COMMAND_SECONDS = 60
+VISIT = DOCS / "_static" / "visit.har"
 
 
 def _environment() -> dict[str, str]:
@@ -60,12 +64,11 @@ class _Reader:
         self._addresses = {
             "http://127.0.0.1:8001": sandbox.service_url,
             "127.0.0.1:8000": host(sandbox),
+            "localhost:8000": f"localhost:{host(sandbox).rpartition(':')[2]}",
         }
 
     def take(self, block: Block) -> None:
-        text = block.text
-        for ours, theirs in self._addresses.items():
-            text = text.replace(ours, theirs)
+        text = self._moved(block.text)
         if block.language == "python":
             self._write(block.caption, text)
         elif block.language == "console":
@@ -76,6 +79,11 @@ class _Reader:
         else:
             shown = [line.strip() for line in text.splitlines() if not line.startswith("export ")]
             assert [line for line in shown if line not in self.log and not line.startswith("scrapy ")] == []
+
+    def _moved(self, text: str) -> str:
+        for ours, theirs in self._addresses.items():
+            text = text.replace(ours, theirs)
+        return text
 
     def _write(self, caption: str, text: str) -> None:
         name, _, added = caption.partition(" ")
@@ -92,6 +100,7 @@ class _Reader:
             self.folder /= words[1]
             with (self.folder / words[1] / "settings.py").open("a") as settings:
                 settings.writelines(f"\n{name} = {value!r}\n" for name, value in self._settings.items())
+            (self.folder / "visit.har").write_text(self._moved(VISIT.read_text()))
         elif words[:2] in (["scrapy", "crawl"], ["scrapy", "geetest"]) and words[2] != "sandbox":
             self.log = _execute(shlex.split(line), self.folder)
             assert " ERROR: " not in self.log
@@ -105,18 +114,27 @@ def _sorted(items: list[Any]) -> list[str]:
 
 @pytest.mark.exhaustive
 def test_tutorial(sandbox: Sandbox, tmp_path: Path) -> None:
-    """Word for word, from ``startproject`` on: withheld first, then the pages, then five pages for one solution."""
+    """Word for word, from ``startproject`` on: what inspect prints, then the pages, then five pages for one solution."""
     reader = _Reader(sandbox, tmp_path)
     for block in blocks(DOCS / "tutorial.rst"):
         reader.take(block)
-    assert json.loads((reader.folder / "before.json").read_text()) == []
     assert "'geetest/tasks_created': 1," in reader.log
     assert [line for line in reader.commands if line.startswith("scrapy crawl")] == [
-        "scrapy crawl search -O before.json",
+        "scrapy crawl localhost -O first.json",
         "scrapy crawl search -O search.json",
         "scrapy crawl reading -O reading.json",
     ]
-    assert sandbox.books()["outcomes"] == {"solved": 4}  # one of them by the try command
+    assert sandbox.books()["outcomes"] == {"solved": 5}  # one of them by the try command
+
+
+def test_the_tutorial_shows_what_inspect_prints() -> None:
+    """The class and the spider, to the letter."""
+    recording = load_har(VISIT)
+    assert recording is not None
+    told = read_visit(recording).to_json()
+    shown = {block.caption: block.text for block in blocks(DOCS / "tutorial.rst") if block.language == "python"}
+    assert shown["harbour/sites.py"] == told["declaration"]
+    assert shown["harbour/spiders/localhost.py"] == told["spider"]
 
 
 @pytest.mark.browser

@@ -253,6 +253,25 @@ def test_the_breaker_opens_after_failures_in_a_row() -> None:
     breaker.check(_context("b.test"))
 
 
+def test_a_failure_that_every_purchase_would_share_opens_it_at_once() -> None:
+    """Unless the site has accepted a solution before, or no number of failures is to open it."""
+    breaker, _ = _breaker()
+    breaker.failed(_context(), cure="correct field_names", is_certain=True)
+    with pytest.raises(
+        CircuitOpen, match=r"^Correct field_names\. No solution is bought for .*the next try is in 10 s"
+    ):
+        breaker.check(_context())
+    breaker.adopt("a.test", failures=1, seconds=0)  # as all processes together have counted
+    with pytest.raises(CircuitOpen):
+        breaker.check(_context())
+    breaker.succeeded(_context("b.test"))
+    breaker.failed(_context("b.test"), is_certain=True)
+    breaker.check(_context("b.test"))
+    never, _ = _breaker(failures=0)
+    never.failed(_context(), is_certain=True)
+    never.check(_context())
+
+
 def test_when_its_time_is_over_one_purchase_finds_out() -> None:
     """The others still wait; its failure opens the circuit again, its success closes it."""
     breaker, now = _breaker(failures=1)

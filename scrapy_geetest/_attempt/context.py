@@ -10,12 +10,14 @@ from attrs import evolve, field, frozen
 from scrapy_geetest._crawl.emptied import empty, is_emptied
 from scrapy_geetest._crawl.marks import SAFE_METHODS
 from scrapy_geetest._crawl.shortened import short_request
+from scrapy_geetest._hooks import resolve
 
 if TYPE_CHECKING:
     from scrapy import Request
     from scrapy.http import Response
 
     from scrapy_geetest._crawl.identity import Visitor
+    from scrapy_geetest._hooks import Settle
     from scrapy_geetest.challenge import Challenge
     from scrapy_geetest.site import GeetestSite
 
@@ -47,6 +49,7 @@ class Context:
         is_page_shared: Whether the page is in the hands of a spider, which asks for a solution of its challenge.
         is_in_browser: Whether the page is open in a browser, where its own script sends the answer.
         handed: What that script handed over, once it has.
+        settle: Awaits what a hook of the site returned.
         number: Joins the log lines of this request: counted in a crawl from 1; 0: it has none.
     """
 
@@ -60,6 +63,7 @@ class Context:
     is_in_browser: bool = False
     handed: Handed | None = None
     number: int = 0
+    settle: Settle = resolve
 
     @property
     def parts(self) -> dict[str, Any]:

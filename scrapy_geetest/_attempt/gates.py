@@ -95,7 +95,7 @@ class Gates:
             pool = self._pools.assign(site, request)
             session = pool["session"] if pool else pooled_session(request)
         try:
-            session = session or await session_key(site, self._others.with_proxy(request))
+            session = session or await session_key(site, self._others.with_proxy(request), self._parking.hook)
         except Exception:  # noqa: BLE001  # asked once more, and told then
             return True
         gate = self._registry.get(site.name, session)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scrapy_geetest._hooks import resolve
+from scrapy_geetest._crawl.parking import Stopping
 from scrapy_geetest.exceptions import GeetestError
 
 if TYPE_CHECKING:
     from scrapy import Request
 
     from scrapy_geetest._attempt.context import Context
+    from scrapy_geetest._hooks import Settle
     from scrapy_geetest.site import GeetestSite
 
 
@@ -19,9 +20,12 @@ async def session_of(context: Context, request: Request) -> str:
 
     Raises:
         GeetestError: The hook failed.
+        Stopping: The crawl began to end before it had answered.
     """
     try:
-        return await session_key(context.site, request)
+        return await session_key(context.site, request, context.settle)
+    except Stopping:
+        raise
     except Exception as error:
         raise GeetestError(
             f"session_key of site {context.site.name} failed on {request}: {type(error).__name__}: {error}",
@@ -29,13 +33,13 @@ async def session_of(context: Context, request: Request) -> str:
         ) from error
 
 
-async def session_key(site: GeetestSite, request: Request) -> str:
+async def session_key(site: GeetestSite, request: Request, settle: Settle) -> str:
     """Ask the site's hook; whatever it raises is raised.
 
     Raises:
         TypeError: It returned something else than a string.
     """
-    session = await resolve(site.session_key(request))
+    session = await settle(site.session_key(request))
     if not isinstance(session, str):
         raise TypeError(f"it returned {type(session).__name__}, not a str")
     return session

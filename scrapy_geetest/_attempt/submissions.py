@@ -14,11 +14,14 @@ from scrapy_geetest._attempt.verdict import Outcome, Verdict
 from scrapy_geetest._crawl.delivery import without_values
 from scrapy_geetest._crawl.dispatch import DeliveryError, SolutionTooOldError, answer_of
 from scrapy_geetest._crawl.downloads import NO_PAGE
+from scrapy_geetest._crawl.parking import Stopping
 from scrapy_geetest._crawl.shortened import shortened
-from scrapy_geetest._hooks import resolve
+from scrapy_geetest._pages.rules import widgets_of
 from scrapy_geetest._submission.plan import plan_submission
 from scrapy_geetest._submission.target import check_target
+from scrapy_geetest._submission.types import NoWayError
 from scrapy_geetest._submission.verified import cookies_of, plan_verified, read_verified
+from scrapy_geetest._words import sentence
 from scrapy_geetest.challenge import solution_values
 from scrapy_geetest.exceptions import SubmissionError
 from scrapy_geetest.site import GeetestSite
@@ -105,6 +108,11 @@ class Submissions:
             else:
                 plan = plan_submission(context.request, context.page, site.submit_as)
             await self._check(context, plan.url)
+        except NoWayError as error:
+            cure = f"{_narrower(context)}{error.cure}"
+            raise SubmissionError(
+                f"{sentence(cure)}. Nothing was bought for {context}: {error.what}", **context.parts
+            ) from error
         except (IgnoreRequest, ValueError) as error:
             raise SubmissionError(f"Nothing was bought for {context}: {error}", **context.parts) from error
         return Way(context, plan)
@@ -172,7 +180,7 @@ class Submissions:
             purchase.departures, purchase.was_too_old = dispatch.departures, dispatch.was_too_old
 
     async def _check(self, context: Context, url: str) -> None:
-        await check_target(url, context.request.url, context.page_address, context.site)
+        await check_target(url, context.request.url, context.page_address, context.site, context.settle)
         await self._others.check_robots(context.request.replace(url=url))
 
     async def send_unsolved(self, way: Way) -> Response:
@@ -204,10 +212,12 @@ class Submissions:
     async def _by_hook(self, way: Way, purchase: Purchase, hook: Callable[..., Any]) -> Request:
         context = way.context
         try:
-            request = await resolve(hook(context.request, context.page, purchase.solution))
+            request = await context.settle(hook(context.request, context.page, purchase.solution))
             if not isinstance(request, Request):
                 raise TypeError(f"{hook.__name__} returned {type(request).__name__}, not a Request")  # noqa: TRY301
-            await check_target(request.url, context.request.url, context.page_address, context.site)
+            await check_target(request.url, context.request.url, context.page_address, context.site, context.settle)
+        except Stopping:
+            raise
         except Exception as error:
             self._books.spoilt(context)
             raise SubmissionError(
@@ -215,3 +225,14 @@ class Submissions:
                 **context.parts,
             ) from error
         return request
+
+
+def _narrower(context: Context) -> str:
+    """What comes first where a rule of the site has matched a page that carries no widget: it may match any page."""
+    rules, page = context.site.rules, context.page
+    is_own = type(context.site).is_challenge is not GeetestSite.is_challenge
+    if page is None or is_own or not rules.named or not (rule := rules.match(page)) or widgets_of(page):
+        return ""
+    return (
+        f"narrow detect_{rule} of site {context.site.name} if this page is the one wanted: it carries no widget; else "
+    )

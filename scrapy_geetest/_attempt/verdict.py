@@ -9,11 +9,12 @@ from urllib.parse import urldefrag
 from attrs import frozen
 from scrapy.http import TextResponse
 
-from scrapy_geetest._hooks import resolve
+from scrapy_geetest._crawl.parking import Stopping
 from scrapy_geetest._pages.failure import reads_like_failure
 from scrapy_geetest._pages.forms import typed_controls
 from scrapy_geetest._pages.rules import widgets_of
 from scrapy_geetest._pages.tree import page_root
+from scrapy_geetest._pages.wanted_page import lacks_content
 from scrapy_geetest._pages.withholding import ERROR_STATUS
 from scrapy_geetest.exceptions import GeetestError
 from scrapy_geetest.site import GeetestSite
@@ -44,12 +45,14 @@ class Verdict:
         evidence: What shows it, in words.
         is_site_rule: Whether a rule of the site shows it, so that a refusal may be reported to the service.
         is_failure: Of an unverified answer: whether it reads like a failure.
+        cure: Of a refusal: what the project can do, where it is known.
     """
 
     outcome: Outcome
     evidence: str
     is_site_rule: bool = False
     is_failure: bool = False
+    cure: str = ""
 
 
 async def ask(hook: Callable[[Response], Hook[bool | None]], context: Context, response: Response) -> bool | None:
@@ -57,10 +60,13 @@ async def ask(hook: Callable[[Response], Hook[bool | None]], context: Context, r
 
     Raises:
         GeetestError: The hook failed.
+        Stopping: The crawl began to end before it had answered.
     """
     try:
-        told = await resolve(hook(response))
+        told = await context.settle(hook(response))
         return None if told is None else bool(told)
+    except Stopping:
+        raise
     except Exception as error:
         raise GeetestError(
             f"{getattr(hook, '__name__', hook)} of site {context.site.name} failed on {response}: "
@@ -95,9 +101,16 @@ async def judge(context: Context, answer: Response, *, is_page_form: bool) -> Ve
         return withheld_again(context, answer, is_page_form=is_page_form)
     if (failed := failure_of(answer)) is not None:
         return failed
-    if is_at_own_address(context, answer):
-        return Verdict(Outcome.ACCEPTED, "the page that was withheld is not withheld any more")
-    return Verdict(Outcome.UNVERIFIED, "nothing in it shows whether the solution was accepted")
+    return by_address(context, answer)
+
+
+def by_address(context: Context, answer: Response) -> Verdict:
+    """The verdict on an answer that neither is withheld nor tells of a failure."""
+    if context.page is None or not is_at_own_address(context, answer):
+        return Verdict(Outcome.UNVERIFIED, "nothing in it shows whether the solution was accepted")
+    if lacking := lacks_content(context.request, context.page, answer):
+        return Verdict(Outcome.UNVERIFIED, lacking)
+    return Verdict(Outcome.ACCEPTED, "the page that was withheld is not withheld any more")
 
 
 def failure_of(answer: Response) -> Verdict | None:
@@ -132,10 +145,12 @@ def withheld_again(context: Context, answer: Response, *, is_page_form: bool) ->
     site = context.site
     own_hook = _own_hook(site, "is_challenge")
     if own_hook or site.rules.named:
-        told = f"it is a challenge page again, by {own_hook or f'detect_{site.rules.match(answer)}'}"
-        if not own_hook and not widgets_of(answer):
-            told += ", but carries no widget: if that is the page wanted, this rule matches too much"
-        return Verdict(Outcome.REFUSED, told, is_site_rule=True)
+        rule = f"detect_{site.rules.match(answer)}"
+        told = f"it is a challenge page again, by {own_hook or rule}"
+        if own_hook or widgets_of(answer):
+            return Verdict(Outcome.REFUSED, told, is_site_rule=True)
+        cure = f"narrow {rule} of site {site.name} if the answer is the page wanted: it matches a page without a widget"
+        return Verdict(Outcome.REFUSED, told, is_site_rule=True, cure=cure)
     # A login page, given back because of a wrong password, carries its widget whatever its status is.
     typed = isinstance(answer, TextResponse) and (root := page_root(answer)) is not None and typed_controls(root)
     if typed and not is_page_form:

@@ -8,9 +8,9 @@ from scrapy_geetest._attempt.evidence import new_words
 from scrapy_geetest._attempt.verdict import (
     Outcome,
     Verdict,
+    by_address,
     by_site_rules,
     failure_of,
-    is_at_own_address,
     is_withheld,
     withheld_again,
 )
@@ -52,9 +52,9 @@ async def judge_page(
         return failed
     if was_withheld and is_same_document and is_built_in(context.site):
         return _by_new_words(shown, context.page)
-    if was_withheld and (is_same_document or is_at_own_address(context, shown)):
+    if was_withheld and is_same_document:
         return Verdict(Outcome.ACCEPTED, "the page that was withheld is not withheld any more")
-    return Verdict(Outcome.UNVERIFIED, "nothing in it shows whether the solution was accepted")
+    return by_address(context if was_withheld else context.on(None), shown)
 
 
 def _by_new_words(shown: Response, page: Response | None) -> Verdict:

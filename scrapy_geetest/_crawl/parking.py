@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
+from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from scrapy.utils.defer import maybe_deferred_to_future
+from scrapy.utils.defer import deferred_from_coro, maybe_deferred_to_future
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import LoopingCall, deferLater
+from twisted.python.failure import Failure
 
 from scrapy_geetest._crawl.marks import own_number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from scrapy.core.engine import ExecutionEngine
     from scrapy.crawler import Crawler
@@ -26,6 +28,7 @@ logger = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 TICK = 1.0  # seconds between two looks at whether the crawl is ending
+GRACE = 2.0  # seconds that hooks of sites have when it is
 
 
 class Stopping(Exception):  # noqa: N818  # the end of a crawl is no error
@@ -68,6 +71,8 @@ class Parking:
         self._held = 0  # of the downloader's requests, those that are parked
         self._overflow_logged = False
         self._waits: set[Deferred[Any]] = set()
+        self._hooks: set[Deferred[Any]] = set()
+        self._ending_since: float | None = None
         self._watch = LoopingCall(self._tick)
         self._watch.clock = reactor
 
@@ -150,9 +155,12 @@ class Parking:
         Raises:
             Stopping: It was cancelled.
         """
-        self._waits.add(deferred)
         if self.stopping:
             deferred.cancel()
+        return await self._ended(deferred, self._waits)
+
+    async def _ended(self, deferred: Deferred[_T], waits: set[Deferred[Any]]) -> _T:
+        waits.add(deferred)
         try:
             return await maybe_deferred_to_future(deferred)
         except (CancelledError, asyncio.CancelledError):
@@ -160,7 +168,29 @@ class Parking:
                 raise Stopping from None
             raise  # somebody else's: Scrapy 2.14 cancels downloads that are too large
         finally:
-            self._waits.discard(deferred)
+            waits.discard(deferred)
+
+    async def hook(self, outcome: _T | Awaitable[_T]) -> _T:
+        """Await what a hook of a site returned. One that never ends does not keep the crawl from its end.
+
+        Raises:
+            Stopping: The crawl is ending, and has waited for it a little longer.
+        """
+        if isinstance(outcome, Deferred):
+            deferred: Deferred[_T] = outcome
+        elif isawaitable(outcome):
+            deferred = deferred_from_coro(_coroutine(outcome))
+        else:
+            return outcome
+        deferred.addErrback(self._cancelled_itself)
+        with self.place("", lend=False):
+            return await self._ended(deferred, self._hooks)
+
+    def _cancelled_itself(self, failure: Failure) -> Failure:
+        """A hook whose own task was cancelled has failed: nobody has cancelled what waits for it."""
+        if self.stopping or not isinstance(failure.value, CancelledError | asyncio.CancelledError):
+            return failure
+        return Failure(RuntimeError("it was cancelled"))  # type: ignore[no-untyped-call]  # Twisted has not typed it
 
     def check(self) -> None:
         """Called before anything is paid for.
@@ -214,8 +244,20 @@ class Parking:
         slots = self._engine.downloader.slots.values()
         self._lend_for_queues(sum(own_number(request) > 0 for slot in slots for request, _ in slot.queue))
         if self.stopping:
-            for wait in list(self._waits):
-                wait.cancel()
+            self._cancel_waits()
+
+    def _cancel_waits(self) -> None:
+        now = self._reactor.seconds()
+        if self._ending_since is None:
+            self._ending_since = now
+        # A hook may be about what was paid for already.
+        late = list(self._hooks) if now - self._ending_since >= GRACE else []
+        for wait in (*self._waits, *late):
+            wait.cancel()
+
+
+async def _coroutine(outcome: Awaitable[_T]) -> _T:
+    return await outcome
 
 
 class Place:

@@ -12,33 +12,36 @@ from typing import TYPE_CHECKING, Any
 from scrapy.http import TextResponse
 
 from scrapy_geetest._pages import loose_json
+from scrapy_geetest._pages.failure_words import CAPTCHA, FAILURE, SUCCESS
 from scrapy_geetest._pages.visible_text import visible_text
 
 if TYPE_CHECKING:
     from scrapy.http import Response
 
-_SHORT = 300  # characters of a page that says no more than how it went
+SHORT = 300  # characters of a page that says no more than how it went
+_MAX_ALERTING = 20_000  # bytes of a page that does no more than alert
 _MAX_VALUES = 200
 _MAX_OBJECTS = 8  # how it went is said near the top
 _BARE = re.compile(
-    r"(?:login|verify|verification|captcha|validate|check)?[\s_-]*(?:fail(?:ed|ure)?|error|false|no|0|-1)[.!]?",
+    r"(?:login|verify|verification|captcha|validate|check)?[\s_-]*(?:fail(?:ed|ure)?|error|false|null|none|undefined|no|0|-1)[.!]*",
     re.IGNORECASE,
 )
-_WORDS = re.compile(
-    r"\b(?:fail(?:ed|ure|s)?|errors?|incorrect|invalid|wrong|denied|forbidden|refused|rejected|expired|illegal"
-    r"|unsuccessful|not\s+(?:valid|correct|passed|verified|accepted)|try\s+again)\b"
-    r"|失败|失敗|错误|錯誤|不正确|不正確|无效|無效|拒绝|拒絕|未通过|未通過|不通过|异常|過期|过期|エラー",
-    re.IGNORECASE,
+_FLAG = re.compile(
+    r"(?:is|has|was)?(?:succe\w*|ok|valid\w*|verif\w*|pass|passed|human|check(?:ed|result)?|flag|result|res|state|rs)|captcha(?:ok|valid|passed|result)"
 )
-_FLAGS = frozenset({"success", "succeed", "succeeded", "ok", "valid", "verified", "passed", "pass", "result", "state"})
-_CODES = frozenset({"code", "errcode", "errno", "errorcode", "retcode", "ret", "errorid", "rescode", "statuscode"})
+_CODES = frozenset(
+    {"code", "errcode", "errno", "errorcode", "retcode", "ret", "errorid", "rescode", "statuscode", "rc"}
+)
 _ERRORS = frozenset({"error", "errors", "err", "errormessage", "errormsg", "errmsg", "fail", "failure"})
 _MESSAGES = frozenset({"msg", "message", "info", "detail", "reason", "tip", "tips", "desc", "description"})
 _GOOD_CODES = frozenset({0, 1, 200, 201, 10000, 20000})
+_NO_FLAGS = frozenset({"0", "n", "f", "-1"})
 _NO = frozenset(
     {"fail", "failed", "failure", "error", "false", "forbidden", "denied", "refused", "invalid", "no", "ng"}
 )
 _GOOD_WORDS = frozenset({"", "0", "ok", "none", "null", "no error", "success", "200"})
+_YES = frozenset({"success", "succeed", "succeeded", "ok", "true", "pass", "passed", "yes", "verified"})
+_ALERT = re.compile(r"\balert\s*\(\s*(\"[^\"\n]{1,300}\"|'[^'\n]{1,300}')")
 
 
 def reads_like_failure(response: Response) -> str:
@@ -48,10 +51,35 @@ def reads_like_failure(response: Response) -> str:
     data = loose_json.load(response.text)
     if data is not loose_json.ABSENT and not isinstance(data, str):
         return next(_failures(data), "")
-    text = " ".join((data if isinstance(data, str) else visible_text(response)).split())
-    if _BARE.fullmatch(text) or (len(text) <= _SHORT and _WORDS.search(text)):
+    text = " ".join((data if isinstance(data, str) else _shown(response)).split())
+    if _BARE.fullmatch(text) or (len(text) <= SHORT and _tells_failure(text)):
         return _quoted(text)
     return ""
+
+
+def says_success(data: Any) -> bool:
+    """Whether JSON that tells of no failure says that something went well."""
+    return any(_is_success(re.sub(r"[^a-z]", "", name.lower()), value) for name, value in _named_values(data))
+
+
+def _is_success(key: str, value: Any) -> bool:
+    if not (_FLAG.fullmatch(key) or key in _CODES or key in {"status", "msg", "message"}):
+        return False
+    if isinstance(value, str):
+        return value.strip().lower() in _YES
+    return value is True or (type(value) is int and value in _GOOD_CODES)
+
+
+def _tells_failure(text: str) -> bool:
+    return bool(FAILURE.search(text) or (CAPTCHA.search(text) and not SUCCESS.search(text)))
+
+
+def _shown(response: TextResponse) -> str:
+    """What a person sees of a page: its text, or, where it has hardly any, what its script alerts as well."""
+    text = visible_text(response)
+    if len(text) > SHORT or len(response.body) > _MAX_ALERTING:
+        return text
+    return " ".join((text, *(words[1:-1] for words in _ALERT.findall(response.text))))
 
 
 def _failures(data: Any) -> Iterator[str]:
@@ -66,29 +94,37 @@ def _failures(data: Any) -> Iterator[str]:
 def _is_failure(key: str, value: Any) -> bool:
     if isinstance(value, str) and value.strip().lower() in _NO:
         return True
-    if key in _FLAGS or key == "status":
-        is_no = value is False or (key != "status" and type(value) in {int, float} and value <= 0)
-        return is_no or (key == "status" and type(value) is int and (value < 0 or value >= 400))  # noqa: PLR2004  # HTTP's errors
+    if key == "status":
+        number = _whole(value)
+        return value is False or (number is not None and (number < 0 or number >= 400))  # noqa: PLR2004  # HTTP's errors
+    if _FLAG.fullmatch(key):
+        is_no = isinstance(value, str) and value.strip().lower() in _NO_FLAGS
+        return is_no or value is False or (type(value) in {int, float} and value <= 0)
     if key in _CODES:
         return _is_bad_code(value)
     if key in _ERRORS:
         return bool(value) and str(value).strip().lower() not in _GOOD_WORDS
     return (
-        key in _MESSAGES and isinstance(value, str) and bool(_WORDS.search(value)) and "no error" not in value.lower()
+        key in _MESSAGES and isinstance(value, str) and bool(FAILURE.search(value)) and "no error" not in value.lower()
     )
 
 
 def _is_bad_code(value: Any) -> bool:
+    number = _whole(value)
+    if number is not None:
+        return number not in _GOOD_CODES
+    return isinstance(value, str) and bool(FAILURE.search(value.replace("_", " ")))
+
+
+def _whole(value: Any) -> int | None:
     if isinstance(value, str) and re.fullmatch(r"-?\d{1,9}", value.strip()):
-        value = int(value)
-    if isinstance(value, str):
-        return bool(_WORDS.search(value.replace("_", " ")))
-    return type(value) is int and value not in _GOOD_CODES
+        return int(value)
+    return value if type(value) is int else None
 
 
 def _named_values(data: Any) -> Iterator[tuple[str, Any]]:
-    """The single values of an answer and of the objects in it, the outer ones first; lists are content."""
-    waiting = [data]
+    """The single values of an answer and of the objects in it, the outer ones first; lists of several are content."""
+    waiting = data if isinstance(data, list) and len(data) == 1 else [data]
     seen = 0
     for values in waiting:
         if not isinstance(values, Mapping):

@@ -60,7 +60,9 @@ class Files:
             _beside(page).write_bytes(b"")
             _beside(page).unlink()
         except OSError as error:
-            raise ValueError(f"GEETEST_REPORT = {setting!r}: the report cannot be written there: {error}.") from None
+            raise ValueError(
+                f"Name another file in GEETEST_REPORT: the report cannot be written to {setting!r}: {error}."
+            ) from None
         return cls(page, _state(jobdir, storage_uri, spider))
 
     def load(self) -> Mapping[str, Any] | None:

@@ -47,6 +47,8 @@ def class_code(site: RecordedSite) -> str:
 def _attributes(site: RecordedSite) -> Iterator[str]:
     patterns = site_urls(site)
     yield f"urls = ({', '.join(map(literal, patterns))}{',' * (len(patterns) == 1)})"
+    for gap in site.gaps:
+        yield comment(f"What was answered to {gap.request} is not in the log: {gap.what}.")
     yield f'mode = "{site.session.mode}"'
     yield f"version = {site.source.version}"
     for attribute, selector in site.detect.items():
@@ -149,7 +151,7 @@ def _is_named(extra: Extra, site: RecordedSite) -> bool:
 
 
 def _hooks(site: RecordedSite) -> Iterator[str]:
-    if site.submission.packed_in:
+    if site.submission.packed_in or (site.submission.repeats and not site.session.carried):
         yield _fields(site)
     exchange = challenge_exchange(site)
     if exchange is not None and _needs_challenge_request(site, exchange):
@@ -165,8 +167,12 @@ def _hooks(site: RecordedSite) -> Iterator[str]:
 
 
 def _fields(site: RecordedSite) -> str:
-    names = [(str(field.name), f"solution.{key}") for key, field in site.submission.solution.items()]
-    packed = mapping(names, _BODY, room=30)
+    sent = [*site.submission.solution.items(), *site.submission.repeats]
+    if not site.submission.packed_in:
+        added = mapping([(field.name, f"solution.{key}") for key, field in site.submission.repeats], _BODY)
+        return f"""    def fields(self, solution):
+        return {{**super().fields(solution), {added[1:].lstrip()}"""
+    packed = mapping([(field.name, f"solution.{key}") for key, field in sent], _BODY, room=30)
     return f"""    def fields(self, solution):
         return {{{literal(site.submission.packed_in or "")}: json.dumps({packed})}}"""
 
@@ -236,7 +242,8 @@ def _with_type(headers: str, kind: str) -> str:
 
 def _verify_request(site: RecordedSite) -> str:
     exchange, names = site.submission.exchange, _own_answers(site)
-    solution = {field.keys: f"solution.{key}" for key, field in site.submission.solution.items()}
+    sent = [*site.submission.solution.items(), *site.submission.repeats]
+    solution = {field.keys: f"solution.{key}" for key, field in sent}
     if json_body(exchange) is not None:
         code = request_code(exchange, site.parts, names, [], _BODY, solution)
         return f"    def verify_request(self, request, response, solution):\n        return {code}"
