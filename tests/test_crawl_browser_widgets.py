@@ -158,3 +158,26 @@ async def test_a_page_that_calls_for_nothing(world: SmallWorld, caplog: pytest.L
     ]
     assert told[0].endswith("The first error of its scripts is 'ReferenceError: nowhere is not defined'")
     assert (len(outcome.pages), world.tasks) == (2, [])
+
+
+@pytest.mark.parametrize("first", ["o.destroy();", "frameElement.remove();"], ids=["destroyed", "its frame removed"])
+async def test_a_widget_that_is_gone_before_its_solution_is_sent(world: SmallWorld, first: str) -> None:
+    """As components do that are not shown any more: the page is the same one, and its status does not keep it from the callback."""
+
+    @world.route("/wall")
+    def wall(asked: Asked) -> Answer:
+        send = """var query = "/check?" + new URLSearchParams(o.getValidate());
+          top.fetch(query).then(r => r.text()).then(function (text) { top.document.body.innerHTML = text; });"""
+        make = v4(f'o.appendTo("#captcha"); o.onSuccess(function () {{ var top = window.top; {send} {first} }});')
+        widget = f'<div id="captcha"></div>{GEETEST_SCRIPT}{make}'
+        if "frame" not in first or asked.path == "/wall/frame":
+            return page(widget, 403)
+        return page('<iframe src="/wall/frame"></iframe>', 403)
+
+    @world.route("/check")
+    def check(asked: Asked) -> Answer:
+        return Answer("<h1>in</h1>" if world.geetest.takes(asked.query) else "no")
+
+    outcome = await browse(world, [visit(f"{world.site.url}/wall")], HTTPERROR_ALLOW_ALL=False)
+    assert outcome.texts("h1::text") == ["in"]
+    assert (len(world.tasks), outcome.stats["accepted"]) == (1, 1)

@@ -253,12 +253,12 @@ class Stages:
         if not given:
             return None
         until = time.monotonic() + patience
-        while not all(one.sendings or one.is_over for one in given):
+        while not all(one.sendings or one.is_left for one in given):
             if time.monotonic() > until and not self._opened.is_busy:
                 break
             self._check()
             await self._opened.pause(_TICK)
-        if not is_last and not any(one.sendings or one.is_over for one in given):
+        if not is_last and not any(one.sendings or one.is_left for one in given):
             return None
         return await self._judgement.reach(given, self._check, was_withheld=self._was_withheld)
 
