@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from copy import copy
 from difflib import get_close_matches
+from importlib import import_module
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
@@ -78,7 +79,10 @@ def _meant(path: str) -> str:
     """The site that a wrong import path is nearest to: one of the module that it names."""
     module, _, name = path.rpartition(".")
     for source in (path, module):
-        sites = [one for one, value in vars(sys.modules.get(source, object)).items() if _is_own_site(value, source)]
+        names: Mapping[str, Any] = {}
+        with suppress(Exception):  # what cannot be imported is told already
+            names = vars(import_module(source))
+        sites = [one for one, value in names.items() if _is_own_site(value, source)]
         close = sites if source == path else get_close_matches(name, sites, 1)
         if close:
             return f"did you mean {f'{source}.{close[0]}'!r}? "
@@ -165,6 +169,6 @@ async def belongs(
         level = logging.DEBUG if failed is not None and site.name in failed else logging.ERROR
         if failed is not None:
             failed.add(site.name)
-        text = "GeeTest: matches of site %s failed on %s; it is treated as no match"
+        text = "GeeTest: correct matches of site %s: it failed on %s, which is treated as no match"
         logger.log(level, text, site.name, url[:200], exc_info=True)
         return False

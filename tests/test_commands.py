@@ -99,7 +99,10 @@ def test_a_site_whose_matches_fails_is_passed_over(
     sites = [Failing, {"name": "club", "urls": "club.example"}]
     assert _inspect(V4_PAGE, "--url", "https://club.example/join", GEETEST_SITES=sites) == 0
     assert "try --site club." in capsys.readouterr().out
-    assert "matches of site Failing failed on https://club.example/join; it is treated as no match" in caplog.text
+    assert (
+        "correct matches of site Failing: it failed on https://club.example/join, which is treated as no match"
+        in caplog.text
+    )
 
 
 def test_any_other_failure_is_told_in_one_line(

@@ -200,7 +200,7 @@ async def test_hooks_may_be_coroutines_and_their_errors_have_an_outcome(sandbox:
 
     outcome = await crawl_sandbox(sandbox, wanted, Odd, Broken)
     words = sorted(str(error) for error in outcome.errors)
-    assert "is_challenge of site Broken failed" in words[1] + words[0]
+    assert "Correct is_challenge of site Broken: it failed on " in words[1] + words[0]
     assert "parse_challenge" in words[0] + words[1]
     assert outcome.stats["tasks_created"] == 0
 

@@ -376,7 +376,7 @@ async def test_a_widget_that_is_called_for_too_late(world: SmallWorld, caplog: p
     await browse(world, [visit(f"{world.site.url}/login", playwright_include_page=True).replace(callback=parse)])
     assert ["handed to the spider" in text for text in said] == [True]
     assert world.tasks == []
-    assert "calls for a solution after it was handed to the spider" in caplog.text
+    assert "asks for a solution after it was handed to the spider" in caplog.text
 
 
 async def test_a_page_that_never_comes_to_rest(world: SmallWorld) -> None:

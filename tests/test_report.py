@@ -230,7 +230,7 @@ async def test_a_damaged_state_is_no_reason_to_stop(
     (job / "geetest-report.json").write_text(content)
     path = tmp_path / "report.html"
     await crawl_sandbox(sandbox, [], search_site(sandbox), GEETEST_REPORT=str(path), JOBDIR=str(job))
-    assert "the report begins anew" in caplog.text
+    assert "the report starts over" in caplog.text
     assert ReportPage.at(path).tiles["Bought"] == "0"
 
 

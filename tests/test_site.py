@@ -185,6 +185,7 @@ def test_a_site_that_two_crawls_share_has_the_selectors_of_each() -> None:
         ("test_site.Shop", "must be a list"),
         ({"urls": []}, "must be a list"),
         (["nowhere.Shop"], "'nowhere.Shop' cannot be imported"),
+        (["test_site"], "cannot be imported"),
         (["test_site.Forum"], r"GEETEST_SITES: 'test_site\.Forum' cannot be imported"),
         (["test_site.Shopp"], r"GEETEST_SITES: did you mean 'test_site\.Shop'\? 'test_site\.Shopp' cannot be imported"),
         ([{"register_url": "/gt"}], r"did you mean 'challenge_url'\? A GeetestSite has no attribute 'register_url'\."),

@@ -69,7 +69,7 @@ async def test_max_solves_is_for_the_crawl() -> None:
 async def test_max_solves_holds_while_a_storage_is_asked() -> None:
     """A storage on another machine takes its time, in which others ask, too."""
     budget, stats = _budget(GEETEST_MAX_SOLVES=2, GEETEST_BUDGET="3/hour")
-    waiting: Any = SimpleNamespace(wait=maybe_deferred_to_future)
+    waiting: Any = SimpleNamespace(wait=maybe_deferred_to_future, sleep=None)
     budget._patience = Patience(check=lambda: True, errors=(OSError,), limit=9.0, waiting=waiting)
     outcomes = await asyncio.gather(*(_spend(budget) for _ in range(5)), return_exceptions=True)
     assert [type(outcome) for outcome in outcomes].count(BudgetExhausted) == 3

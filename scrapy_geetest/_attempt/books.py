@@ -183,12 +183,8 @@ class Books:
             self._stats.count("accepted")
             self._breaker.succeeded(context)
             logger.debug(
-                *(
-                    "GeeTest: #%d the solution of task %s was accepted: %s",
-                    context.number,
-                    purchase.task,
-                    verdict.evidence,
-                )
+                "GeeTest: #%d the solution of task %s was accepted: %s",
+                *(context.number, purchase.task, verdict.evidence),
             )
             await self.tell(signals.solution_accepted, context, **facts)
         elif verdict.outcome is Outcome.REFUSED:

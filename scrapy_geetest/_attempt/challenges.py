@@ -142,7 +142,7 @@ class Challenges:
             raise no_challenge(
                 context,
                 f"challenge_request failed: {_words(error)}",
-                f"correct challenge_request of {context.site.name}",
+                f"correct challenge_request of site {context.site.name}",
             ) from error
         return query
 
@@ -164,7 +164,7 @@ class Challenges:
         except Exception as error:
             raise RegisterError(
                 f"{short_response(answer)}: parse_challenge failed: {_words(error)}",
-                cure=f"correct parse_challenge of {context.site.name}",
+                cure=f"correct parse_challenge of site {context.site.name}",
             ) from error
         return challenge
 

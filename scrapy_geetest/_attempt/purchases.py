@@ -149,6 +149,7 @@ class Purchases:
         taken = await self._create(context, task, tries, place)
         self._books.created(context, taken, tries.bought, is_second_choice=place.is_second_choice)
         purchase = await self._collector.bought(context, challenge, taken, place, tries.bought)
+        tries.is_taken_over = purchase is None
         self._findings.note_services()
         return purchase
 
@@ -231,7 +232,7 @@ class Purchases:
         except ValueError as error:
             reason = str(error)
         raise SolveError(  # apart from the error, whose frames hold the password
-            f"The proxy of {context} cannot be passed to the service (GEETEST_PASS_PROXY): {reason}",
+            f"Use another proxy, or turn GEETEST_PASS_PROXY off: the proxy of {context} cannot be passed to the service: {reason}",
             code="ERROR_PROXY_CREDENTIALS_INVALID_CHARACTER" if "%" in reason else "ERROR_PROXY_MISSING",
             description=reason,
             task_id=None,

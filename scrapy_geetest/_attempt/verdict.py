@@ -69,7 +69,7 @@ async def ask(hook: Callable[[Response], Hook[bool | None]], context: Context, r
         raise
     except Exception as error:
         raise GeetestError(
-            f"{getattr(hook, '__name__', hook)} of site {context.site.name} failed on {response}: "
+            f"Correct {getattr(hook, '__name__', hook)} of site {context.site.name}: it failed on {response}: "
             f"{type(error).__name__}: {error}",
             **context.parts,
         ) from error

@@ -185,12 +185,12 @@ class Judgement:
     def _error_of(self, one: Round) -> SubmissionError:
         context = self._context
         assert one.purchase is not None  # noqa: S101  # it was given one
-        way_out = "If a person would have to click there, let a PageMethod click it"
+        way_out = "Let a PageMethod click what sends the solution, if a person would have to click there"
         if self._opened.has_opened_window:
-            way_out = "It has opened another window, which the plugin does not look into (docs: browser)"
+            way_out = "The page has opened another window, which the plugin does not look into (docs: browser)"
         return SubmissionError(
-            f"The solution of task {one.purchase.task} is in the page {self._opened.url} ({one.asked.product} widget), and the "
-            f"page did not send it for {context}. {way_out}{self._opened.script_error(self._values([one]))}",
+            f"{way_out}: the solution of task {one.purchase.task} is in the page {self._opened.url} ({one.asked.product} "
+            f"widget), and the page did not send it for {context}{self._opened.script_error(self._values([one]))}",
             **context.parts,
         )
 

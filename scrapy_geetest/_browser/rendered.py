@@ -72,15 +72,15 @@ def _widget(one: Round) -> Widget:
     )
 
 
-def why_not_bought(opened: OpenPage) -> str:
-    """Why nothing in a page called for a solution, in words."""
-    why = "its scripts made no GeeTest widget; if a click makes it, let a PageMethod click"
+def why_not_bought(opened: OpenPage) -> tuple[str, str]:
+    """Why nothing in a page called for a solution: the cure, if there is one, and the cause, in words."""
+    cure, why = "let a PageMethod click, if a click makes the widget", "its scripts made no GeeTest widget"
     if opened.shadowed:
-        why = f"its own code answers for {opened.shadowed}, which it has locked"
+        cure, why = "", f"its own code answers for {opened.shadowed}, which it has locked"
     elif opened.rounds:
         products = ", ".join(sorted({one.asked.product for one in opened.rounds}))
-        why = f"its widget ({products}) was not called for: let a PageMethod click what calls for it"
-    return why + opened.script_error()
+        cure, why = "let a PageMethod click what calls for the widget", f"its widget ({products}) was not called for"
+    return cure, why + opened.script_error()
 
 
 async def _content(opened: OpenPage) -> str:

@@ -15,6 +15,7 @@ from scrapy_geetest._attempt.verdict import is_withheld
 from scrapy_geetest._browser.pages import METHODS
 from scrapy_geetest._browser.rendered import PageGoneError, render, show_widgets, why_not_bought
 from scrapy_geetest._crawl.parking import Stopping
+from scrapy_geetest._words import sentence
 from scrapy_geetest.exceptions import ChallengeError
 
 if TYPE_CHECKING:
@@ -196,8 +197,10 @@ class Stages:
         context = self._context
         if not self._was_withheld or self._supply.given or not await is_withheld(context, shown):
             return
+        cure, why = why_not_bought(self._opened)
+        first = f"{sentence(cure)}. " if cure else ""
         raise ChallengeError(
-            f"Nothing could be bought for {context}: the page is withheld, and {why_not_bought(self._opened)}",
+            f"{first}Nothing could be bought for {context}: the page is withheld, and {why}",
             **context.parts,
         )
 

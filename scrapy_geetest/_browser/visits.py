@@ -74,9 +74,9 @@ class Visits:
         is_expected = context.asks_to_solve and site.mode != "gate" and context.outer not in self._pages.bought
         if opened is not None and is_expected and site.name not in self._told:
             self._told.add(site.name)
-            logger.warning(
-                "GeeTest: nothing was bought for %s, in spite of geetest=True: %s", context, why_not_bought(opened)
-            )
+            cure, why = why_not_bought(opened)
+            first = f"{cure}: " if cure else ""
+            logger.warning("GeeTest: %snothing was bought for %s, in spite of geetest=True: %s", first, context, why)
 
     async def _look(self, context: Context) -> Response:
         """What the spider gets: the very same response if nothing was to be done."""

@@ -145,7 +145,7 @@ class CaptchaRedirects:
         self._told_kept.add(context.site.name)
         logger.warning(
             "GeeTest: add %d to detect_status of the site %s if %s redirects to its captcha page, as %s seems to be: the spider "
-            "keeps the redirect (dont_redirect, handle_httpstatus_list), so that it is not solved",
+            "keeps the redirect (dont_redirect, handle_httpstatus_list), so it is not solved",
             *(response.status, context.site.name, short_response(response), target[:_SHOWN]),
         )
 
@@ -174,17 +174,18 @@ class CaptchaRedirects:
         self._told.add((host, is_wanted))
         if is_followed:
             logger.info(
-                "GeeTest: a redirect of the site %s to %s is followed, though allowed_domains does not name that host: "
+                "GeeTest: a redirect of the site %s to %s is followed although allowed_domains does not name that host: "
                 "it is in the site's urls",
                 *(site.name, host),
             )
         else:
             logger.log(
                 logging.WARNING if is_wanted else logging.INFO,
-                "GeeTest: Offsite drops requests to %s, of the site %s, the first of them %s: add the host to the spider's "
-                "allowed_domains if they are wanted%s",
-                *(host, site.name, request),
-                ", or to the urls of the site that redirects there" if "redirect_urls" in request.meta else "",
+                "GeeTest: add %s to the spider's allowed_domains%s if you want requests like %s: they belong to the site %s, and "
+                "Offsite drops them",
+                host,
+                ", or to the urls of the site that redirects there," if "redirect_urls" in request.meta else "",
+                *(request, site.name),
             )
 
 

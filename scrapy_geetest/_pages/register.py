@@ -121,8 +121,7 @@ def parse_register(  # noqa: PLR0913  # one for each attribute of a site that ha
     Raises:
         ChallengeNotNeeded: The answer says that no CAPTCHA is wanted.
         ChallengeNotReady: The answer says that there will be a challenge later.
-        RegisterError: It holds no challenge that could be solved; the message says why, and its
-            ``transient`` whether to ask again.
+        RegisterError: It holds no challenge that could be solved; ``transient`` says whether to ask again.
     """
     fixed = _Fixed(version, gt, captcha_id, risk_type, api_server, get_lib)
     data = loose_json.load(text)

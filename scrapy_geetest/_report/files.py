@@ -78,7 +78,7 @@ class Files:
 
     def ignore(self, why: object) -> None:
         """Say that the runs before are missing in the report."""
-        logger.warning("GeeTest: the report begins anew, since %s cannot be read: %s", self.state, why)
+        logger.warning("GeeTest: the report starts over, because %s cannot be read: %s", self.state, why)
 
     def write(self, history: History, now: float) -> None:
         """Write the report, and what the next run goes on from.
