@@ -61,6 +61,8 @@ from scrapy_geetest._storage.workers import Workers
 from scrapy_geetest.stats import Stats
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from scrapy.crawler import Crawler
 
     from scrapy_geetest._services.choice import Services
@@ -219,7 +221,7 @@ def _common(crawler: Crawler, config: Config) -> Common:
         bulletin=bulletin,
         cookies=SessionCookies(crawler),
         ledger=ledger,
-        findings=_findings(storage.entries, breaker, services),
+        findings=_findings(storage.entries, breaker, services, {site.name: site.shared_name for site in config.sites}),
         others=OtherMiddlewares(crawler),
         outcomes=Outcomes(crawler, books=books, config=config, stats=stats),
         parking=parking,
@@ -250,8 +252,8 @@ def _ledger(config: Config, parking: Parking, services: Services, storage: Stora
     )
 
 
-def _findings(storage: Storage, breaker: Breaker, services: Services) -> Findings:
-    circuits = SharedCircuits(breaker, storage)
+def _findings(storage: Storage, breaker: Breaker, services: Services, names: Mapping[str, str]) -> Findings:
+    circuits = SharedCircuits(breaker, storage, names)
     return Findings(circuits, SharedServices(services.members, storage), storage.is_shared)
 
 

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
@@ -257,6 +258,12 @@ class GeetestSite:
         return self._rules
 
     @property
+    def shared_name(self) -> str:
+        """What the site is called in a storage: another project may call another website by the same name."""
+        hosts = sorted({f"{pattern.host}:{pattern.port or ''}" for pattern in self._patterns})
+        return f"{self.name}@{sha256(' '.join(hosts).encode()).hexdigest()[:8]}"
+
+    @property
     def is_two_step(self) -> bool:
         """Whether a solution goes to a verification first."""
         return bool(self.verify_url) or type(self).verify_request is not GeetestSite.verify_request
@@ -315,7 +322,17 @@ ATTRIBUTES = tuple(
 )
 
 _FOR_THE_PLUGIN = frozenset(
-    {"unfilled", "get_lib_text", "use_settings", "has_host", "verdict_rule", "known_challenge", "rules", "is_two_step"}
+    {
+        "get_lib_text",
+        "has_host",
+        "is_two_step",
+        "known_challenge",
+        "rules",
+        "shared_name",
+        "unfilled",
+        "use_settings",
+        "verdict_rule",
+    }
 )
 _KNOWN = tuple(name for name in vars(GeetestSite) if not name.startswith("_") and name not in _FOR_THE_PLUGIN)
 _SLIP = 0.8  # how alike a name has to be

@@ -139,3 +139,45 @@ async def test_a_page_that_opens_another_window(world: SmallWorld) -> None:
     assert isinstance(error, SubmissionError)
     assert "has opened another window" in str(error)
     assert (len(world.tasks), outcome.stats["unverified"], outcome.stats["unused"]) == (1, 1, 0)
+
+
+async def test_a_page_that_calls_for_nothing(world: SmallWorld, caplog: pytest.LogCaptureFixture) -> None:
+    """``geetest=True``: the spider gets it, and the log says once why nothing was bought."""
+
+    @world.route("/login")
+    def login(asked: Asked) -> Answer:
+        widget = v4("", product="bind") if asked.path == "/login/1" else "<script>nowhere();</script>"
+        return page(f'<form><input name="user"></form>{GEETEST_SCRIPT}{widget}')
+
+    bind, none = visit(f"{world.site.url}/login/1", geetest=True), visit(f"{world.site.url}/login/2", geetest=True)
+    outcome = await browse(world, [bind, none], {"urls": [f"{world.site.host}/login/1"]}, {"name": "other"})
+    told = sorted(line.partition("geetest=True: ")[2] for line in caplog.messages if "geetest=True" in line)
+    assert [line.partition(".")[0] for line in told] == [
+        "its scripts made no GeeTest widget",
+        "its widget (bind) was not called for",
+    ]
+    assert told[0].endswith("The first error of its scripts is 'ReferenceError: nowhere is not defined'")
+    assert (len(outcome.pages), world.tasks) == (2, [])
+
+
+@pytest.mark.parametrize("first", ["o.destroy();", "frameElement.remove();"], ids=["destroyed", "its frame removed"])
+async def test_a_widget_that_is_gone_before_its_solution_is_sent(world: SmallWorld, first: str) -> None:
+    """As components do that are not shown any more: the page is the same one, and its status does not keep it from the callback."""
+
+    @world.route("/wall")
+    def wall(asked: Asked) -> Answer:
+        send = """var query = "/check?" + new URLSearchParams(o.getValidate());
+          top.fetch(query).then(r => r.text()).then(function (text) { top.document.body.innerHTML = text; });"""
+        make = v4(f'o.appendTo("#captcha"); o.onSuccess(function () {{ var top = window.top; {send} {first} }});')
+        widget = f'<div id="captcha"></div>{GEETEST_SCRIPT}{make}'
+        if "frame" not in first or asked.path == "/wall/frame":
+            return page(widget, 403)
+        return page('<iframe src="/wall/frame"></iframe>', 403)
+
+    @world.route("/check")
+    def check(asked: Asked) -> Answer:
+        return Answer("<h1>in</h1>" if world.geetest.takes(asked.query) else "no")
+
+    outcome = await browse(world, [visit(f"{world.site.url}/wall")], HTTPERROR_ALLOW_ALL=False)
+    assert outcome.texts("h1::text") == ["in"]
+    assert (len(world.tasks), outcome.stats["accepted"]) == (1, 1)

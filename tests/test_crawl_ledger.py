@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections import Counter
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -307,3 +309,66 @@ async def test_nothing_is_written_where_nobody_would_see_it(runs: Runs, caplog: 
     assert "another run can collect it" not in caplog.text
     second = await runs.resumed(runs.pages(1), GEETEST_STORAGE_URI="memory://")
     assert (second.stats["tasks_recovered"], second.stats["tasks_created"]) == (0, 1)
+
+
+def _as_if_dead(storage: str, *inserted: Any) -> list[Any]:
+    """What happens while a process is suspended for half a minute: another one takes its task, and opens its gate."""
+    database = sqlite3.connect(storage.removeprefix("file://"), timeout=10)
+    with closing(database), database:
+        sessions = database.execute("SELECT * FROM entries WHERE kind = 'session'").fetchall()
+        database.execute(
+            "UPDATE entries SET value = 'other' || substr(value, instr(value, char(10))) WHERE kind = 'task'"
+        )
+        database.execute("DELETE FROM entries WHERE kind = 'session'")
+        database.executemany("INSERT INTO entries VALUES (?, ?, ?, ?)", inserted)
+    return sessions
+
+
+async def test_a_task_that_was_taken_over_is_not_used_here(runs: Runs, caplog: pytest.LogCaptureFixture) -> None:
+    """A suspended process goes on: its solution was another one's by then, and it buys its own."""
+    runs.is_solved = True
+
+    def first(method: str, body: dict[str, Any]) -> None:
+        del body
+        if method == "getTaskResult" and len(runs.world.tasks) == 1:
+            _as_if_dead(runs.storage)
+
+    runs.world.first = first
+    outcome = await runs.run(runs.pages(1))
+    _balance(outcome.stats)
+    assert outcome.texts("h1::text") == ["/page/1"]
+    stats = outcome.stats
+    assert (stats["tasks_created"], stats["tasks_abandoned"], stats["accepted"], stats["rejected"]) == (2, 1, 1, 0)
+    assert "task 1000 was paid for and is abandoned, because another process has taken it over" in caplog.text
+
+
+async def test_a_gate_that_another_process_has_opened_meanwhile(runs: Runs) -> None:
+    """The suspended opener goes on with that session, and buys nothing more."""
+    opened: set[str] = set()
+
+    @runs.world.route("/page/")
+    def view(asked: Asked) -> Answer:
+        if asked.cookies.get("pass") in opened:
+            return page(f"<h1>{asked.path}</h1>")
+        if runs.world.geetest.takes(asked.fields):
+            opened.add(session := f"s{len(opened)}")
+            return page("<h1>thanks</h1>", Set_Cookie=f"pass={session}; Path=/")
+        return challenge_page(action=asked.path)
+
+    gate = {"mode": "gate"}
+    runs.is_solved = True
+    await runs.run(runs.pages(1), gate)
+    sessions = _as_if_dead(runs.storage)
+
+    def first(method: str, body: dict[str, Any]) -> None:
+        del body
+        if method == "getTaskResult":
+            _as_if_dead(runs.storage, *sessions)
+
+    runs.world.first = first
+    outcome = await runs.run(runs.pages(2, 3), gate)
+    _balance(outcome.stats)
+    assert sorted(outcome.texts("h1::text")) == ["/page/2", "/page/3"]
+    stats = outcome.stats
+    assert (stats["tasks_created"], stats["tasks_abandoned"], stats["accepted"]) == (1, 1, 0)
+    assert opened == {"s0"}

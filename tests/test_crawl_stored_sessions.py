@@ -10,13 +10,13 @@ import pytest
 import storages
 from sandbox_crawl import crawl_sandbox, gate_pages, gate_site
 from scrapy import Request
-from small_world import challenge_page, data, page
+from small_world import SmallWorld, challenge_page, data, page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from small_world import Answer, Asked, SmallWorld
+    from small_world import Answer, Asked
 
     from scrapy_geetest.sandbox import Sandbox
 
@@ -141,6 +141,20 @@ async def test_a_session_goes_with_the_user_agent_that_opened_it(world: SmallWor
         outcome = await world.crawl(urls, {"mode": "gate"}, GEETEST_STORAGE_URI=uri, USER_AGENT=agent)
         assert (len(outcome.pages), outcome.errors) == (5, [])
     assert len(world.tasks) == 1
+
+
+async def test_another_website_of_the_same_name_has_its_own_session(world: SmallWorld, uri: str) -> None:
+    """Another project's: nothing of one, neither cookie nor User-Agent, goes to the other."""
+    _gate_of_one_visitor(world, {})
+    with SmallWorld() as other:
+        _gate_of_one_visitor(other, {})
+        for agent, here in (("Firefox", world), ("Chrome", other), ("Firefox", world)):
+            site = {"name": "shop", "urls": [here.site.host], "mode": "gate"}
+            outcome = await here.crawl([f"{here.site.url}/page/1"], site, GEETEST_STORAGE_URI=uri, USER_AGENT=agent)
+            assert (len(outcome.pages), outcome.errors) == (1, [])
+        assert {asked.headers["user-agent"] for asked in other.site.asked} == {"Chrome"}
+        assert not any("pass" in asked.cookies for asked in other.site.asked[:2])
+        assert (len(world.tasks), len(other.tasks)) == (1, 1)
 
 
 async def test_what_a_two_step_site_gave_is_handed_on(world: SmallWorld, uri: str) -> None:

@@ -13,12 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from crawl import items_of
 from docs_blocks import DOCS, ROOT, Block, blocks, python_blocks
 from har_recorder import CHROMIUM
 from sandbox_crawl import host, service
-from scrapy import Spider
-from scrapy import signals as scrapy_signals
-from scrapy.crawler import AsyncCrawlerRunner
 
 from scrapy_geetest.commands.inspect.har import load_har
 from scrapy_geetest.commands.inspect.recording.report import read_visit
@@ -160,25 +158,13 @@ async def test_a_spider_that_needs_the_answer_itself(sandbox: Sandbox, caplog: p
     for block in (*python_blocks(DOCS / "operations.rst"), *python_blocks(DOCS / "reference" / "signals.rst")):
         if "class " in block.text:
             exec(block.text.replace("https://shop.example.com/ticket", f"{sandbox.url}/v3/login"), namespace)
-    items: list[Any] = []
-    spider: type[Spider] = namespace["OwnWay"]
-    runner = AsyncCrawlerRunner(
-        {
-            "ADDONS": {"scrapy_geetest.Addon": 500},
-            "EXTENSIONS": {namespace["SolveTimes"]: 500},
-            "GEETEST_SITES": [{"urls": [f"{host(sandbox)}/v3"], "challenge_url": "/v3/gt/register-slide"}],
-            **service(sandbox),
-            "GEETEST_FIRST_POLL": 0.3,
-            "TELNETCONSOLE_ENABLED": False,
-        }
-    )
-    crawler = runner.create_crawler(spider)
-
-    def scraped(item: Any) -> None:
-        items.append(item)
-
-    crawler.signals.connect(scraped, scrapy_signals.item_scraped)
+    declared = {"urls": [f"{host(sandbox)}/v3"], "challenge_url": "/v3/gt/register-slide"}
     with caplog.at_level("INFO"):
-        await runner.crawl(crawler)
+        items = await items_of(
+            namespace["OwnWay"],
+            EXTENSIONS={namespace["SolveTimes"]: 500},
+            GEETEST_SITES=[declared],
+            **service(sandbox),
+        )
     assert [sorted(item) for item in items] == [["challenge", "validate"]]
     assert re.search(r"task \d+ took \d", caplog.text)

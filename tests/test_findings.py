@@ -89,11 +89,11 @@ class _World:
     def clock(self) -> float:
         return self.now
 
-    def process(self, failures: int = 4, key: str = "key") -> _Process:
+    def process(self, failures: int = 4, key: str = "key", name: str = "a.test@1") -> _Process:
         breaker = Breaker(failures=failures, seconds=SECONDS, stats=Stats(collected()), clock=self.clock)
         engine: Any = _Engine()
         services = SharedServices([Member("capmonster", engine, f"capmonster/{key}")], self.storage, self.clock)
-        circuits = SharedCircuits(breaker, self.storage, self.clock)
+        circuits = SharedCircuits(breaker, self.storage, {"a.test": name}, self.clock)
         findings = Findings(circuits, services, self.storage.is_shared, self.clock)
         findings.open()
         return _Process(breaker, engine, findings)
@@ -118,6 +118,18 @@ async def test_failures_in_a_row_are_those_of_all_together(caplog: pytest.LogCap
         with pytest.raises(CircuitOpen, match="4 failures in a row"):
             await process.check()
     assert caplog.text.count("purchases are paused for 100 s") == 3
+
+
+async def test_another_website_of_the_same_name_fails_for_itself() -> None:
+    """Two projects may call their sites alike, and share a storage."""
+    world = _World()
+    ours, theirs = world.process(), world.process(name="a.test@2")
+    for _ in range(4):
+        theirs.breaker.failed(_context())
+    await theirs.settle()
+    with pytest.raises(CircuitOpen):
+        await theirs.check()
+    await ours.check()
 
 
 async def test_an_accepted_solution_ends_the_row_for_all() -> None:
@@ -220,7 +232,7 @@ async def test_what_cannot_be_read_is_nothing() -> None:
     """Somebody else's entries, or those of another version: no harm is done."""
     world = _World()
     for text in ("", "[]", "null", "{", '{"failures": "x"}', '{"code": 1}', '{"times": [[1]]}'):
-        await world.storage.put("circuit", "a.test", text, 60)
+        await world.storage.put("circuit", "a.test@1", text, 60)
         await world.storage.put("service-out", "capmonster/key", text, 60)
         await world.storage.put("solve-times", "capmonster/4", text, 60)
         process = world.process()

@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from crawl import SETTINGS
+from crawl import items_of
 from forward_proxy import ForwardProxy
 from har_recorder import record
 from har_replay import pasted
 from recorded_sites import TYPED, VISITS
 from sandbox_crawl import host, service
 from scrapy import Spider
-from scrapy import signals as scrapy_signals
-from scrapy.crawler import AsyncCrawlerRunner
 
 from scrapy_geetest import GeetestSite
 from scrapy_geetest.commands.inspect.har import load_har
@@ -45,23 +43,20 @@ async def test_what_is_printed_solves_the_site(
     await record(chromium, visit, sandbox.url, f"http://{name}.example", proxy.url, path)
     recording = load_har(path)
     assert recording is not None
-    told = read_visit(recording).to_json()
+    read = read_visit(recording)
+    told = read.to_json()
     assert (told["version"], told["page"].partition("?")[0]) != (None, "")
     assert {"mode": told["mode"], **{key: told[key] for key in visit.told}} == {"mode": visit.mode, **visit.told}
     sandbox.reset(solve_seconds=0.1)
-    site = pasted(told["declaration"], GeetestSite, tmp_path / "site.py")
-    spider = pasted(told["spider"], Spider, tmp_path / "spider.py")
+    proxy.asked.clear()
+    declaration, spider_code = read.to_text().partition("\nThe site class\n")[2].split("\nThe spider\n")
+    site = pasted(declaration, GeetestSite, tmp_path / "site.py")
+    spider = pasted(spider_code, Spider, tmp_path / "spider.py")
     monkeypatch.setenv("http_proxy", proxy.url)
     monkeypatch.setenv("no_proxy", "")
-    items: list[Any] = []
-    runner = AsyncCrawlerRunner({**SETTINGS, **service(sandbox), "GEETEST_SITES": [site]})
-    crawler = runner.create_crawler(spider)
-
-    def scraped(item: Any) -> None:
-        items.append(item)
-
-    crawler.signals.connect(scraped, scrapy_signals.item_scraped)
-    await runner.crawl(crawler, **{key: value for key, value in TYPED.items() if hasattr(spider, key)})
+    arguments = {key: value for key, value in TYPED.items() if hasattr(spider, key)}
+    items = await items_of(spider, arguments, GEETEST_SITES=[site], **service(sandbox))
+    assert set(proxy.asked) == {f"{name}.example"}
     books = sandbox.books()
     assert (len(items), books["outcomes"]) == (1, {"solved": 1})
     assert [outcome for outcomes in books["submissions"].values() for outcome in outcomes if outcome != "missing"] == [

@@ -95,6 +95,18 @@ def test_a_page_of_another_tab(status: int) -> None:
     assert OTHER not in said["declaration"] + said["spider"]
 
 
+def test_a_withheld_page_of_the_same_site_in_another_tab() -> None:
+    """The one counts whose script sent the solution."""
+    said = told(
+        page("/list", WIDGET, 403),
+        geetest(),
+        page("/other", WIDGET, 403),
+        form("/open", V4, {"ok": 1}, headers=(("Referer", f"{HOST}/list"),), set_cookies=(("pass", "p-1"),)),
+        page("/list", "rows", cookies=(("pass", "p-1"),)),
+    )
+    assert (said["mode"], said["wanted"]["url"]) == ("gate", f"{HOST}/list")
+
+
 def test_content_of_another_tab_after_a_gate() -> None:
     """It is not what the gate opened."""
     said = told(

@@ -39,8 +39,11 @@ class Collector:
 
     async def bought(
         self, context: Context, challenge: Challenge, task: TakenTask, place: Place, attempt: int
-    ) -> Purchase:
+    ) -> Purchase | None:
         """The solution of a task that a service took just now.
+
+        Returns:
+            ``None``: another process has it.
 
         Raises:
             ServiceError: There is none.
@@ -63,8 +66,8 @@ class Collector:
             self._ended(task, error)
             raise
         purchase = Purchase(result.solution, task, attempt, time.monotonic())
-        await self._arrived(context, challenge, purchase, result, time.monotonic() - started)
-        return purchase
+        is_own = await self._arrived(context, challenge, purchase, result, time.monotonic() - started)
+        return purchase if is_own else None
 
     async def left(
         self, context: Context, challenge: Challenge, paid: PaidTask, place: Place, turn: Turn, attempt: int
@@ -72,7 +75,7 @@ class Collector:
         """The solution of a task that a process which is gone has paid for.
 
         Returns:
-            ``None``: it has come to nothing.
+            ``None``: it has come to nothing, or another process has it.
 
         Raises:
             ServiceError: No call can be made any more.
@@ -101,8 +104,8 @@ class Collector:
             raise
         made_at = time.monotonic() - result.oldest
         purchase = Purchase(result.solution, task, attempt, made_at, was_left=paid.solution is not None)
-        await self._arrived(context, challenge, purchase, result, time.monotonic() - started)
-        return purchase
+        is_own = await self._arrived(context, challenge, purchase, result, time.monotonic() - started)
+        return purchase if is_own else None
 
     def _ended(self, task: TakenTask, error: BaseException) -> None:
         if isinstance(error, ServiceError) and error.sent:
@@ -115,10 +118,17 @@ class Collector:
 
     async def _arrived(
         self, context: Context, challenge: Challenge, purchase: Purchase, result: Result, seconds: float
-    ) -> None:
-        self._books.solved(context, purchase, result)
+    ) -> bool:
+        """A solution is there. False: it is another process's, and in the books of that one."""
+        is_counted = False
         try:
-            await self._ledger.solved(purchase.task, result, challenge)
+            if not await self._ledger.solved(purchase.task, result, challenge):
+                self._books.abandoned(
+                    purchase.task, "another process has taken it over, since this one stood still for a while"
+                )
+                return False
+            is_counted = True
+            self._books.solved(context, purchase, result)
             await self._books.tell(
                 signals.challenge_solved,
                 context,
@@ -129,5 +139,8 @@ class Collector:
                 seconds=seconds,
             )
         except BaseException as error:  # whoever waits for it was cancelled, or a handler was
+            if not is_counted:
+                self._books.solved(context, purchase, result)
             self._books.unused(purchase, f"of {type(error).__name__}")
             raise
+        return True

@@ -44,7 +44,7 @@ class GateSessions:
         """
         gate.begin(context.outer)
         try:
-            found = await self._stored.find(context.site.name, session)
+            found = await self._stored.find(context.site.shared_name, session)
         except BaseException as error:
             gate.fail(error)
             raise
@@ -81,7 +81,7 @@ class GateSessions:
             yield True
             return
         refused = "" if gate.stored is None else gate.stored.id
-        claim = await self._stored.claim(context.site.name, session, refused)
+        claim = await self._stored.claim(context.site.shared_name, session, refused)
         if isinstance(claim, StoredSession):
             self._adopt(gate, context, claim)
             yield False
@@ -99,7 +99,7 @@ class GateSessions:
         cookies = cookies_of_site(held, context.site, context.request.url)
         gate.stored = StoredSession.new(cookies, values, Identity.of(context.visitor))
         if self.are_shared:
-            await self._stored.keep(context.site.name, session, gate.stored, context.site.gate_max_age)
+            await self._stored.keep(context.site.shared_name, session, gate.stored, context.site.gate_max_age)
 
     def _adopt(self, gate: Gate, context: Context, found: StoredSession) -> None:
         self._cookies.take_over(context.outer, found.cookies)

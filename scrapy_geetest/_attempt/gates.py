@@ -11,7 +11,7 @@ from scrapy.http.request import NO_CALLBACK
 
 from scrapy_geetest._attempt.session_pools import pooled_session
 from scrapy_geetest._attempt.sessions import session_key, session_of
-from scrapy_geetest._attempt.tries import Tries
+from scrapy_geetest._attempt.tries import TakenOverError, Tries
 from scrapy_geetest._attempt.verdict import Outcome, Verdict, is_withheld
 from scrapy_geetest._crawl.marks import SAFE_METHODS, gate_at_departure, note_departure, note_gate
 from scrapy_geetest._crawl.parking import Stopping
@@ -247,7 +247,7 @@ class Gates:
         """Open the gate for everybody.
 
         Returns:
-            The page behind it; ``None``: another process has opened it meanwhile.
+            The page behind it; ``None``: another process has opened it meanwhile, or is about to.
         """
         is_pooled = bool(pooled_session(context.outer))
         gate.begin(context.outer)
@@ -262,6 +262,9 @@ class Gates:
                 response = await self._pass(await self._door(context), tries)
                 if self._sessions.are_shared or is_pooled:
                     await self._sessions.opened(gate, context, session, tries.values)
+        except TakenOverError:
+            gate.leave_closed()
+            return None
         except BaseException as error:
             gate.fail(error)
             raise

@@ -19,7 +19,7 @@ from attrs import define
 
 from scrapy_geetest._attempt.challenges import NotYetError
 from scrapy_geetest._attempt.refusals import refusal_cure
-from scrapy_geetest._attempt.tries import Tries
+from scrapy_geetest._attempt.tries import TakenOverError, Tries
 from scrapy_geetest._attempt.verdict import Outcome, Verdict, judge
 from scrapy_geetest._crawl.delivery import without_values
 from scrapy_geetest._crawl.dispatch import SolutionTooOldError
@@ -103,6 +103,7 @@ class Attempts:
         Raises:
             GeetestError: Its CAPTCHA could not be passed.
             Stopping: The crawl is ending.
+            TakenOverError: Another process opens the session.
         """
         tries = tries or Tries(self._config)
         if context.is_in_browser:
@@ -133,6 +134,8 @@ class Attempts:
                         if way is None or way.context is not context:
                             way = await self._submissions.way(context)
                         purchase = await self._purchases.buy(context, tries, turn, place)
+                    if tries.is_taken_over and policy.opens_session:
+                        raise TakenOverError
                     answer = None if purchase is None else await self._use(way, purchase, policy, tries)
                 except ChallengeNotNeeded as none:
                     assert way is not None  # noqa: S101  # the site is asked when there is one

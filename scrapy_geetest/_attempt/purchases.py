@@ -149,6 +149,7 @@ class Purchases:
         taken = await self._create(context, task, tries, place)
         self._books.created(context, taken, tries.bought, is_second_choice=place.is_second_choice)
         purchase = await self._collector.bought(context, challenge, taken, place, tries.bought)
+        tries.is_taken_over = purchase is None
         self._findings.note_services()
         return purchase
 

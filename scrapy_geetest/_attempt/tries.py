@@ -23,6 +23,10 @@ CHALLENGE_PAUSE = 2.0  # seconds between them
 SHORTEST_PAUSE = 0.05  # seconds; a hook may say "at once" again and again
 
 
+class TakenOverError(Exception):
+    """Another process goes on with what this one was about: it stood still for so long that it was taken for dead."""
+
+
 class Tries:
     """The tries of one request.
 
@@ -30,6 +34,7 @@ class Tries:
         bought: Solutions asked for so far.
         failures: What the service said of those that came to nothing.
         is_counted: Whether the budgets by time have counted the next one: a site may say "later" many times before it.
+        is_taken_over: Whether another process has the task that was created last.
         refusal: How the site refused the last one.
         refusal_cure: What the project can do about that.
         since: When the first one began, in monotonic seconds.
@@ -37,7 +42,8 @@ class Tries:
     """
 
     __slots__ = (
-        *("_limit", "_patience", "_unready", "bought", "failures", "is_counted", "refusal", "refusal_cure", "since"),
+        *("_limit", "_patience", "_unready", "bought", "failures", "is_counted", "is_taken_over"),
+        *("refusal", "refusal_cure", "since"),
         "values",
     )
 
@@ -48,6 +54,7 @@ class Tries:
         self._unready = 0
         self.bought = 0
         self.is_counted = False
+        self.is_taken_over = False
         self.failures: list[ServiceError] = []
         self.refusal = ""
         self.refusal_cure = REFUSAL_CURE

@@ -86,7 +86,7 @@ class Judgement:
             self._tries.refusal = refusal
             self._tries.check(self._context)
             raise LoadAgainError("its solution was refused")
-        if all(not one.is_over for one in sent):
+        if all(not one.is_left for one in sent):
             let_through(self._context.outer, response)
         return response
 
@@ -115,7 +115,7 @@ class Judgement:
     async def _looks_as_before(self, given: list[Round], shown: Response) -> bool:
         if await is_withheld(self._context, shown):
             return True
-        is_same_document = not any(one.is_over for one in given)
+        is_same_document = not any(one.is_left for one in given)
         return is_same_document and not new_words(shown, self._context.page, besides=LABELS)
 
     async def _is_clear(self, given: list[Round]) -> bool:
@@ -133,7 +133,7 @@ class Judgement:
         assert page is not None  # noqa: S101  # it was loaded
         shown = without_values(await render(self._opened, page), self._values(given))
         live = [one for one in self._opened.rounds if not (one.is_over or one.is_repeated)]
-        if any(not one.is_over for one in given):
+        if any(not one.is_left for one in given):
             # In the same document a widget stands there as before, and many are made ready for the next time.
             has_failed = any((answer := _answer_of(one)) is not None and failure_of(answer) for one in given)
             unsent = [one for one in given if not one.sendings] if was_withheld else []
@@ -150,7 +150,7 @@ class Judgement:
         if any(other.widget == one.widget and other.number > one.number for other in given):
             rules = None if answer is None else await by_site_rules(context, answer)
             return judge_answer(rules, answer), shown
-        verdict = await judge_page(context, answer, shown, was_withheld=was_withheld, is_same_document=not one.is_over)
+        verdict = await judge_page(context, answer, shown, was_withheld=was_withheld, is_same_document=not one.is_left)
         return await self._policy.behind(context, verdict, shown)
 
     async def _settle(self, one: Round, verdict: Verdict, shown: Response) -> None:
@@ -168,7 +168,7 @@ class Judgement:
         A form in which the solution of another widget was recognised is no such thing.
         """
         if (
-            not one.is_over
+            not one.is_left
             or not self._opened.documents
             or any(sent.is_navigation for it in given for sent in it.sendings)
         ):

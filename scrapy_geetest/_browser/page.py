@@ -284,6 +284,8 @@ class OpenPage:
         if frame == self.page.main_frame:
             self.documents.append(response)
             self._end_rounds(lambda _: True)
+            for one in self.rounds:
+                one.is_left = True
         else:
             self._end_rounds(lambda one: one.frame == frame)
         self._touch()

@@ -33,7 +33,7 @@ class _Allowance:
     per_site: bool
 
     def identifiers(self, context: Context) -> tuple[str, ...]:
-        return (NAMESPACE, "site", context.site.name) if self.per_site else (NAMESPACE, "all")
+        return (NAMESPACE, "site", context.site.shared_name) if self.per_site else (NAMESPACE, "all")
 
 
 class Budget:

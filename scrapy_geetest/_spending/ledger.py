@@ -186,17 +186,25 @@ class Ledger:
         self._own[task] = paid
         await self._records.keep(_name(paid), paid.write())
 
-    async def solved(self, task: TakenTask, result: Result, challenge: Challenge) -> None:
-        """Write down a solution before it is sent, without what belongs to the page whose challenge it was."""
+    async def solved(self, task: TakenTask, result: Result, challenge: Challenge) -> bool:
+        """Write down a solution before it is sent, without what belongs to the page whose challenge it was.
+
+        Returns:
+            Whether it is this process's: one that stood still for longer than its lease was taken for dead.
+        """
         paid = self._own.get(task)
         if self._records is None or paid is None:
-            return
+            return True
         values = {
             key: value for key, value in solution_values(result.solution).items() if challenge.extra.get(key) != value
         }
         if paid.solution is None:
             paid = self._own[task] = evolve(paid, solution=values, solved=self._clock() - result.oldest)
             await self._records.keep(_name(paid), paid.write())
+        if not self._records.is_taken(_name(paid)):
+            return True
+        self.strike(task)
+        return False
 
     def strike(self, task: TakenTask) -> None:
         """Nobody needs it any more."""
@@ -277,5 +285,5 @@ def _names(challenge: Challenge) -> tuple[str, ...]:
 
 
 def _subject(context: Context, session: str, challenge: Challenge) -> str:
-    parts = [context.site.name, session, *_names(challenge)]
+    parts = [context.site.shared_name, session, *_names(challenge)]
     return sha256(json.dumps(parts).encode()).hexdigest()[:32]

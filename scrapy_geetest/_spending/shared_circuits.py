@@ -12,7 +12,7 @@ from attrs import define, field, frozen
 from scrapy_geetest._spending.breaker import Change
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from scrapy_geetest._spending.breaker import Breaker
     from scrapy_geetest._storage.protocol import Storage
@@ -56,11 +56,13 @@ class SharedCircuits:
     Args:
         breaker: Of this process.
         storage: Where circuits are written down.
+        names: Of the sites of this crawl, and what they are called in the storage.
         clock: Seconds that all machines share, more or less.
     """
 
     _breaker: Breaker
     _storage: Storage
+    _names: Mapping[str, str]
     _clock: Callable[[], float] = time.time
     _known: set[str] = field(init=False, factory=set)
 
@@ -74,7 +76,8 @@ class SharedCircuits:
         Raises:
             StorageFailedError: It cannot be read.
         """
-        circuits = {entry.key: _Circuit.from_text(entry.value) for entry in await self._storage.entries(_KIND)}
+        found = {entry.key: entry.value for entry in await self._storage.entries(_KIND)}
+        circuits = {site: _Circuit.from_text(found[name]) for site, name in self._names.items() if name in found}
         for site in self._known - circuits.keys():
             self._breaker.adopt(site, failures=0, seconds=0.0)
         self._known = set(circuits)
@@ -87,16 +90,17 @@ class SharedCircuits:
         Raises:
             StorageFailedError: It cannot be written.
         """
+        name = self._names[site]
         if change is Change.OVER:
-            await self._storage.delete(_KIND, site)
+            await self._storage.delete(_KIND, name)
             return
         self._known.add(site)
         for _ in range(_TRIES):
-            text = await self._storage.get(_KIND, site)
+            text = await self._storage.get(_KIND, name)
             after = self._after(site, change, _Circuit.from_text(text))
             # Kept after its time, so that one purchase finds out how things are, and not one in each process.
             seconds = max(0.0, after.open_until - self._clock()) + self._breaker.seconds
-            if await self._storage.swap(_KIND, site, text, after.to_text(), seconds):
+            if await self._storage.swap(_KIND, name, text, after.to_text(), seconds):
                 return
 
     def _after(self, site: str, change: Change, before: _Circuit) -> _Circuit:

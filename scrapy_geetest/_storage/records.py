@@ -119,6 +119,11 @@ class Records:
             self._start(record)
         return record
 
+    def is_taken(self, name: str) -> bool:
+        """Whether another process has taken a record, as far as was seen when it was written last."""
+        record = self._records.get(name)
+        return record is not None and record.is_taken
+
     async def are_elsewhere(self) -> bool:
         """Whether other processes have any, dead or alive.
 

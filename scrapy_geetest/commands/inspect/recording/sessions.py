@@ -120,7 +120,7 @@ def find_session(
     sites = _sites(exchanges, submission, page_url)
     rest = [one for one in contents if site_of(one.url) in sites]
     later = [one for one in rest if one.number > submission.exchange.number]
-    withheld = _withheld(rest, submission, later)
+    withheld = _own_page(_withheld(rest, submission, later), rest, later, page_url)
     counted = [one for one in distinct(submissions) if one.target == submission.target]
     accepted = [one for one in counted if one.reading is not Reading.REFUSED]
     carried = () if typed.by_control else _carried(submission, exchanges, contents, typed)
@@ -271,6 +271,16 @@ def _withheld(exchanges: Sequence[Exchange], submission: Submission, later: Sequ
                 return first
             return one if one.status >= _BAD_STATUS or _comes_again(one, later, _address) else None
     return None
+
+
+def _own_page(
+    withheld: Exchange | None, exchanges: Sequence[Exchange], later: Sequence[Exchange], page_url: str
+) -> Exchange | None:
+    """The page that the solution was sent from, where another tab loaded a page of the same site that is withheld, too."""
+    if withheld is None or not withheld.is_page or withheld.url == page_url or _comes_again(withheld, later):
+        return withheld
+    own = [one for one in exchanges if one.url == page_url and one.number < withheld.number and is_withheld(one)]
+    return next((one for one in own if one.status >= _BAD_STATUS or _comes_again(one, later)), withheld)
 
 
 def _redirected(page: Exchange, exchanges: Sequence[Exchange]) -> Exchange | None:
