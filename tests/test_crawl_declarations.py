@@ -15,6 +15,7 @@ from sandbox_crawl import (
     host,
     items,
     login_site,
+    requests,
     search_site,
     searches,
 )
@@ -131,6 +132,16 @@ async def test_field_names_are_not_blamed_where_they_are_right(
     outcome = await crawl_sandbox(sandbox, searches(sandbox, "rope"), search_site(sandbox))
     assert outcome.stats["accepted"] == outcome.stats["rejected"] == 1
     assert "GeeTest: see each step with scrapy geetest try; the usual causes are field_names" in caplog.text
+
+
+async def test_names_of_headers_differ_in_nothing_but_their_case(sandbox: Sandbox) -> None:
+    """So the refusal of a solution that went in them has another cause, too."""
+    sandbox.reset(solve_seconds=0.1, wrong=1)
+    keys = {"lot_number": "lot-number", "pass_token": "pass-token", "gen_time": "gen-time", "captcha_output": "output"}
+    names = {key: f"x-captcha-{name}" for key, name in keys.items()}
+    site = {"name": "headers", "urls": [f"{host(sandbox)}/headers"], "submit_as": "headers", "field_names": names}
+    outcome = await crawl_sandbox(sandbox, requests(sandbox, "/headers/data/8"), site)
+    assert (outcome.stats["rejected"], outcome.stats["accepted"]) == (1, 1)
 
 
 async def test_a_register_endpoint_that_is_not_there(sandbox: Sandbox) -> None:
