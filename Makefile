@@ -6,13 +6,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage slow browser plugins looks bench package clean
+.PHONY: help demo test coverage slow browser plugins looks pictures bench package clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: $(VENV)/demo ## crawl the example project against the local sandbox: no key, no cost
-	$(BIN)/python example_project/demo.py
+	@$(BIN)/python example_project/demo.py
 
 test: $(VENV)/tox ## lint, types, all tests with the newest and with the oldest supported versions
 	$(BIN)/tox run
@@ -32,6 +32,9 @@ plugins: $(VENV)/tox ## crawls with the packages that Scrapy users combine, as t
 looks: $(VENV)/tox ## screenshots of the report and the documentation, in dist/looks (Debian's packages chromium and npm)
 	$(BIN)/tox run -e looks
 
+pictures: $(VENV)/tox ## draw the documentation's drawings, and take its screenshots of a browser (Debian's package chromium)
+	$(BIN)/tox run -e pictures
+
 bench: $(VENV)/demo ## measure everything beside what one would do otherwise; writes benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks --check
 
@@ -42,9 +45,10 @@ clean: ## remove what the targets above installed
 	rm -rf $(VENV) .tox .cache dist docs/_build
 
 $(VENV)/demo: setup.cfg pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
-	touch $@
+	@echo 'Setting up (once, about a minute): Scrapy, this plugin and its sandbox go into $(VENV).'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python example_project/install.py '.[$(EXTRAS)]'
+	@touch $@
 
 $(VENV)/package: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

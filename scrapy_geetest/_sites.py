@@ -5,7 +5,10 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from copy import copy
+from difflib import get_close_matches
+from importlib import import_module
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
@@ -62,7 +65,7 @@ def _load_site(entry: Any) -> GeetestSite:
         try:
             entry = load_object(entry)
         except (ImportError, NameError, ValueError) as error:
-            raise ValueError(f"{entry!r} cannot be imported: {error}") from error
+            raise ValueError(f"{_meant(entry)}{entry!r} cannot be imported: {error}") from error
     if isinstance(entry, type) and issubclass(entry, GeetestSite):
         return entry()
     if isinstance(entry, GeetestSite):
@@ -70,6 +73,24 @@ def _load_site(entry: Any) -> GeetestSite:
     raise ValueError(
         f"{entry!r} is not a site: it takes GeetestSite subclasses, their import paths, or dicts of their attributes."
     )
+
+
+def _meant(path: str) -> str:
+    """The site that a wrong import path is nearest to: one of the module that it names."""
+    module, _, name = path.rpartition(".")
+    for source in (path, module):
+        names: Mapping[str, Any] = {}
+        with suppress(Exception):  # what cannot be imported is told already
+            names = vars(import_module(source))
+        sites = [one for one, value in names.items() if _is_own_site(value, source)]
+        close = sites if source == path else get_close_matches(name, sites, 1)
+        if close:
+            return f"did you mean {f'{source}.{close[0]}'!r}? "
+    return ""
+
+
+def _is_own_site(value: Any, module: str) -> bool:
+    return isinstance(value, type) and issubclass(value, GeetestSite) and value.__module__ == module
 
 
 class SiteIndex:
@@ -148,6 +169,6 @@ async def belongs(
         level = logging.DEBUG if failed is not None and site.name in failed else logging.ERROR
         if failed is not None:
             failed.add(site.name)
-        text = "GeeTest: matches of site %s failed on %s; it is treated as no match"
+        text = "GeeTest: correct matches of site %s: it failed on %s, which is treated as no match"
         logger.log(level, text, site.name, url[:200], exc_info=True)
         return False

@@ -109,7 +109,6 @@ class GeetestMiddleware:
             raise ValueError(str(error)) from None  # one plain line, without those that led to it
         middleware = cls(crawler, config)
         crawler.signals.connect(middleware.spider_opened, scrapy_signals.spider_opened)
-        crawler.signals.connect(middleware.request_scheduled, scrapy_signals.request_scheduled)
         crawler.signals.connect(middleware.request_dropped, scrapy_signals.request_dropped)
         crawler.signals.connect(middleware.spider_closed, scrapy_signals.spider_closed)
         return middleware
@@ -120,9 +119,6 @@ class GeetestMiddleware:
         self._redirects.open()
         self._intercepted.open()
         await self._recovery.open()
-
-    def request_scheduled(self, request: Request) -> None:
-        self._redirects.scheduled(request)
 
     def request_dropped(self, request: Request) -> None:
         self._redirects.arrived(request)
@@ -191,8 +187,7 @@ class GeetestMiddleware:
             return None
         if (handler := self._browser_pages.handlers.find(request)) is not None:
             return await self._before_browser(request, handler)
-        if META_KEY in request.meta and "redirect_urls" not in request.meta:
-            lift(request)  # a spider or a middleware copied it
+        self._redirects.sent(request)
         if self._is_plain(request) or is_left_alone(request):
             return None  # nearly all requests of a crawl
         site = await self._sites.find(request.url)

@@ -216,11 +216,11 @@ class _Reader:
         return self.number(name, 0.0, at_least=at_least)
 
     def budget(self, name: str) -> tuple[RateLimitItem, ...]:
-        value = self.text(name)
-        if value is None:
+        value = self._settings.get(name)
+        if value in (None, "", "None"):
             return ()
         try:
-            limits = tuple(parse_many(value))
+            limits = tuple(parse_many(value)) if isinstance(value, str) else ()
         except ValueError:
             limits = ()
         if not limits or any(limit.amount < 1 for limit in limits):
@@ -233,11 +233,8 @@ def _warn_of_slips(settings: BaseSettings) -> None:
     for name in sorted(settings.keys()):
         if name.startswith("GEETEST_") and name not in SETTINGS and not name.startswith("GEETEST_MONITOR_"):
             close = get_close_matches(name, SETTINGS, 1, cutoff=0.8)
-            logger.warning(
-                "GeeTest: the unknown setting %s is ignored%s",
-                name,
-                f"; did you mean {close[0]}?" if close else "",
-            )
+            meant = f"did you mean {close[0]}? The" if close else "the"
+            logger.warning("GeeTest: %s unknown setting %s is ignored", meant, name)
 
 
 def _several(selector: str) -> Any:
@@ -283,6 +280,8 @@ def _report(settings: BaseSettings) -> str | None:
         rule = (
             "it must be the path of a file; %(name)s in it is the spider's name, %(time)s its start, %% a percent sign"
         )
+        if isinstance(path, str) and not path.isprintable():
+            rule = r'write a backslash twice, or a raw string like r"C:\reports\geetest.html"'
         raise invalid(name, value, rule)
     return str(path)
 

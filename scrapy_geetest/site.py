@@ -237,8 +237,7 @@ class GeetestSite:
         """
         if not self.captcha_id:
             raise RegisterError(
-                f"no downloaded page shows the captcha_id; set captcha_id (or challenge_url) of {self.name}",
-                transient=False,
+                "no downloaded page shows the captcha_id", cure=f"set captcha_id (or challenge_url) of {self.name}"
             )
         return V4Challenge(
             self.captcha_id, risk_type=self.risk_type, api_server=self.api_server, get_lib=self.get_lib_text()
@@ -337,6 +336,13 @@ _FOR_THE_PLUGIN = frozenset(
 )
 _KNOWN = tuple(name for name in vars(GeetestSite) if not name.startswith("_") and name not in _FOR_THE_PLUGIN)
 _SLIP = 0.8  # how alike a name has to be
+# What Scrapy and other packages call the same, and no likeness of letters would find.
+_OTHER_WORDS = {
+    **dict.fromkeys(("allowed_domains", "domain", "domains", "host", "hosts", "start_urls"), "urls"),
+    **dict.fromkeys(("register_url", "captcha_url", "gt_url"), "challenge_url"),
+    **dict.fromkeys(("form_fields", "param_names"), "field_names"),
+    **dict.fromkeys(("site_key", "sitekey", "website_key"), "gt"),
+}
 
 
 def refuse_unknown(attributes: Iterable[Any]) -> None:
@@ -347,7 +353,7 @@ def refuse_unknown(attributes: Iterable[Any]) -> None:
     """
     for attribute in attributes:
         if attribute not in ATTRIBUTES:
-            raise ValueError(f"a GeetestSite has no attribute {attribute!r}; {_meant(attribute)}")
+            raise ValueError(_no_attribute(attribute))
 
 
 def _refuse_slips(declared: type[GeetestSite]) -> None:
@@ -360,19 +366,23 @@ def _refuse_slips(declared: type[GeetestSite]) -> None:
                 continue
             is_own_code = callable(value) or isinstance(value, property | staticmethod | classmethod)
             if not is_own_code or get_close_matches(name, _KNOWN, 1, cutoff=_SLIP):
+                close = _nearest(name, _KNOWN)
+                meant = f"did you mean {close!r}? A" if close else "a"
                 raise ValueError(
-                    f"{declared.__name__}: a GeetestSite has no attribute {name!r}{_did_you_mean(name) or '.'} If it is your own, "
-                    f"begin its name with an underscore: {'_' + name!r}."
+                    f"{declared.__name__}: {meant} GeetestSite has no attribute {name!r}. If it is your own, begin its name with "
+                    f"an underscore: {'_' + name!r}."
                 )
 
 
-def _meant(attribute: Any) -> str:
+def _no_attribute(attribute: Any) -> str:
     if attribute in _KNOWN:
-        return "it is a method: override it in a subclass."
-    close = get_close_matches(str(attribute), ATTRIBUTES, 1)
-    return f"did you mean {close[0]!r}?" if close else f"it has: {', '.join(ATTRIBUTES)}."
+        return f"a GeetestSite has no attribute {attribute!r}: it is a method; override it in a subclass."
+    close = _nearest(str(attribute), ATTRIBUTES)
+    if close:
+        return f"did you mean {close!r}? A GeetestSite has no attribute {attribute!r}."
+    return f"a GeetestSite has no attribute {attribute!r}; it has: {', '.join(ATTRIBUTES)}."
 
 
-def _did_you_mean(name: str) -> str:
-    close = get_close_matches(name, _KNOWN, 1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+def _nearest(name: str, known: Sequence[str]) -> str:
+    """What *name* is probably meant for; empty: nothing like it is known."""
+    return _OTHER_WORDS.get(name) or next(iter(get_close_matches(name, known, 1)), "")

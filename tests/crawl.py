@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
-from scrapy import Spider
+from scrapy import Spider, signals
 from scrapy.crawler import AsyncCrawlerRunner
 from scrapy.http import TextResponse
 from scrapy.statscollectors import MemoryStatsCollector
@@ -106,6 +106,26 @@ async def crawl(
         name.removeprefix(PREFIX): value for name, value in outcome.all_stats.items() if name.startswith(PREFIX)
     }
     return outcome
+
+
+async def items_of(spider: type[Spider], arguments: Any = None, **settings: Any) -> list[Any]:
+    """What a spider of a project's scrapes.
+
+    Args:
+        spider: Its class.
+        arguments: What the command line would give it with ``-a``.
+        settings: In addition to those of all tests.
+    """
+    items: list[Any] = []
+    runner = AsyncCrawlerRunner({**SETTINGS, **settings})
+    crawler = runner.create_crawler(spider)
+
+    def scraped(item: Any) -> None:
+        items.append(item)
+
+    crawler.signals.connect(scraped, signals.item_scraped)
+    await runner.crawl(crawler, **(arguments or {}))
+    return items
 
 
 def collected() -> MemoryStatsCollector:

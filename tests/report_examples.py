@@ -185,7 +185,7 @@ def _fail(history: History) -> None:
         met.add(
             causes.REQUESTS,
             "rejected",
-            "3 solution(s) were bought for <GET https://tickets.example.com/seat/4> (site tickets) (GEETEST_MAX_ATTEMPTS), and none was accepted",
+            "3 solutions were bought for <GET https://tickets.example.com/seat/4> (site tickets) (GEETEST_MAX_ATTEMPTS), and none was accepted",
         )
     for _ in range(9):
         met.add(

@@ -127,7 +127,7 @@ class GeeTest:
             return None
         self.states[used] = "wrong" if wrong else "sold"
         if is_v4:
-            rest = {"pass_token": "p" * 64, "gen_time": "1700000000", "captcha_output": "o" * 40}
+            rest = {"pass_token": f"p{used}", "gen_time": "1700000000", "captcha_output": f"o{used}"}
             return {"captcha_id": task["gt"], "lot_number": used, **rest}
         validate = hashlib.md5(used.encode()).hexdigest()
         return {"challenge": used, "validate": validate, "seccode": f"{validate}|jordan"}

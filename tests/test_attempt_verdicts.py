@@ -118,7 +118,7 @@ async def test_the_sites_rules_come_before_everything_else(world: SmallWorld) ->
     outcome = await world.crawl([f"{world.site.url}/page"], rules, GEETEST_MAX_ATTEMPTS=2)
     assert (outcome.stats["rejected"], outcome.stats["reported"], len(world.tasks)) == (2, 2, 2)
     assert "refused_jmespath" in str(outcome.errors[0])
-    assert "(docs: reference/messages): 2 solution(s) were bought" in str(outcome.errors[0])
+    assert "(docs: reference/messages): 2 solutions were bought" in str(outcome.errors[0])
 
 
 async def test_a_page_that_only_carries_a_widget_is_left_alone(

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 EVENTS = ("onReady", "onNextReady", "onBoxShow", "onSuccess", "onFail", "onError", "onClose")
-ACTIONS = ("verify", "showCaptcha", "showBox", "hideCaptcha", "reset", "refresh", "destroy")
+NEVER = ("onRefresh", "onStatusChange", "setInfos")  # registered, and not called
+ACTIONS = ("verify", "showCaptcha", "showBox", "hideCaptcha", "enable", "disable", "reset", "refresh", "destroy")
 
 
 async def test_what_is_handed_over(chromium: Browser) -> None:
@@ -58,6 +59,16 @@ async def test_what_is_handed_over(chromium: Browser) -> None:
     ]
 
 
+@pytest.mark.parametrize("make", ["initGeetest(%s, note)", "initGeetest4(%s, note)", "new Geetest(%s)"])
+async def test_whose_widget_it_is(chromium: Browser, make: str) -> None:
+    """Loaders of both versions have used the same name: what is handed over tells the version."""
+    desk = Desk()
+    script = f"function note() {{}} {make % f'{V3}}}'}; {make % f'{V4}}}'};"
+    async with open_page(chromium, shop_with(script), desk):
+        await desk.heard("made", "made")
+    assert [message["version"] for message in desk.of_kind("made")] == [3, 4]
+
+
 @pytest.mark.parametrize("make", ["initGeetest", "initGeetest4"])
 async def test_the_callback_comes_later(chromium: Browser, make: str) -> None:
     """It never runs inside the call, and finds the elements that stand behind the script."""
@@ -75,7 +86,7 @@ async def test_methods_can_be_chained(chromium: Browser, script: str) -> None:
     """Whatever registers, places or acts returns the widget; the solution is asked for without it."""
     async with open_page(chromium, shop_with(script), Desk()) as page:
         await log(page)
-        chained = f"{[*EVENTS]}.every(name => captcha[name](function () {{}}) === captcha)"
+        chained = f"{[*EVENTS, *NEVER]}.every(name => captcha[name](function () {{}}) === captcha)"
         assert await page.evaluate(chained)
         assert await page.evaluate("captcha.appendTo('#box') === captcha && captcha.bindForm('#none') === captcha")
         assert await page.evaluate(f"{[*ACTIONS]}.every(name => captcha[name]() === captcha)")
@@ -99,6 +110,19 @@ async def test_bind(chromium: Browser, action: str, script: str, solution: dict[
         await page.evaluate(f"captcha.{action}()")
         await desk.heard("made", "wanted", "passed")
         assert desk.of_kind("wanted")[0]["because"] == action
+
+
+async def test_a_check_of_the_page(chromium: Browser) -> None:
+    """``validate``: what the page wants to see before it is worth a solution."""
+    desk = Desk()
+    script = v3("c.validate(function () { return Boolean(window.filled); }).setInfos(note);", product="bind")
+    async with open_page(chromium, shop_with(script), desk) as page:
+        await log(page)
+        await page.evaluate("captcha.verify()")
+        await page.evaluate("window.filled = 1")
+        await page.evaluate("captcha.verify()")
+        assert await log(page, until="onSuccess") == ["onReady", "onNextReady", "onBoxShow", "onSuccess"]
+        await desk.heard("made", "wanted", "passed")
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,8 @@ import pytest
 from standin_page import FIELDS, SHOP, Desk, log, open_page, shop_with, v3, v3_solution, v4
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from playwright.async_api import Browser
 
 pytestmark = pytest.mark.browser
@@ -77,3 +79,19 @@ async def test_bind_form_after_success(chromium: Browser) -> None:
         await page.click("#send")
         await page.wait_for_url("**/send?*")
     assert dict(parse_qsl(shop.sent[0][1])) == v3_solution()
+
+
+@pytest.mark.parametrize("script", [v3, v4], ids=["v3", "v4"])
+@pytest.mark.parametrize(
+    "where", ['target="_blank" action', 'action="/none"><input type="submit" formtarget="_BLANK" formaction']
+)
+async def test_a_form_for_another_window(chromium: Browser, where: str, script: Callable[..., str]) -> None:
+    """Its answer is shown in this one, which the crawl looks at."""
+    body = FORM.format('<button id="send" formtarget="_top">Send</button>').replace("action", where, 1)
+    button = "input[type=submit]" if "formtarget" in where else "#send"
+    shop = shop_with(script(f'c.onSuccess(function () {{ document.querySelector("{button}").click(); }});'), body)
+    async with open_page(chromium, shop, Desk("at once")) as page:
+        await page.wait_for_url("**/send*")
+        assert len(page.context.pages) == 1
+    [(_, query, sent)] = shop.sent
+    assert dict(parse_qsl(query or sent))["user"] == "ann"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import io
 import json
-import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +37,7 @@ def test_a_file_with_a_widget(capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     assert "https://club.example/join: status 200, HtmlResponse" in text
     assert "Challenge page: yes" in text
-    code = textwrap.dedent(text[text.index("    from scrapy_geetest") :])
+    code = text[text.index("\nfrom scrapy_geetest") :]
     assert [type(node).__name__ for node in ast.parse(code).body] == ["ImportFrom", "ClassDef"]
 
 
@@ -70,7 +69,7 @@ def test_a_file_without_an_address(capsys: pytest.CaptureFixture[str]) -> None:
     assert _inspect(V4_PAGE) == 0
     text = capsys.readouterr().out
     assert "\n  The address https://example.com/ is made up: give --url.\n" in text
-    assert "(GeetestSite):\n        # The address https://example.com/ is made up: give --url.\n" in text
+    assert "(GeetestSite):\n    # The address https://example.com/ is made up: give --url.\n" in text
     assert _inspect(V4_PAGE, "--url", "https://example.com/") == 0
     assert "made up" not in capsys.readouterr().out
 
@@ -100,7 +99,10 @@ def test_a_site_whose_matches_fails_is_passed_over(
     sites = [Failing, {"name": "club", "urls": "club.example"}]
     assert _inspect(V4_PAGE, "--url", "https://club.example/join", GEETEST_SITES=sites) == 0
     assert "try --site club." in capsys.readouterr().out
-    assert "matches of site Failing failed on https://club.example/join; it is treated as no match" in caplog.text
+    assert (
+        "correct matches of site Failing: it failed on https://club.example/join, which is treated as no match"
+        in caplog.text
+    )
 
 
 def test_any_other_failure_is_told_in_one_line(

@@ -75,14 +75,14 @@ Note
 
 A site class for it, to start from
 
-    from scrapy_geetest import GeetestSite
+from scrapy_geetest import GeetestSite
 
 
-    class ShopExampleCom(GeetestSite):
-        urls = ("shop.example.com/login",)
-        # Any page with this is treated as a challenge page: name what pages with content do not have.
-        detect_css = "#captcha-box"
-        challenge_url = "/gt/register?t={timestamp}"
+class ShopExampleCom(GeetestSite):
+    urls = ("shop.example.com/login",)
+    # Any page with this is treated as a challenge page: name what pages with content do not have.
+    detect_css = "#captcha-box"
+    challenge_url = "/gt/register?t={timestamp}"
 """
     )
 

@@ -10,6 +10,8 @@ from reactor import turns
 from sandbox_crawl import (
     api_site,
     crawl_sandbox,
+    gate_pages,
+    gate_site,
     host,
     items,
     login_site,
@@ -82,12 +84,63 @@ async def test_a_rule_with_a_slip_in_it_is_told(
 
 
 async def test_a_rule_that_matches_content_is_told(sandbox: Sandbox) -> None:
-    """The error names the rule by which the page wanted was taken for a challenge page again."""
+    """The error begins with the rule by which the page wanted was taken for a challenge page again."""
     site = {**login_site(sandbox), "urls": [sandbox.url.partition("://")[2]], "detect_css": "body", "accepted_css": ()}
     outcome = await crawl_sandbox(sandbox, searches(sandbox, "rope"), site)
     [error] = outcome.errors
     assert isinstance(error, SolutionRejected)
-    assert "detect_css 'body', but carries no widget: if that is the page wanted" in str(error)
+    assert str(error).startswith(
+        "Narrow detect_css 'body' of site login if the answer is the page wanted: it matches a page"
+    )
+
+
+async def test_a_rule_that_matches_what_is_behind_a_gate_is_told(sandbox: Sandbox) -> None:
+    """A page without a form and a widget, for which nothing was bought: the rule may be wrong, or the way to send it."""
+    site = {**gate_site(sandbox), "detect_css": "body", "detect_status": ()}
+    outcome = await crawl_sandbox(sandbox, gate_pages(sandbox, (1, 2)), site)
+    told = (
+        "Narrow detect_css 'body' of site gate if this page is the one wanted: it carries no widget; else set submit_as"
+    )
+    assert sum(str(error).startswith(told) for error in outcome.errors) == 1
+    assert sandbox.books()["created"]["total"] == 1
+
+
+async def test_wrong_field_names_cost_one_solution_a_request(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The page names its fields: after the first refusal nothing is bought that would be refused in the same way."""
+    site = search_site(sandbox, field_names={"challenge": "gt_challenge", "validate": "gt_validate"})
+    outcome = await crawl_sandbox(
+        sandbox, searches(sandbox, "rope", "oar", "tar"), site, GEETEST_MAX_CONCURRENT_SOLVES=1
+    )
+    cure = (
+        "orrect field_names of site search: the page sends geetest_challenge, geetest_validate, geetest_seccode, the plugin "
+        "sent gt_challenge, gt_validate, geetest_seccode"
+    )
+    assert [str(error).startswith(f"C{cure}. No solution is bought for #") for error in outcome.errors] == [True] * 3
+    assert f"GeeTest: c{cure}: the site refused the solution of task" in caplog.text
+    assert f"GeeTest: c{cure}: purchases are paused for 600 s: site search: it would refuse the next" in caplog.text
+    assert sandbox.books()["created"]["total"] == 1
+
+
+async def test_field_names_are_not_blamed_where_they_are_right(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The names are those of the page: the refusal has another cause, and another solution is tried."""
+    sandbox.reset(solve_seconds=0.1, wrong=1)
+    outcome = await crawl_sandbox(sandbox, searches(sandbox, "rope"), search_site(sandbox))
+    assert outcome.stats["accepted"] == outcome.stats["rejected"] == 1
+    assert "GeeTest: see each step with scrapy geetest try; the usual causes are field_names" in caplog.text
+
+
+async def test_a_register_endpoint_that_is_not_there(sandbox: Sandbox) -> None:
+    """The error begins with what to correct."""
+    site = search_site(sandbox, challenge_url="/v3/gt/register-slyde")
+    outcome = await crawl_sandbox(sandbox, searches(sandbox, "rope"), site)
+    [error] = outcome.errors
+    assert str(error).startswith(
+        "Correct challenge_url: it is answered with status 404. No fresh challenge for #1 <GET "
+    )
 
 
 @pytest.mark.parametrize(("hook", "says"), [("is_accepted", False), ("is_challenge", True)])
@@ -147,7 +200,7 @@ async def test_hooks_may_be_coroutines_and_their_errors_have_an_outcome(sandbox:
 
     outcome = await crawl_sandbox(sandbox, wanted, Odd, Broken)
     words = sorted(str(error) for error in outcome.errors)
-    assert "is_challenge of site Broken failed" in words[1] + words[0]
+    assert "Correct is_challenge of site Broken: it failed on " in words[1] + words[0]
     assert "parse_challenge" in words[0] + words[1]
     assert outcome.stats["tasks_created"] == 0
 

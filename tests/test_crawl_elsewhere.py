@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from scrapy import Request
+from scrapy.downloadermiddlewares.offsite import OffsiteMiddleware
 from scrapy.exceptions import IgnoreRequest
 from small_world import Answer, challenge_page, page, redirect
 
-from scrapy_geetest import ChallengeError, GeetestSite
+from scrapy_geetest import GeetestSite
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -103,7 +103,7 @@ async def test_another_site_is_not_followed(
     assert outcome.pages == []
     told = _told(caplog, "allowed_domains")
     assert len(told) == is_declared
-    assert all("drops requests" in one and "urls of the site that redirects there" in one for one in told)
+    assert all("Offsite drops them" in one and "urls of the site that redirects there" in one for one in told)
 
 
 @pytest.mark.usefixtures("captcha")
@@ -135,7 +135,7 @@ async def test_a_request_of_the_spider(
 
 async def test_without_offsite(world: SmallWorld, captcha: Server) -> None:
     """A project may have turned it off."""
-    off = {"scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None}
+    off = {OffsiteMiddleware: None}
     outcome = await _crawl(world, _gate(world.site.host, captcha.host), DOWNLOADER_MIDDLEWARES=off)
     assert outcome.texts("h1::text") == ["content", "content"]
 
@@ -160,6 +160,51 @@ async def test_many_pages_lead_to_one_captcha_page(world: SmallWorld, mode: str,
         assert (outcome.texts("h1::text"), outcome.stats["tasks_created"]) == (["content"] * 4, tasks)
     assert not any(response.request.dont_filter for response in outcome.pages if response.request)
     assert not any("_geetest" in response.meta for response in outcome.pages)
+
+
+class OwnOffsite(OffsiteMiddleware):
+    """A project's own policy, at another place than the documented one."""
+
+    def process_request(self, request: Request, spider: Any = None) -> None:
+        """Allow everything."""
+
+
+@pytest.mark.parametrize(
+    ("settings", "meta"),
+    [
+        ({"DOWNLOADER_MIDDLEWARES": {OffsiteMiddleware: None}}, {}),
+        ({"DOWNLOADER_MIDDLEWARES": {OffsiteMiddleware: None, OwnOffsite: 50}}, {}),
+        ({}, {"allow_offsite": True}),
+    ],
+    ids=["off", "own", "allowed"],
+)
+async def test_where_offsite_is_not_asked(
+    world: SmallWorld, captcha: Server, settings: dict[str, Any], meta: dict[str, Any]
+) -> None:
+    """Many pages lead to one captcha page on a host outside allowed_domains, and none is lost."""
+    requests = [Request(f"{world.site.url}/page/{number}", meta=meta) for number in range(6)]
+    gate = _gate(world.site.host, captcha.host)
+    outcome = await world.crawl(requests, gate, allowed_domains=OWN_HOST, **settings)
+    assert (outcome.texts("h1::text"), outcome.stats["tasks_created"]) == (["content"] * 6, 1)
+    assert outcome.all_stats.get("dupefilter/filtered", 0) == 0
+
+
+async def test_a_retry_of_what_a_redirect_leads_to(world: SmallWorld) -> None:
+    """It is still under way, so that others that are led there meanwhile are not dropped."""
+    answers, opened = iter([503, 503]), list[bool]()
+
+    @world.route("/p/7")
+    def verify(asked: Asked) -> Answer:
+        if world.geetest.takes(asked.fields):
+            opened.append(True)
+        status = 200 if opened else next(answers, 200)
+        return page("wait", 503) if status == 503 else challenge_page("/p/7", status=200)
+
+    world.route("/page")(lambda _: page("<h1>content</h1>") if opened else redirect("/p/7"))
+    requests = [f"{world.site.url}/page/{number}" for number in range(4)]
+    outcome = await world.crawl(requests, {"mode": "gate"}, DOWNLOAD_DELAY=0.1)
+    assert (outcome.texts("h1::text"), outcome.stats["tasks_created"]) == (["content"] * 4, 1)
+    assert outcome.all_stats.get("dupefilter/filtered", 0) == 0
 
 
 async def test_other_redirects_are_filtered_as_ever(world: SmallWorld) -> None:
@@ -194,109 +239,6 @@ async def test_a_run_resumed_at_the_captcha_page(world: SmallWorld, tmp_path: Pa
         assert outcome.texts("h1::text") == ["content", "content"]
 
 
-def _kept(world: SmallWorld, *, meta: dict[str, Any]) -> list[Request]:
-    return [Request(f"{world.site.url}/page/{number}", meta=meta) for number in range(2)]
-
-
-def _redirecting(world: SmallWorld, target: str = "/captcha") -> None:
-    opened: list[bool] = []
-
-    @world.route("/captcha")
-    def verify(asked: Asked) -> Answer:
-        if world.geetest.takes(asked.fields):
-            opened.append(True)
-            return redirect("/page/0")
-        return challenge_page("/captcha", status=200)
-
-    world.route("/hop")(lambda _: redirect("/captcha"))
-    world.route("/plain")(lambda _: page("<h1>elsewhere</h1>"))
-    world.route("/page")(lambda _: page("<h1>content</h1>") if opened else redirect(target))
-
-
-@pytest.mark.parametrize(
-    "meta", [{"dont_redirect": True, "handle_httpstatus_all": True}, {"handle_httpstatus_list": [302]}]
-)
-@pytest.mark.parametrize("target", ["/captcha", "/hop"])
-async def test_a_redirect_that_the_spider_keeps(world: SmallWorld, meta: dict[str, Any], target: str) -> None:
-    """Where the site declares its status, the captcha page that it leads to is solved."""
-    _redirecting(world, target)
-    outcome = await world.crawl(_kept(world, meta=meta), {"mode": "gate", "detect_status": 302})
-    assert outcome.texts("h1::text") == ["content", "content"]
-    assert outcome.stats["tasks_created"] == outcome.stats["accepted"] == 1
-    assert [response.meta["depth"] for response in outcome.pages] == [0, 0]
-    assert all(response.request.meta.items() >= meta.items() for response in outcome.pages if response.request)
-
-
-async def test_a_kept_redirect_whose_status_is_not_declared(
-    world: SmallWorld, caplog: pytest.LogCaptureFixture
-) -> None:
-    """The spider gets what it asked for; the log says, once a site, how the page behind it is to be had."""
-    _redirecting(world)
-    requests = _kept(world, meta={"handle_httpstatus_list": [302]})
-    outcome = await world.crawl(requests)
-    assert [response.status for response in outcome.pages] == [302, 302]
-    [told] = _told(caplog, "keeps the redirect")
-    assert "/captcha" in told
-    assert "add 302 to detect_status of the site" in told
-
-
-async def test_what_a_kept_redirect_leads_to_waits_for_nobody(world: SmallWorld) -> None:
-    """With a single place in the downloader the page behind it takes that of the request: nothing waits a second for it."""
-    _redirecting(world, "/plain")
-    requests = [
-        Request(f"{world.site.url}/page/{number}", meta={"handle_httpstatus_list": [302]}) for number in range(8)
-    ]
-    began = time.monotonic()
-    outcome = await world.crawl(requests, {"detect_status": 302}, CONCURRENT_REQUESTS=1)
-    assert len(outcome.pages) == 8
-    assert time.monotonic() - began < 4
-
-
-async def test_a_redirect_that_is_followed(world: SmallWorld) -> None:
-    """Its status stands for the page that it leads to."""
-    _redirecting(world)
-    outcome = await world.crawl(_kept(world, meta={}), {"mode": "gate", "detect_status": 302})
-    assert outcome.texts("h1::text") == ["content", "content"]
-
-
-async def test_a_redirect_that_a_hook_recognises(world: SmallWorld) -> None:
-    """The hook looks at where it leads."""
-    _redirecting(world)
-
-    class Shop(GeetestSite):
-        mode = "gate"
-        urls = (world.site.host,)
-
-        def is_challenge(self, response: Response) -> bool:
-            return b"captcha" in (response.headers.get("Location") or b"") or b"initGeetest" in response.body
-
-    outcome = await world.crawl(_kept(world, meta={"dont_redirect": True, "handle_httpstatus_all": True}), Shop)
-    assert outcome.texts("h1::text") == ["content", "content"]
-    assert outcome.stats["tasks_created"] == 1
-
-
-@pytest.mark.parametrize("target", ["/plain", "https://elsewhere.invalid/", "ftp://elsewhere.invalid/", "/page/9"])
-@pytest.mark.parametrize("status", [[302], []])
-async def test_other_redirects_that_the_spider_keeps(world: SmallWorld, target: str, status: list[int]) -> None:
-    """The spider gets them as they are: to a page with content, to somebody else, to themselves."""
-    _redirecting(world, target)
-    requests = _kept(world, meta={"handle_httpstatus_list": [302]})
-    outcome = await world.crawl(requests, {"detect_status": status})
-    assert [response.status for response in outcome.pages] == [302, 302]
-    assert outcome.stats["detected"] == 0
-    assert world.count("GET", "/plain") == (2 if status and target == "/plain" else 0)
-
-
-async def test_a_kept_redirect_to_a_page_that_does_not_come(world: SmallWorld) -> None:
-    """An error that says so, nothing bought."""
-    _redirecting(world, "/gone")
-    world.route("/gone")(lambda _: None)
-    requests = _kept(world, meta={"handle_httpstatus_list": [302]})
-    outcome = await world.crawl(requests, {"detect_status": 302}, RETRY_ENABLED=False)
-    assert [type(error) for error in outcome.errors] == [ChallengeError, ChallengeError]
-    assert outcome.stats["tasks_created"] == 0
-
-
 class _Rotation:
     """Takes a 403 for a ban: sends the request again, twice, or drops it."""
 
@@ -324,7 +266,7 @@ async def test_a_middleware_that_takes_challenge_pages(
 
     outcome = await _crawl(world, DOWNLOADER_MIDDLEWARES={_Rotation: 610})
     assert len(outcome.pages) == pages
-    [told] = _told(caplog, "taken by another downloader middleware")
+    [told] = _told(caplog, "another downloader middleware took")
     assert "_Rotation" in told
     assert "ROTATING_PROXY_BAN_POLICY" in told
     assert "status 403" in told
@@ -338,7 +280,7 @@ async def test_what_arrives_is_not_taken(world: SmallWorld, caplog: pytest.LogCa
     plain: list[str | Request] = [f"{world.site.url}/page/1", Request(f"{world.site.url}/403", meta={"geetest": False})]
     await world.crawl(plain, **monkey)
     await world.crawl([f"{world.site.url}/403"], {"urls": ["elsewhere.example"]}, **monkey)
-    assert _told(caplog, "taken by another") == []
+    assert _told(caplog, "another downloader middleware took") == []
 
 
 class _Slow:
@@ -358,7 +300,7 @@ async def test_what_arrives_late_is_not_taken(world: SmallWorld, caplog: pytest.
     urls = [f"{world.site.url}/{path}" for path in ("403", "slow", "page")]
     outcome = await world.crawl(urls, CONCURRENT_REQUESTS=2, DOWNLOADER_MIDDLEWARES={_Slow: 610})
     assert len(outcome.pages) == 3
-    assert _told(caplog, "taken by another") == []
+    assert _told(caplog, "another downloader middleware took") == []
 
 
 class _AskedTwice:

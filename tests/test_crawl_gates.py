@@ -185,7 +185,7 @@ async def test_who_waited_for_a_gate_in_vain_is_told_of_its_own_request(sandbox:
     for error in outcome.errors:
         assert isinstance(error, GeetestError)
         assert str(error.request) in str(error)
-        assert "3 solution(s) were bought" in str(error)
+        assert "3 solutions were bought" in str(error)
 
 
 async def test_the_gates_own_form_fails(sandbox: Sandbox) -> None:

@@ -107,6 +107,25 @@ async def test_a_page_method_that_brings_up_a_widget(world: SmallWorld) -> None:
     assert methods[2].result is not None
 
 
+async def test_a_page_method_that_waits_in_vain(world: SmallWorld) -> None:
+    """What it waits for does not come, since the solution was refused: the page is loaded again, and another one bought."""
+    _login(world)
+    world.wrong = True
+
+    def right_from_now_on(method: str, _: Any) -> None:
+        world.wrong = world.wrong and not (method == "createTask" and world.tasks)
+
+    world.first = right_from_now_on
+    methods = [PageMethod("click", "#go"), PageMethod("wait_for_selector", "h1", timeout=1500)]
+    outcome = await browse(
+        world,
+        [visit(f"{world.site.url}/login", playwright_page_methods=methods)],
+        {"accepted_css": "h1", "refused_re": "captcha failed"},
+    )
+    assert len(outcome.texts("h1::text")) == 1
+    assert (len(world.tasks), outcome.stats["rejected"], outcome.stats["accepted"]) == (2, 1, 1)
+
+
 async def test_a_widget_that_stands_on_a_page_is_passed_first(world: SmallWorld) -> None:
     """``geetest=True``: the page method that sends the form finds it solved."""
     _login(world, product="float", after='o.appendTo("#captcha"); window.o = o;', action="")
@@ -357,7 +376,7 @@ async def test_a_widget_that_is_called_for_too_late(world: SmallWorld, caplog: p
     await browse(world, [visit(f"{world.site.url}/login", playwright_include_page=True).replace(callback=parse)])
     assert ["handed to the spider" in text for text in said] == [True]
     assert world.tasks == []
-    assert "calls for a solution after it was handed to the spider" in caplog.text
+    assert "asks for a solution after it was handed to the spider" in caplog.text
 
 
 async def test_a_page_that_never_comes_to_rest(world: SmallWorld) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from itertools import count
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
@@ -256,14 +257,24 @@ async def test_a_site_whose_services_are_away_holds_up_no_other_site(sandbox: Sa
     poor = type("Poor", (GeetestSite,), {**declared, "matches": lambda _, url: "q=poor" in url})
     wanted = [one.replace(priority=9) for one in searches(sandbox, *(f"poor{n}" for n in range(4)))]
     wanted += searches(sandbox, *"abcdef")
-    later = asyncio.get_running_loop().call_later(2.5, lambda: asyncio.ensure_future(relay.start()))
+    accepted = count(1)
+
+    async def is_accepted(*_: object) -> bool:
+        if next(accepted) == 6:  # of the other site
+            await relay.start()
+        return True
+
+    rich = type(
+        "Rich",
+        (GeetestSite,),
+        {**search_site(sandbox, services=["capmonster"], accepted_css=()), "is_accepted": is_accepted},
+    )
     outcome = await crawl_sandbox(
-        *(sandbox, wanted, poor, search_site(sandbox, services=["capmonster"])),
+        *(sandbox, wanted, poor, rich),
         GEETEST_SERVICES=services,
         GEETEST_API_URL="",
         GEETEST_MAX_CONCURRENT_SOLVES=2,
     )
-    later.cancel()
     await relay.stop()
     assert outcome.errors == []
     assert ["poor" in str(one.request) for one in outcome.pages] == [False] * 6 + [True] * 4

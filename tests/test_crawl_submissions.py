@@ -40,7 +40,7 @@ async def test_a_broken_session_key_is_an_outcome(sandbox: Sandbox) -> None:
     outcome = await crawl_sandbox(sandbox, gate_pages(sandbox, [1]), Accounts)
     [error] = outcome.errors
     assert isinstance(error, GeetestError)
-    assert "session_key of site Accounts failed" in str(error)
+    assert "Correct session_key of site Accounts: it failed on " in str(error)
 
 
 SOLVE_FIRST = {"geetest": True, "handle_httpstatus_list": [403]}

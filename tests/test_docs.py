@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 
 PAGES = [*sorted(DOCS.rglob("*.rst")), ROOT / "README.md"]
-OWN_PROCESS = {"scripts.rst", "tutorial.rst"}  # their blocks are files
+OWN_PROCESS = {"browser-tutorial.rst", "scripts.rst", "tutorial.rst"}  # their blocks are files
 FILES_OF_A_PROJECT = (
     "tests/"  # captions of blocks that pytest runs in a process of its own: tests/test_pytest_plugin.py
 )

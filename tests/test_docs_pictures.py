@@ -14,17 +14,19 @@ if TYPE_CHECKING:
 
 DOCS = Path(__file__).parents[1] / "docs"
 DRAWN: Mapping[str, str] = runpy.run_path(str(DOCS / "pictures.py"))["PICTURES"]
+SCREENSHOTS = ("report.png", *(f"browser-{moment}.png" for moment in ("before", "waiting", "after")))
 PAGES = "".join(page.read_text(encoding="utf-8") for page in sorted(DOCS.rglob("*.rst")))
 
 
 def test_every_picture_is_there() -> None:
-    """As it is drawn; the one of the report is a screenshot."""
-    assert {path.name for path in (DOCS / "_static").iterdir()} == {*DRAWN, "report.png", "phone.css"}
+    """As it is drawn; others are screenshots."""
+    others = {"phone.css", "visit.har"}
+    assert {path.name for path in (DOCS / "_static").iterdir()} == {*DRAWN, *SCREENSHOTS, *others}
     for name, drawing in DRAWN.items():
         assert (DOCS / "_static" / name).read_text(encoding="utf-8") == drawing, "run python docs/pictures.py"
 
 
-@pytest.mark.parametrize("name", [*DRAWN, "report.png"])
+@pytest.mark.parametrize("name", [*DRAWN, *SCREENSHOTS])
 def test_every_picture_is_shown_with_words_for_it(name: str) -> None:
     """For those who do not see it."""
     assert PAGES.count(f"_static/{name}\n    :alt: ") == 1

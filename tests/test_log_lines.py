@@ -50,7 +50,7 @@ async def test_the_steps_of_an_attempt(sandbox: Sandbox, caplog: pytest.LogCaptu
     ]
     assert max(map(len, steps)) < 120
     [refusal] = _lines(caplog, logging.WARNING)
-    assert refusal.startswith("GeeTest: See each step with scrapy geetest try; the usual causes are field_names, ")
+    assert refusal.startswith("GeeTest: see each step with scrapy geetest try; the usual causes are field_names, ")
     assert ": the site refused the solution of task T for #1 <GET " in refusal
 
 

@@ -133,4 +133,4 @@ async def test_a_browser_that_is_chosen_behind_the_plugin(
     else:
         assert "give RandomBrowserMiddleware an order below that of GeetestMiddleware" in caplog.messages[0]
         assert "like 400" in caplog.messages[0]
-        assert "place the middleware that changes the browser (impersonate) before order 585" in caplog.text
+        assert "give the middleware that changes the browser (impersonate) an order below 585" in caplog.text

@@ -50,6 +50,11 @@ def test_what_can_be_made_can_be_made() -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    """Every file that the README links to is there."""
-    for link in re.findall(r"\]\((?!http)([^)#]+)\)", README):
-        assert (ROOT / link).exists(), link
+    """Every page of the documentation that the README links to is there; PyPI, too, shows it, and knows no relative links."""
+    assert re.findall(r"\]\((?!http)", README) == []
+    home = re.search(r"^url = (\S+)$", (ROOT / "setup.cfg").read_text(), re.MULTILINE)
+    assert home is not None
+    pages = re.findall(rf"\]\({re.escape(home[1])}en/latest/([^)#]+)\.html\)", README)
+    assert len(pages) > 5
+    for page in pages:
+        assert (ROOT / "docs" / f"{page}.rst").exists(), page

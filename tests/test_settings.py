@@ -74,7 +74,7 @@ def test_a_slip_in_a_name_is_told(caplog: pytest.LogCaptureFixture) -> None:
     """A limit that is not one limits nothing, so the log says so; the monitors' settings are known."""
     _config(GEETEST_MAX_SOLVE=5, GEETEST_WHATEVER=1, GEETEST_MONITOR_MAX_COST=1)
     assert [record.getMessage() for record in caplog.records] == [
-        "GeeTest: the unknown setting GEETEST_MAX_SOLVE is ignored; did you mean GEETEST_MAX_SOLVES?",
+        "GeeTest: did you mean GEETEST_MAX_SOLVES? The unknown setting GEETEST_MAX_SOLVE is ignored",
         "GeeTest: the unknown setting GEETEST_WHATEVER is ignored",
     ]
 
@@ -99,7 +99,8 @@ def test_a_slip_in_a_name_is_told(caplog: pytest.LogCaptureFixture) -> None:
         ("GEETEST_MAX_SOLVES", -1, "a whole number of 0 or more"),
         ("GEETEST_BUDGET", "200", "a budget like"),
         ("GEETEST_BUDGET", "0/hour", "a budget like"),
-        ("GEETEST_SITE_BUDGET", 200, "a string"),
+        ("GEETEST_SITE_BUDGET", 200, "a budget like"),
+        ("GEETEST_REPORT", "C:\reports\\geetest.html", "write a backslash twice, or a raw string"),
         ("GEETEST_BREAKER_FAILURES", 2.5, "a whole number"),
         ("GEETEST_BREAKER_SECONDS", 0, "above 0"),
         ("GEETEST_ENABLED", "perhaps", "True or False"),

@@ -69,7 +69,7 @@ async def test_max_solves_is_for_the_crawl() -> None:
 async def test_max_solves_holds_while_a_storage_is_asked() -> None:
     """A storage on another machine takes its time, in which others ask, too."""
     budget, stats = _budget(GEETEST_MAX_SOLVES=2, GEETEST_BUDGET="3/hour")
-    waiting: Any = SimpleNamespace(wait=maybe_deferred_to_future)
+    waiting: Any = SimpleNamespace(wait=maybe_deferred_to_future, sleep=None)
     budget._patience = Patience(check=lambda: True, errors=(OSError,), limit=9.0, waiting=waiting)
     outcomes = await asyncio.gather(*(_spend(budget) for _ in range(5)), return_exceptions=True)
     assert [type(outcome) for outcome in outcomes].count(BudgetExhausted) == 3
@@ -251,6 +251,25 @@ def test_the_breaker_opens_after_failures_in_a_row() -> None:
     with pytest.raises(CircuitOpen, match=r"GEETEST_BREAKER_FAILURES\); the next try is in 10 s"):
         breaker.check(_context())
     breaker.check(_context("b.test"))
+
+
+def test_a_failure_that_every_purchase_would_share_opens_it_at_once() -> None:
+    """Unless the site has accepted a solution before, or no number of failures is to open it."""
+    breaker, _ = _breaker()
+    breaker.failed(_context(), cure="correct field_names", is_certain=True)
+    with pytest.raises(
+        CircuitOpen, match=r"^Correct field_names\. No solution is bought for .*the next try is in 10 s"
+    ):
+        breaker.check(_context())
+    breaker.adopt("a.test", failures=1, seconds=0)  # as all processes together have counted
+    with pytest.raises(CircuitOpen):
+        breaker.check(_context())
+    breaker.succeeded(_context("b.test"))
+    breaker.failed(_context("b.test"), is_certain=True)
+    breaker.check(_context("b.test"))
+    never, _ = _breaker(failures=0)
+    never.failed(_context(), is_certain=True)
+    never.check(_context())
 
 
 def test_when_its_time_is_over_one_purchase_finds_out() -> None:

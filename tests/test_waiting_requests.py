@@ -135,7 +135,7 @@ async def test_a_request_of_a_dead_worker_goes_back_to_the_queue(
     outcome = await shared.crawl(_page(shared, 1))
     assert sorted(outcome.texts("h1::text")) == ["/page/1", "/page/2"]
     assert {"mine": 3} in outcome.kwargs
-    assert caplog.text.count("1 request(s) that waited in a worker which is gone are back in the queue") == 1
+    assert caplog.text.count("1 request(s) of a worker that is gone are back in the queue") == 1
     assert shared.there == []
 
 

@@ -10,6 +10,7 @@ ADDONS = {"scrapy_geetest.Addon": 500}
 
 # Which sites have GeeTest in front of their pages, and how: see sites.py.
 GEETEST_SITES = [
+    "example_project.sites.ShopSearch",
     "example_project.sites.ShopLogin",
     "example_project.sites.ItemsApi",
     "example_project.sites.Harbour",

@@ -11,6 +11,17 @@ from scrapy_geetest import GeetestSite
 HOST = SHOP_URL.partition("://")[2]
 
 
+class ShopSearch(GeetestSite):
+    """GeeTest v3 in front of a search: every search needs a solution of its own."""
+
+    urls = (f"{HOST}/v3/search",)
+    detect_css = "form #captcha-holder"
+    challenge_url = "/v3/gt/register-slide?t={timestamp}"
+
+    # The form of the page leads to another address: this shows that the answer there is the page wanted.
+    accepted_css = ".query"
+
+
 class ShopLogin(GeetestSite):
     """A GeeTest v3 login form: every time the form is sent, it needs a solution of its own."""
 
@@ -22,6 +33,9 @@ class ShopLogin(GeetestSite):
 
     # Where the page's script gets a fresh challenge (look for "register" in the browser's network tab).
     challenge_url = "/v3/gt/register-slide?t={timestamp}"
+
+    # What shows that the site took the solution, whatever else it says: the orders, or that the password is wrong.
+    accepted_css = ("li.order", "form .error")
 
     # geetest_challenge, geetest_validate and geetest_seccode are added to the form that the spider sends.
 

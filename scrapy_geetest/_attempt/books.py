@@ -9,7 +9,7 @@ from scrapy.exceptions import IgnoreRequest
 
 from scrapy_geetest import signals
 from scrapy_geetest._attempt.evidence import told_by
-from scrapy_geetest._attempt.tries import REFUSAL_CURE
+from scrapy_geetest._attempt.refusals import refusal_cure
 from scrapy_geetest._attempt.verdict import Outcome
 from scrapy_geetest._pages.withholding import ERROR_STATUS
 from scrapy_geetest._services.errors import ServiceError
@@ -183,24 +183,21 @@ class Books:
             self._stats.count("accepted")
             self._breaker.succeeded(context)
             logger.debug(
-                *(
-                    "GeeTest: #%d the solution of task %s was accepted: %s",
-                    context.number,
-                    purchase.task,
-                    verdict.evidence,
-                )
+                "GeeTest: #%d the solution of task %s was accepted: %s",
+                *(context.number, purchase.task, verdict.evidence),
             )
             await self.tell(signals.solution_accepted, context, **facts)
         elif verdict.outcome is Outcome.REFUSED:
             self._stats.count("rejected")
-            if not purchase.was_left:
-                self._breaker.failed(context)
+            cure = refusal_cure(context, purchase, verdict)
             age = "; it was too old when it was sent (GEETEST_SOLUTION_MAX_AGE)" if purchase.was_too_old else ""
             logger.log(
                 self.repeated.level(logging.WARNING, f"the site {context.site.name} refused solutions"),
                 "GeeTest: %s: the site refused the solution of task %s for %s: %s; %s%s",
-                *(REFUSAL_CURE, purchase.task, context, told, verdict.evidence, age),
+                *(cure.words, purchase.task, context, told, verdict.evidence, age),
             )
+            if not purchase.was_left:
+                self._breaker.failed(context, cure=cure.words, is_certain=cure.is_certain)
             await self.tell(signals.solution_rejected, context, **facts)
             await self._report(purchase, verdict)
         else:

@@ -10,6 +10,7 @@ from scrapy.exceptions import IgnoreRequest
 from scrapy_geetest._crawl.parking import Stopping
 from scrapy_geetest._crawl.shortened import short_request, short_response
 from scrapy_geetest._pages.register import RegisterError
+from scrapy_geetest._words import sentence
 from scrapy_geetest.challenge import V3Challenge, V4Challenge
 from scrapy_geetest.exceptions import ChallengeError, ChallengeNotNeeded, ChallengeNotReady
 
@@ -26,18 +27,23 @@ if TYPE_CHECKING:
     from scrapy_geetest.stats import Stats
 
 
+_NOT_THERE = (404, 405, 410)
+
+
 class NotYetError(Exception):
     """There is no challenge to buy now, and a little later there may be one.
 
     Attributes:
         why: In words, for the error in case there never is.
+        cure: What the project can do; empty: nothing is known.
         retry_after: Seconds that the site or its hook asked for; ``None``: it did not say.
         is_bounded: Whether the number of such tries is bounded, rather than their time.
     """
 
-    def __init__(self, why: str, *, retry_after: float | None = None, is_bounded: bool = True) -> None:
-        super().__init__(why)
+    def __init__(self, why: str, *, cure: str = "", retry_after: float | None = None, is_bounded: bool = True) -> None:
+        super().__init__(f"{why}; {cure}" if cure else why)
         self.why = why
+        self.cure = cure
         self.retry_after = retry_after
         self.is_bounded = is_bounded
 
@@ -79,8 +85,8 @@ class Challenges:
             raise NotYetError(why, retry_after=error.retry_after, is_bounded=False) from error
         except RegisterError as error:
             if error.transient:
-                raise NotYetError(str(error)) from error
-            raise ChallengeError(f"No fresh challenge for {context}: {error}", **context.parts) from error
+                raise NotYetError(error.what, cure=error.cure) from error
+            raise no_challenge(context, error.what, error.cure) from error
         if unfilled := context.site.unfilled(challenge):
             raise ChallengeError(
                 "Correct field_names, whose keys are those of a solution (challenge, validate, seccode; of v4 lot_number, pass_token, "
@@ -95,9 +101,9 @@ class Challenges:
         if not context.site.challenge_is_reusable and not self._bought.take(challenge):
             self._stats.count("challenges_repeated")
             raise NotYetError(
-                "set one_at_a_time = True if the site keeps one challenge a session, or let challenge_url differ each time "
-                "({timestamp}) if a cache answers: the site handed out a challenge that was bought before, and a second solution "
-                "of it is worthless"
+                "the site handed out a challenge that was bought before, and a second solution of it is worthless",
+                cure="set one_at_a_time = True if the site keeps one challenge a session, or let challenge_url differ each "
+                "time ({timestamp}) if a cache answers",
             )
         return challenge
 
@@ -114,16 +120,15 @@ class Challenges:
         except Stopping:
             raise
         except IgnoreRequest as error:
-            raise ChallengeError(
-                f"No fresh challenge for {context}: {short_request(query)} was refused by this crawl: {error}. If robots.txt "
-                "forbids it and you may fetch it all the same, set dont_obey_robotstxt in the meta of the request that "
-                "challenge_request returns",
-                **context.parts,
+            raise no_challenge(
+                context,
+                f"{short_request(query)} was refused by this crawl: {error}",
+                "if robots.txt forbids the request for a challenge and you may send it all the same, set dont_obey_robotstxt "
+                "in the meta of the request that challenge_request returns",
             ) from error
         except Exception as error:
-            raise ChallengeError(
-                f"Check the site's challenge_url. No fresh challenge for {context}: {short_request(query)} failed: {_words(error)}",
-                **context.parts,
+            raise no_challenge(
+                context, f"{short_request(query)} failed: {_words(error)}", "check the site's challenge_url"
             ) from error
 
     async def _query(self, context: Context) -> Request | None:
@@ -134,8 +139,10 @@ class Challenges:
         except (Stopping, RegisterError, ChallengeNotNeeded, ChallengeNotReady):
             raise
         except Exception as error:
-            raise ChallengeError(
-                f"No fresh challenge for {context}: challenge_request failed: {_words(error)}", **context.parts
+            raise no_challenge(
+                context,
+                f"challenge_request failed: {_words(error)}",
+                f"correct challenge_request of site {context.site.name}",
             ) from error
         return query
 
@@ -150,12 +157,22 @@ class Challenges:
             raise
         except RegisterError as error:
             # A status alone condemns nothing: pages that withhold come with 403, 412 or 429, challenge and all.
-            raise RegisterError(f"{short_response(answer)}: {error}", transient=error.transient) from error
+            is_lost = answer.status in _NOT_THERE and answer is not context.page
+            cure = f"correct challenge_url: it is answered with status {answer.status}" if is_lost else error.cure
+            what = f"{short_response(answer)}: {error.what}"
+            raise RegisterError(what, cure=cure, transient=error.transient) from error
         except Exception as error:
             raise RegisterError(
-                f"{short_response(answer)}: parse_challenge failed: {_words(error)}", transient=False
+                f"{short_response(answer)}: parse_challenge failed: {_words(error)}",
+                cure=f"correct parse_challenge of site {context.site.name}",
             ) from error
         return challenge
+
+
+def no_challenge(context: Context, why: str, cure: str) -> ChallengeError:
+    """The error of a request that gets no challenge; what can be done about it comes first."""
+    first = f"{sentence(cure)}. " if cure else ""
+    return ChallengeError(f"{first}No fresh challenge for {context}: {why}", **context.parts)
 
 
 def _words(error: BaseException) -> str:

@@ -40,8 +40,7 @@ class GateVisitors:
         for name in [name for name in now if now[name] != last[name] and (site, name) not in self._told]:
             self._told.add((site, name))
             logger.warning(
-                "GeeTest: the gate of site %s is opened again, with the same cookie jar and another %s. Sites often tie a "
-                "session to it, so that each change costs a solution: keep the %s of a session, or give each its own "
-                "cookiejar in the meta",
-                *(site, name, name),
+                "GeeTest: keep the %s of a session, or give each its own cookiejar in the meta: the gate of site %s is opened "
+                "again, with the same cookie jar and another %s. Sites often tie a session to it, so each change costs a solution",
+                *(name, site, name),
             )

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 from attrs import define
 
 from scrapy_geetest._attempt.challenges import NotYetError
+from scrapy_geetest._attempt.refusals import refusal_cure
 from scrapy_geetest._attempt.tries import TakenOverError, Tries
 from scrapy_geetest._attempt.verdict import Outcome, Verdict, judge
 from scrapy_geetest._crawl.delivery import without_values
@@ -203,6 +204,7 @@ class Attempts:
                     response.flags.append(UNVERIFIED)
                 return response
             tries.refusal = f"the last answer is {short_response(answer)}; {verdict.evidence}"
+            tries.refusal_cure = refusal_cure(context, purchase, verdict).words
         finally:
             if purchase.departures:
                 await self._books.unanswered(context, purchase, "the verdict was not reached")

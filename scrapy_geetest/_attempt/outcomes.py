@@ -91,9 +91,9 @@ class Outcomes:
                 continue
             self._warned_sites.add((context.site.name, name))
             logger.warning(
-                "GeeTest: place the middleware that changes %s before order 585, or let it keep requests whose meta has "
-                "_geetest as they are: it changes between two requests of one attempt for %s, so the site sees two visitors and "
-                "may refuse the solution",
+                "GeeTest: give the middleware that changes %s an order below 585, or let it leave requests with _geetest in their "
+                "meta unchanged: it changed between two requests of one attempt for %s, so the site sees two visitors and may "
+                "refuse the solution",
                 _CHANGES.get(name, f"the header {name}"),
                 context,
             )

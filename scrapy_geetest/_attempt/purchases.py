@@ -232,7 +232,7 @@ class Purchases:
         except ValueError as error:
             reason = str(error)
         raise SolveError(  # apart from the error, whose frames hold the password
-            f"The proxy of {context} cannot be passed to the service (GEETEST_PASS_PROXY): {reason}",
+            f"Use another proxy, or turn GEETEST_PASS_PROXY off: the proxy of {context} cannot be passed to the service: {reason}",
             code="ERROR_PROXY_CREDENTIALS_INVALID_CHARACTER" if "%" in reason else "ERROR_PROXY_MISSING",
             description=reason,
             task_id=None,
@@ -246,7 +246,7 @@ class Purchases:
         error = tries.failures[-1]
         times = f"{tries.bought} attempt{'s' * (tries.bought != 1)}"
         return SolveError(
-            f"{error.advice} No solution for {context} after {times}: {self._told(error)}. {_cost(tries.failures)}.",
+            f"{error.advice} No solution for {context} after {times}: {self._told(error).rstrip('.')}.{_cost(tries.failures)}",
             code=error.code,
             description=error.description,
             task_id=error.task_id,
@@ -267,8 +267,11 @@ def _cost(failures: list[ServiceError]) -> str:
     created = ", ".join(str(error.task_id) for error in failures if error.task_id is not None)
     billed = sum(error.billed for error in failures)
     unsure = sum(error.code == ANSWER_LOST and error.task_id is None for error in failures)
+    if not (created or unsure):
+        return ""
     return (
-        f"Tasks that came to nothing: {created or 'none'}"
+        f" Tasks that came to nothing: {created or 'none'}"
         + f", of which {billed} billed like a solution" * bool(billed)
         + f"; {unsure} more may have been created and charged, the answer was lost" * bool(unsure)
+        + "."
     )

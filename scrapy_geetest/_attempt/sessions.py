@@ -28,7 +28,7 @@ async def session_of(context: Context, request: Request) -> str:
         raise
     except Exception as error:
         raise GeetestError(
-            f"session_key of site {context.site.name} failed on {request}: {type(error).__name__}: {error}",
+            f"Correct session_key of site {context.site.name}: it failed on {request}: {type(error).__name__}: {error}",
             **context.parts,
         ) from error
 

@@ -188,8 +188,8 @@ class StoredSessions:
         if not self._is_told:
             self._is_told = True
             logger.warning(
-                "GeeTest: sessions are not shared with other processes at present, so that each opens its gates for itself: "
-                "the storage (GEETEST_STORAGE_URI) fails: %s",
+                "GeeTest: check the storage (GEETEST_STORAGE_URI): sessions are not shared with other processes at present, so "
+                "each opens its own gates: %s",
                 error,
             )
 

@@ -16,9 +16,12 @@ from scrapy_geetest._crawl.dispatch import DeliveryError, SolutionTooOldError, a
 from scrapy_geetest._crawl.downloads import NO_PAGE
 from scrapy_geetest._crawl.parking import Stopping
 from scrapy_geetest._crawl.shortened import shortened
+from scrapy_geetest._pages.rules import widgets_of
 from scrapy_geetest._submission.plan import plan_submission
 from scrapy_geetest._submission.target import check_target
+from scrapy_geetest._submission.types import NoWayError
 from scrapy_geetest._submission.verified import cookies_of, plan_verified, read_verified
+from scrapy_geetest._words import sentence
 from scrapy_geetest.challenge import solution_values
 from scrapy_geetest.exceptions import SubmissionError
 from scrapy_geetest.site import GeetestSite
@@ -105,6 +108,11 @@ class Submissions:
             else:
                 plan = plan_submission(context.request, context.page, site.submit_as)
             await self._check(context, plan.url)
+        except NoWayError as error:
+            cure = f"{_narrower(context)}{error.cure}"
+            raise SubmissionError(
+                f"{sentence(cure)}. Nothing was bought for {context}: {error.what}", **context.parts
+            ) from error
         except (IgnoreRequest, ValueError) as error:
             raise SubmissionError(f"Nothing was bought for {context}: {error}", **context.parts) from error
         return Way(context, plan)
@@ -217,3 +225,14 @@ class Submissions:
                 **context.parts,
             ) from error
         return request
+
+
+def _narrower(context: Context) -> str:
+    """What comes first where a rule of the site has matched a page that carries no widget: it may match any page."""
+    rules, page = context.site.rules, context.page
+    is_own = type(context.site).is_challenge is not GeetestSite.is_challenge
+    if page is None or is_own or not rules.named or not (rule := rules.match(page)) or widgets_of(page):
+        return ""
+    return (
+        f"narrow detect_{rule} of site {context.site.name} if this page is the one wanted: it carries no widget; else "
+    )

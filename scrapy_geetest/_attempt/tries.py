@@ -5,7 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from scrapy_geetest.exceptions import ChallengeError, SolutionRejected
+from scrapy_geetest._attempt.challenges import no_challenge
+from scrapy_geetest._attempt.refusals import REFUSAL_CURE
+from scrapy_geetest._words import sentence
+from scrapy_geetest.exceptions import SolutionRejected
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -18,11 +21,6 @@ if TYPE_CHECKING:
 CHALLENGE_TRIES = 3  # of a site that says it will be better later; costs requests, no money
 CHALLENGE_PAUSE = 2.0  # seconds between them
 SHORTEST_PAUSE = 0.05  # seconds; a hook may say "at once" again and again
-
-REFUSAL_CURE = (
-    "See each step with scrapy geetest try; the usual causes are field_names, a lost session, another proxy or User-Agent "
-    "(docs: reference/messages)"
-)
 
 
 class TakenOverError(Exception):
@@ -38,20 +36,14 @@ class Tries:
         is_counted: Whether the budgets by time have counted the next one: a site may say "later" many times before it.
         is_taken_over: Whether another process has the task that was created last.
         refusal: How the site refused the last one.
+        refusal_cure: What the project can do about that.
         since: When the first one began, in monotonic seconds.
         values: What the verification of a two-step site gave for the one that was taken.
     """
 
     __slots__ = (
-        "_limit",
-        "_patience",
-        "_unready",
-        "bought",
-        "failures",
-        "is_counted",
-        "is_taken_over",
-        "refusal",
-        "since",
+        *("_limit", "_patience", "_unready", "bought", "failures", "is_counted", "is_taken_over"),
+        *("refusal", "refusal_cure", "since"),
         "values",
     )
 
@@ -65,6 +57,7 @@ class Tries:
         self.is_taken_over = False
         self.failures: list[ServiceError] = []
         self.refusal = ""
+        self.refusal_cure = REFUSAL_CURE
         self.values: Mapping[str, str] = {}
 
     @property
@@ -84,8 +77,9 @@ class Tries:
             SolutionRejected: As many as are allowed were bought.
         """
         if not self.are_left:
+            bought = "1 solution was" if self.bought == 1 else f"{self.bought} solutions were"
             raise SolutionRejected(
-                f"{REFUSAL_CURE}: {self.bought} solution(s) were bought for {context} (GEETEST_MAX_ATTEMPTS), and none was accepted: "
+                f"{sentence(self.refusal_cure)}: {bought} bought for {context} (GEETEST_MAX_ATTEMPTS), and none was accepted: "
                 f"{self.refusal or 'they came to nothing'}",
                 **context.parts,
             )
@@ -103,6 +97,6 @@ class Tries:
         is_over = self._unready >= CHALLENGE_TRIES if error.is_bounded else waited > self._patience
         if is_over:
             limit = "" if error.is_bounded else f" (waited for up to GEETEST_SOLVE_TIMEOUT = {self._patience:g} s)"
-            raise ChallengeError(f"No fresh challenge for {context}: {error.why}{limit}", **context.parts) from error
+            raise no_challenge(context, f"{error.why}{limit}", error.cure) from error
         context.let_page_go()
         await sleep(seconds)

@@ -45,12 +45,14 @@ class Verdict:
         evidence: What shows it, in words.
         is_site_rule: Whether a rule of the site shows it, so that a refusal may be reported to the service.
         is_failure: Of an unverified answer: whether it reads like a failure.
+        cure: Of a refusal: what the project can do, where it is known.
     """
 
     outcome: Outcome
     evidence: str
     is_site_rule: bool = False
     is_failure: bool = False
+    cure: str = ""
 
 
 async def ask(hook: Callable[[Response], Hook[bool | None]], context: Context, response: Response) -> bool | None:
@@ -67,7 +69,7 @@ async def ask(hook: Callable[[Response], Hook[bool | None]], context: Context, r
         raise
     except Exception as error:
         raise GeetestError(
-            f"{getattr(hook, '__name__', hook)} of site {context.site.name} failed on {response}: "
+            f"Correct {getattr(hook, '__name__', hook)} of site {context.site.name}: it failed on {response}: "
             f"{type(error).__name__}: {error}",
             **context.parts,
         ) from error
@@ -158,10 +160,12 @@ def withheld_again(context: Context, answer: Response, *, is_page_form: bool) ->
     site = context.site
     own_hook = _own_hook(site, "is_challenge")
     if own_hook or site.rules.named:
-        told = f"it is a challenge page again, by {own_hook or f'detect_{site.rules.match(answer)}'}"
-        if not own_hook and not widgets_of(answer):
-            told += ", but carries no widget: if that is the page wanted, this rule matches too much"
-        return Verdict(Outcome.REFUSED, told, is_site_rule=True)
+        rule = f"detect_{site.rules.match(answer)}"
+        told = f"it is a challenge page again, by {own_hook or rule}"
+        if own_hook or widgets_of(answer):
+            return Verdict(Outcome.REFUSED, told, is_site_rule=True)
+        cure = f"narrow {rule} of site {site.name} if the answer is the page wanted: it matches a page without a widget"
+        return Verdict(Outcome.REFUSED, told, is_site_rule=True, cure=cure)
     # A login page, given back because of a wrong password, carries its widget whatever its status is.
     typed = isinstance(answer, TextResponse) and (root := page_root(answer)) is not None and typed_controls(root)
     if typed and not is_page_form:

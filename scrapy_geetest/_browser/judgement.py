@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from attrs import define
 
+from scrapy_geetest._attempt.evidence import new_words
 from scrapy_geetest._attempt.loop import UNVERIFIED
 from scrapy_geetest._attempt.verdict import Outcome, by_site_rules, failure_of, is_withheld
 from scrapy_geetest._browser.rendered import render, show_widgets
 from scrapy_geetest._browser.supply import LoadAgainError
-from scrapy_geetest._browser.verdict import judge_answer, judge_page
+from scrapy_geetest._browser.verdict import LABELS, judge_answer, judge_page
 from scrapy_geetest._crawl.delivery import without_values
 from scrapy_geetest._pages.withholding import ERROR_STATUS
 from scrapy_geetest.challenge import solution_values
@@ -65,11 +66,13 @@ class Judgement:
             LoadAgainError: One was refused.
         """
         await self._answered(given, check)
-        shown = await self._settled(given, check)
+        shown = await self._settled(given, check, was_withheld=was_withheld)
         is_open_now = was_withheld and not await is_withheld(self._context, shown)
-        sent = [one for one in given if is_open_now or one.sendings or self._may_have_gone(one)]
+        sent = [one for one in given if is_open_now or one.sendings or self._may_have_gone(one, given)]
         if unsent := [one for one in given if one not in sent]:
             await self._not_sent(unsent)
+            if not sent:
+                raise self._error_of(unsent[0])
         response, refusal = shown, ""
         for one in sent:
             verdict, response = await self._verdict(one, given, shown, was_withheld=was_withheld)
@@ -83,7 +86,7 @@ class Judgement:
             self._tries.refusal = refusal
             self._tries.check(self._context)
             raise LoadAgainError("its solution was refused")
-        if all(not one.is_over for one in sent):
+        if all(not one.is_left for one in sent):
             let_through(self._context.outer, response)
         return response
 
@@ -98,16 +101,22 @@ class Judgement:
             check()
             await self._opened.pause(_TICK)
 
-    async def _settled(self, given: list[Round], check: Callable[[], None]) -> Response:
+    async def _settled(self, given: list[Round], check: Callable[[], None], *, was_withheld: bool) -> Response:
         """The page at rest; one that looks as before is given a little more time, unless the answer says why."""
         until = time.monotonic() + _TO_CHANGE
         is_clear = not any(one.sendings for one in given) or await self._is_clear(given)
         while True:
             await self._opened.rest(_QUIET, _RESTLESS, check)
-            shown = await self._show(given)
-            if is_clear or time.monotonic() > until or not await is_withheld(self._context, shown):
+            shown = await self._show(given, was_withheld=was_withheld)
+            if is_clear or time.monotonic() > until or not await self._looks_as_before(given, shown):
                 return shown
             await self._opened.pause(_TICK)
+
+    async def _looks_as_before(self, given: list[Round], shown: Response) -> bool:
+        if await is_withheld(self._context, shown):
+            return True
+        is_same_document = not any(one.is_left for one in given)
+        return is_same_document and not new_words(shown, self._context.page, besides=LABELS)
 
     async def _is_clear(self, given: list[Round]) -> bool:
         """Whether an answer says that it is a refusal, so that nothing else will be shown."""
@@ -119,15 +128,16 @@ class Judgement:
                     return True
         return False
 
-    async def _show(self, given: list[Round]) -> Response:
+    async def _show(self, given: list[Round], *, was_withheld: bool) -> Response:
         page = self._context.page
         assert page is not None  # noqa: S101  # it was loaded
         shown = without_values(await render(self._opened, page), self._values(given))
         live = [one for one in self._opened.rounds if not (one.is_over or one.is_repeated)]
-        if any(not one.is_over for one in given):
+        if any(not one.is_left for one in given):
             # In the same document a widget stands there as before, and many are made ready for the next time.
             has_failed = any((answer := _answer_of(one)) is not None and failure_of(answer) for one in given)
-            live = [one for one in live if has_failed or _is_called_for(one) or (one in given and not one.sendings)]
+            unsent = [one for one in given if not one.sendings] if was_withheld else []
+            live = [one for one in live if has_failed or _is_called_for(one) or one in unsent]
         else:
             live = [one for one in live if _is_called_for(one) or not one.asked.is_bind]
         show_widgets(shown, live)
@@ -140,7 +150,7 @@ class Judgement:
         if any(other.widget == one.widget and other.number > one.number for other in given):
             rules = None if answer is None else await by_site_rules(context, answer)
             return judge_answer(rules, answer), shown
-        verdict = await judge_page(context, answer, shown, was_withheld=was_withheld, is_same_document=not one.is_over)
+        verdict = await judge_page(context, answer, shown, was_withheld=was_withheld, is_same_document=not one.is_left)
         return await self._policy.behind(context, verdict, shown)
 
     async def _settle(self, one: Round, verdict: Verdict, shown: Response) -> None:
@@ -152,19 +162,35 @@ class Judgement:
             purchase.was_too_old = one.sendings[0].sent_at > purchase.made_at + self._config.solution_max_age
         await self._books.settle(self._context, purchase, verdict, _answer_of(one) or shown)
 
-    def _may_have_gone(self, one: Round) -> bool:
-        """Whether its page has sent something, packed so that a solution in it cannot be recognised."""
-        return one.is_over and bool(self._opened.documents) and self._opened.documents[-1].request.method != "GET"
+    def _may_have_gone(self, one: Round, given: list[Round]) -> bool:
+        """Whether its page has sent something, packed so that a solution in it cannot be recognised.
+
+        A form in which the solution of another widget was recognised is no such thing.
+        """
+        if (
+            not one.is_left
+            or not self._opened.documents
+            or any(sent.is_navigation for it in given for sent in it.sendings)
+        ):
+            return False
+        return bool(self._opened.documents[-1].request.method != "GET")
 
     async def _not_sent(self, unsent: list[Round]) -> None:
-        context, one = self._context, unsent[0]
-        for other in unsent:
-            assert other.purchase is not None  # noqa: S101  # it was given one
-            self._books.unused(other.purchase, "the page did not send it")
+        for one in unsent:
+            assert one.purchase is not None  # noqa: S101  # it was given one
+            if self._opened.has_opened_window:
+                await self._books.unanswered(self._context, one.purchase, "its page has opened another window")
+            self._books.unused(one.purchase, "the page did not send it")
+
+    def _error_of(self, one: Round) -> SubmissionError:
+        context = self._context
         assert one.purchase is not None  # noqa: S101  # it was given one
-        raise SubmissionError(
-            f"The solution of task {one.purchase.task} is in the page {self._opened.url} ({one.asked.product} widget), and the "
-            f"page did not send it for {context}. If a person would have to click there, let a PageMethod click it",
+        way_out = "Let a PageMethod click what sends the solution, if a person would have to click there"
+        if self._opened.has_opened_window:
+            way_out = "The page has opened another window, which the plugin does not look into (docs: browser)"
+        return SubmissionError(
+            f"{way_out}: the solution of task {one.purchase.task} is in the page {self._opened.url} ({one.asked.product} "
+            f"widget), and the page did not send it for {context}{self._opened.script_error(self._values([one]))}",
             **context.parts,
         )
 

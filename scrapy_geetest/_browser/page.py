@@ -15,7 +15,7 @@ from scrapy_geetest._browser.standin import make_script
 from scrapy_geetest._submission.target import origin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from scrapy import Request
 
@@ -24,6 +24,7 @@ _AWAITED = frozenset({"document", "script", "xhr", "fetch"})  # the requests tha
 _NO_CONTENT = 204
 _REDIRECTS = range(300, 400)
 _TO_FOLLOW = 0.3  # seconds
+_LONGEST_ERROR = 160
 UNTOUCHED = {"untouched": True}
 TOO_LATE = {
     "error": {"code": "", "msg": "The page was handed to the spider, and the crawl solves nothing in it any more."}
@@ -42,6 +43,7 @@ class OpenPage:
         documents: Playwright's responses of the documents that the main frame has shown since then.
         is_gone: Whether it crashed or was closed.
         is_handed_over: Whether the spider has it.
+        has_opened_window: Whether it has opened another window since it was loaded.
         has_asked_geetest: Whether it has asked a host of GeeTest's for anything since it was loaded.
         shadowed: The name of a global that the page has locked, so that the stand-in could not keep it.
     """
@@ -53,7 +55,9 @@ class OpenPage:
         self.is_gone = False
         self.is_handed_over = False
         self.has_asked_geetest = False
+        self.has_opened_window = False
         self.shadowed = ""
+        self._script_error = ""
         self.on_late: Callable[[str], None] = lambda _url: None
         self._is_own = is_own
         self._api_servers: set[str] = set()
@@ -78,6 +82,8 @@ class OpenPage:
             "framenavigated": self._navigated,
             "framedetached": self._detached,
             "websocket": self._opened_socket,
+            "pageerror": self._threw,
+            "popup": self._opened_window,
             "crash": self._is_lost,
             "close": self._is_lost,
         }.items():
@@ -88,7 +94,7 @@ class OpenPage:
         self._end_rounds(lambda _: True)
         self._is_own = is_own
         self._is_first, self.is_handed_over, self.has_asked_geetest, self.shadowed = True, False, False, ""
-        self.rounds, self.documents = [], []
+        self.rounds, self.documents, self._script_error, self.has_opened_window = [], [], "", False
         self._in_flight.clear()
         # The route that was added last comes first; scrapy-playwright has just added its own.
         with suppress(Exception):
@@ -120,6 +126,12 @@ class OpenPage:
     def is_busy(self) -> bool:
         """Whether it waits for answers to its requests."""
         return bool(self._in_flight)
+
+    def script_error(self, secrets: Collection[str] = ()) -> str:
+        """What to add to a message: the first error of the page's scripts, unless it shows any of *secrets*."""
+        if not self._script_error or any(secret in self._script_error for secret in secrets):
+            return ""
+        return f". The first error of its scripts is {self._script_error[:_LONGEST_ERROR]!r}"
 
     async def pause(self, seconds: float) -> None:
         """Wait until something happens in the page, *seconds* at most."""
@@ -248,6 +260,13 @@ class OpenPage:
         sending.is_over = True
         self._touch()
 
+    def _threw(self, error: Any) -> None:
+        told = " ".join(f"{error.name or 'Error'}: {error.message}".splitlines()[:1])
+        self._script_error = self._script_error or told
+
+    def _opened_window(self, _: Any) -> None:
+        self.has_opened_window = True
+
     def _opened_socket(self, socket: Any) -> None:
         socket.on("framesent", self._sent_through_socket)
 
@@ -265,6 +284,8 @@ class OpenPage:
         if frame == self.page.main_frame:
             self.documents.append(response)
             self._end_rounds(lambda _: True)
+            for one in self.rounds:
+                one.is_left = True
         else:
             self._end_rounds(lambda one: one.frame == frame)
         self._touch()

@@ -137,8 +137,8 @@ class BrowserPages:
         if not self._has_told:
             self._has_told = True
             logger.warning(
-                "GeeTest: the page %s calls for a solution after it was handed to the spider (playwright_include_page), and "
-                "gets none: let a PageMethod do what brings the widget up",
+                "GeeTest: let a PageMethod do what brings up the widget of %s: the page asks for a solution after it was handed "
+                "to the spider (playwright_include_page), and gets none",
                 url,
             )
 

@@ -72,6 +72,17 @@ def _widget(one: Round) -> Widget:
     )
 
 
+def why_not_bought(opened: OpenPage) -> tuple[str, str]:
+    """What to do about a page in which nothing called for a solution (empty: nothing helps), and why it did not, in words."""
+    cure, why = "let a PageMethod click, if a click makes the widget", "its scripts made no GeeTest widget"
+    if opened.shadowed:
+        cure, why = "", f"its own code answers for {opened.shadowed}, which it has locked"
+    elif opened.rounds:
+        products = ", ".join(sorted({one.asked.product for one in opened.rounds}))
+        cure, why = "let a PageMethod click what calls for the widget", f"its widget ({products}) was not called for"
+    return cure, why + opened.script_error()
+
+
 async def _content(opened: OpenPage) -> str:
     error: Exception | None = None
     for _ in range(_TRIES):

@@ -37,6 +37,7 @@ class Round:
         is_wanted: The page, or a click, has called for it.
         is_passed: The solution is there, and the page's callbacks have run.
         is_over: Its document, or the widget, is gone, so that a solution would reach nobody.
+        is_left: The page has gone on from its document to another one.
         is_repeated: The widget was made ready for another solution since.
         purchase: The solution that it was given.
         sendings: The requests that carried this solution, as the page made them.
@@ -52,6 +53,7 @@ class Round:
     is_wanted: bool = False
     is_passed: bool = False
     is_over: bool = False
+    is_left: bool = False
     is_repeated: bool = False
     purchase: Purchase | None = None
     sendings: list[Sending] = field(factory=list)

@@ -13,8 +13,9 @@ from attrs import define, field
 
 from scrapy_geetest._attempt.verdict import is_withheld
 from scrapy_geetest._browser.pages import METHODS
-from scrapy_geetest._browser.rendered import PageGoneError, render, show_widgets
+from scrapy_geetest._browser.rendered import PageGoneError, render, show_widgets, why_not_bought
 from scrapy_geetest._crawl.parking import Stopping
+from scrapy_geetest._words import sentence
 from scrapy_geetest.exceptions import ChallengeError
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class Stages:
     _cancelled: list[asyncio.Task[None]] = field(factory=list)
     _needed: list[str] = field(factory=list)  # widgets, in the order in which they called for a solution
     _looked_at: set[Round] = field(factory=set)
+    _flags: list[str] = field(factory=list)  # of what was judged before the end
     _takes_standing: bool = False
     _was_withheld: bool = False
     _stopping_since: float | None = None
@@ -95,7 +97,7 @@ class Stages:
         answer = await self._judge(_AT_ONCE if methods else _TO_SEND, is_last=not methods)
         if answer is not None and (self._policy.opens_session or not methods):
             return answer
-        flags = [] if answer is None else answer.flags
+        self._keep_flags(answer)
         for method in methods:
             await self._call(method)
         if methods:
@@ -103,10 +105,16 @@ class Stages:
             await self._pass(waits_for_widget=self._was_withheld and not self._opened.rounds and answer is None)
             last = await self._judge(_TO_SEND, is_last=True)
             if last is not None:
-                return last
+                return self._with_flags(last)
         shown = await render(self._opened, page) if methods or self._opened.rounds else page
         await self._check_widget(shown)
-        shown.flags.extend(flag for flag in flags if flag not in shown.flags)
+        return self._with_flags(shown)
+
+    def _keep_flags(self, answer: Response | None) -> None:
+        self._flags.extend(() if answer is None else answer.flags)
+
+    def _with_flags(self, shown: Response) -> Response:
+        shown.flags.extend(flag for flag in dict.fromkeys(self._flags) if flag not in shown.flags)
         return shown
 
     def _methods(self) -> list[Any]:
@@ -189,14 +197,12 @@ class Stages:
         context = self._context
         if not self._was_withheld or self._supply.given or not await is_withheld(context, shown):
             return
-        if self._opened.shadowed:
-            why = f"its own code answers for {self._opened.shadowed}, which it has locked"
-        elif self._opened.rounds:
-            products = ", ".join(sorted({one.asked.product for one in self._opened.rounds}))
-            why = f"its widget ({products}) was not called for: let a PageMethod click what calls for it"
-        else:
-            why = "its scripts made no GeeTest widget; if a click makes it, let a PageMethod click"
-        raise ChallengeError(f"Nothing could be bought for {context}: the page is withheld, and {why}", **context.parts)
+        cure, why = why_not_bought(self._opened)
+        first = f"{sentence(cure)}. " if cure else ""
+        raise ChallengeError(
+            f"{first}Nothing could be bought for {context}: the page is withheld, and {why}",
+            **context.parts,
+        )
 
     # ---- Page methods
 
@@ -210,6 +216,9 @@ class Stages:
             has_waited, error = await self._run_method(method)
             if error is None:
                 return
+            if sent := [one for one in self._supply.given if one.sendings and not one.is_judged]:
+                # What it waits for does not come where the solution was refused: then the page is loaded again.
+                self._keep_flags(await self._judgement.reach(sent, self._check, was_withheld=self._was_withheld))
             if not (has_waited and _is_timeout(error) and isinstance(getattr(method, "method", None), str)):
                 raise error
 
@@ -247,12 +256,12 @@ class Stages:
         if not given:
             return None
         until = time.monotonic() + patience
-        while not all(one.sendings or one.is_over for one in given):
+        while not all(one.sendings or one.is_left for one in given):
             if time.monotonic() > until and not self._opened.is_busy:
                 break
             self._check()
             await self._opened.pause(_TICK)
-        if not is_last and not any(one.sendings or one.is_over for one in given):
+        if not is_last and not any(one.sendings or one.is_left for one in given):
             return None
         return await self._judgement.reach(given, self._check, was_withheld=self._was_withheld)
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
-from attrs import define
+from attrs import define, field
 
 from scrapy_geetest._attempt.loop import UNVERIFIED
 from scrapy_geetest._attempt.verdict import is_withheld
 from scrapy_geetest._browser.attempt import at_rest
 from scrapy_geetest._browser.pages import METHODS
+from scrapy_geetest._browser.rendered import why_not_bought
 from scrapy_geetest._crawl.parking import Stopping
 from scrapy_geetest.exceptions import GeetestError
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from scrapy_geetest._crawl.parking import Parking
     from scrapy_geetest._crawl.undeclared import UndeclaredPages
 
+logger = logging.getLogger(__name__)
+
 
 @define(eq=False, kw_only=True)
 class Visits:
@@ -38,6 +42,7 @@ class Visits:
     _pages: BrowserPages
     _parking: Parking
     _undeclared: UndeclaredPages
+    _told: set[str] = field(factory=set)  # names of sites
 
     async def visit(self, context: Context) -> Request | Response:
         """From the page as it was loaded to what the middleware returns; then the page is closed, or the spider's.
@@ -57,10 +62,21 @@ class Visits:
             if again is None:
                 raise
             return again
+        self._tell_of_nothing(context)
         await self._pages.leave(context.outer)
         if answer is not context.page and UNVERIFIED not in answer.flags:
             self._others.store_in_cache(context.request, answer)
         return answer
+
+    def _tell_of_nothing(self, context: Context) -> None:
+        """A page whose spider knows that it needs a solution, and which called for none; once a site."""
+        opened, site = self._pages.of(context.outer), context.site
+        is_expected = context.asks_to_solve and site.mode != "gate" and context.outer not in self._pages.bought
+        if opened is not None and is_expected and site.name not in self._told:
+            self._told.add(site.name)
+            cure, why = why_not_bought(opened)
+            first = f"{cure}: " if cure else ""
+            logger.warning("GeeTest: %snothing was bought for %s, in spite of geetest=True: %s", first, context, why)
 
     async def _look(self, context: Context) -> Response:
         """What the spider gets: the very same response if nothing was to be done."""

@@ -99,11 +99,11 @@ class InterceptedResponses:
 
     def _tell(self, lost: _Waiting, site: GeetestSite) -> None:
         logger.warning(
-            "GeeTest: a response with status %d to %s, of the site %s, was taken by another downloader middleware before "
-            "this plugin saw it; if that was a challenge page, it is never solved. Between this plugin and the downloader: "
-            "%s. Let it pass challenge pages on (scrapy-rotating-proxies: ROTATING_PROXY_BAN_POLICY), or give it an order "
-            "below 585",
-            *(lost.status, lost.request, site.name, ", ".join(self._between()) or "none but Scrapy's"),
+            "GeeTest: let %s pass challenge pages on (scrapy-rotating-proxies: ROTATING_PROXY_BAN_POLICY), or give it an order "
+            "below 585: another downloader middleware took a response with status %d to %s, of the site %s, before this plugin "
+            "saw it; if that was a challenge page, it is never solved",
+            " or ".join(self._between()) or "the middleware between this plugin and the downloader",
+            *(lost.status, lost.request, site.name),
         )
 
     def _between(self) -> list[str]:

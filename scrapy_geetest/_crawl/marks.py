@@ -133,8 +133,25 @@ def note_gate(request: Request, gate: Mapping[str, Any]) -> None:
 
 
 def note_unfiltered(request: Request, address: str) -> None:
-    """Note that a redirect to *address* made *request*, whose ``dont_filter`` is not its spider's."""
-    request.meta[META_KEY] = {**_note(request), "redirected_to": address}
+    """Note that a redirect to *address* made *request*, whose ``dont_filter`` is not its spider's; empty: no more."""
+    request.meta[META_KEY] = {**_note(request), "redirected_to": address, "is_scheduled": True}
+
+
+def note_unscheduled(request: Request) -> bool:
+    """*request* leaves, so that it was made by no redirect that the dupefilter is still to be asked about.
+
+    Returns:
+        Whether there is such a note at all.
+    """
+    if not filtered_as(request):
+        return False
+    request.meta[META_KEY] = {**_note(request), "is_scheduled": False}
+    return True
+
+
+def is_scheduled_as(request: Request, address: str) -> bool:
+    """Whether *request* was noted for *address* and has not left since."""
+    return filtered_as(request) == address and bool(_note(request).get("is_scheduled"))
 
 
 def filtered_as(request: Request) -> str:

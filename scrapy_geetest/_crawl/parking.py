@@ -234,8 +234,9 @@ class Parking:
         if not self._overflow_logged:
             self._overflow_logged = True
             logger.warning(
-                "GeeTest: %d requests wait for solutions (GEETEST_MAX_PARKED); those beyond that hold a place in "
-                "CONCURRENT_REQUESTS each, so the crawl slows down until solutions come.",
+                "GeeTest: raise GEETEST_MAX_PARKED, or GEETEST_MAX_CONCURRENT_SOLVES, for a faster crawl: %d requests wait for "
+                "solutions; each one beyond that keeps its place in CONCURRENT_REQUESTS, so the crawl slows down until "
+                "solutions come",
                 self._limit,
             )
 

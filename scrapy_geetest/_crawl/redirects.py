@@ -12,11 +12,21 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from scrapy import signals
 from scrapy.downloadermiddlewares.offsite import OffsiteMiddleware
 from scrapy.utils.httpobj import urlparse_cached
 
 from scrapy_geetest._crawl.downloads import kept_target
-from scrapy_geetest._crawl.marks import filtered_as, is_left_alone, note_unfiltered, own_number
+from scrapy_geetest._crawl.marks import (
+    META_KEY,
+    filtered_as,
+    is_left_alone,
+    is_scheduled_as,
+    lift,
+    note_unfiltered,
+    note_unscheduled,
+    own_number,
+)
 from scrapy_geetest._crawl.shortened import short_response
 
 if TYPE_CHECKING:
@@ -32,6 +42,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _MAX_ADDRESSES = 1000  # of which it is remembered what was there
+_MAX_HOSTS = 1000  # that are told of
 _SHOWN = 200
 _TELLING = re.compile(
     r"captcha|geetest|challenge|verif|human|robot|anti-?(?:bot|spider|spam)|secur|check(?!out)", re.IGNORECASE
@@ -44,6 +55,7 @@ class CaptchaRedirects:
     def __init__(self, crawler: Crawler, sites: Sequence[GeetestSite]) -> None:
         self._crawler = crawler
         self._sites = sites
+        self._is_listening = False
         self._told_kept: set[str] = set()  # names of sites
         self._told: set[tuple[str, bool]] = set()  # hosts, each with whether a redirect led there
         self._under_way: Counter[str] = Counter()  # addresses of declared sites that redirects lead to
@@ -54,25 +66,45 @@ class CaptchaRedirects:
     def open(self) -> None:
         """Have a say in what Offsite drops. It asks itself twice, when a request is scheduled and when it is sent."""
         offsite: Any = self._crawler.get_downloader_middleware(OffsiteMiddleware)
+        if offsite is None or type(offsite).process_request is not OffsiteMiddleware.process_request:
+            self._listen()
         if offsite is None:
             return
         should_follow = offsite.should_follow  # its documented place for another policy, a subclass's included
 
         def or_is_within_site(request: Request, *arguments: Any) -> bool:
+            if "redirect_urls" in request.meta:
+                self._scheduled(request)
             return bool(should_follow(request, *arguments)) or self._is_within_site(request)
 
         offsite.should_follow = or_is_within_site
 
-    def scheduled(self, request: Request) -> None:
-        """Called before the dupefilter is asked: whether it is a captcha page may not be known yet."""
+    def sent(self, request: Request) -> None:
+        """*request* is about to be sent: the dupefilter has been asked, and where it leads to is another matter."""
+        if META_KEY in request.meta:
+            if "redirect_urls" not in request.meta:
+                lift(request)  # a spider or a middleware copied it
+            elif note_unscheduled(request):
+                request.dont_filter = False
+        if "allow_offsite" in request.meta:
+            self._listen()
+
+    def _listen(self) -> None:
+        """Hear of each request that is scheduled, which costs each a little: where Offsite does not ask whether to follow."""
+        if not self._is_listening:
+            self._is_listening = True
+            self._crawler.signals.connect(self._scheduled, signals.request_scheduled)
+
+    def _scheduled(self, request: Request) -> None:
+        """Called before the dupefilter is asked, and perhaps again: whether it is a captcha page may not be known yet."""
         if "redirect_urls" not in request.meta or own_number(request) or is_left_alone(request):
             return
-        address = _address(request)
-        if (before := filtered_as(request)) not in {"", address}:  # another redirect follows upon one
-            self._gone(before)
-            request.dont_filter = False
-        elif request.dont_filter and not before:
+        address, before = _address(request), filtered_as(request)
+        if is_scheduled_as(request, address) or (request.dont_filter and not before):
             return
+        if before and before != address:  # another redirect follows upon one
+            self._gone(before)
+            note_unfiltered(request, "")
         if self._site_of(request.url) is None:
             return
         # In an earlier run of the same JOBDIR the dupefilter has seen the captcha page: its name has to do.
@@ -113,7 +145,7 @@ class CaptchaRedirects:
         self._told_kept.add(context.site.name)
         logger.warning(
             "GeeTest: add %d to detect_status of the site %s if %s redirects to its captcha page, as %s seems to be: the spider "
-            "keeps the redirect (dont_redirect, handle_httpstatus_list), so that it is not solved",
+            "keeps the redirect (dont_redirect, handle_httpstatus_list), so it is not solved",
             *(response.status, context.site.name, short_response(response), target[:_SHOWN]),
         )
 
@@ -137,22 +169,23 @@ class CaptchaRedirects:
 
     def _tell(self, request: Request, site: GeetestSite, *, is_followed: bool, is_wanted: bool) -> None:
         host = urlparse_cached(request).netloc.rpartition("@")[2]
-        if (host, is_wanted) in self._told:
+        if (host, is_wanted) in self._told or len(self._told) >= _MAX_HOSTS:
             return
         self._told.add((host, is_wanted))
         if is_followed:
             logger.info(
-                "GeeTest: a redirect of the site %s to %s is followed, though allowed_domains does not name that host: "
+                "GeeTest: a redirect of the site %s to %s is followed although allowed_domains does not name that host: "
                 "it is in the site's urls",
                 *(site.name, host),
             )
         else:
             logger.log(
                 logging.WARNING if is_wanted else logging.INFO,
-                "GeeTest: Offsite drops requests to %s, of the site %s, the first of them %s: add the host to the spider's "
-                "allowed_domains if they are wanted%s",
-                *(host, site.name, request),
-                ", or to the urls of the site that redirects there" if "redirect_urls" in request.meta else "",
+                "GeeTest: add %s to the spider's allowed_domains%s if you want requests like %s: they belong to the site %s, and "
+                "Offsite drops them",
+                host,
+                ", or to the urls of the site that redirects there," if "redirect_urls" in request.meta else "",
+                *(request, site.name),
             )
 
 

@@ -140,8 +140,8 @@ class Slots:
         if delay > self._max_age and key not in self._warned:
             self._warned.add(key)
             logger.warning(
-                "GeeTest: the download slot %s has a delay of up to %.1f s, and no solution may be older than %g s "
-                "(GEETEST_SOLUTION_MAX_AGE): some will be too old before they can be sent",
+                "GeeTest: lower DOWNLOAD_DELAY, or raise GEETEST_SOLUTION_MAX_AGE: the download slot %s has a delay of up to "
+                "%.1f s, and no solution may be older than %g s, so some will be too old before they can be sent",
                 *(key, delay, self._max_age),
             )
         return max(1, _SHARE * self._max_age // delay) if delay else float("inf")

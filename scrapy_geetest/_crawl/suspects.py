@@ -52,11 +52,11 @@ class SuspectPages:
         self._told.add((host, is_withheld))
         logger.log(
             logging.WARNING if is_withheld else logging.INFO,
-            "GeeTest: %s may carry a GeeTest widget made by a linked script, which a crawl does not read; it is left "
-            'alone: %s; %s. See what the scripts say: scrapy geetest inspect "%s". If such pages withhold their content, %s '
-            "with detect_css, or another detect_..., that only they match.",
-            *(response, why, seen, request.url),
+            "GeeTest: %s with detect_css, or another detect_…, if pages like %s withhold their content: a linked script, which a "
+            "crawl does not read, may make a GeeTest widget there; the page is left alone: %s; %s. See what the scripts say: "
+            'scrapy geetest inspect "%s"',
             f"complete the site {site.name}" if site else "declare a site in GEETEST_SITES",
+            *(response, why, seen, request.url),
         )
 
     def _is_due(self, host: str, request: Request, response: Response) -> bool:

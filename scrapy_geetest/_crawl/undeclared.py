@@ -64,16 +64,16 @@ class UndeclaredPages:
         address = request.meta.get("redirect_urls", [request.url])[0]
         if is_error:
             logger.warning(
-                "GeeTest: correct detect_… of the site %s if %s is withheld: the page only carries a GeeTest v%d widget, by the "
-                'rules of the site, and is left alone. See what they say: scrapy geetest inspect --site %s "%s"',
+                "GeeTest: correct detect_… of the site %s if %s is withheld: according to the rules of the site, the page only "
+                'carries a GeeTest v%d widget, so it is left alone. See what they say: scrapy geetest inspect --site %s "%s"',
                 *(site.name, short_response(response), widgets[0].version, site.name, address),
             )
             return
         logger.info(
-            "GeeTest: if a form of %s needs a solution, send that request (%s) with geetest=True in its meta: the page only "
-            "carries a GeeTest v%d widget, by the rules of its site %s, and is left alone. See what the rules say: "
+            "GeeTest: if a form of %s needs a solution, send that request (%s) with geetest=True in its meta: according to the "
+            "rules of its site %s, the page only carries a GeeTest v%d widget, so it is left alone. See what the rules say: "
             'scrapy geetest inspect --site %s "%s"',
-            *(short_response(response), form_request(response), widgets[0].version, site.name),
+            *(short_response(response), form_request(response), site.name, widgets[0].version),
             *(site.name, address),
         )
 
@@ -82,7 +82,7 @@ class UndeclaredPages:
         if solve_first and self._is_first(request):
             logger.warning(
                 "GeeTest: declare a site, or correct the urls of one, for %s: it has geetest=True in its meta, but no site in "
-                "GEETEST_SITES matches its URL, and is sent as it is",
+                "GEETEST_SITES matches its URL, so it is sent as it is",
                 short_request(request),
             )
 

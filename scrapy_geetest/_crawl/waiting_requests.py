@@ -119,7 +119,7 @@ class WaitingRequests:
         for one in await self._records.left():
             number += await self._put_back(one)
         if number:
-            logger.info("GeeTest: %d request(s) that waited in a worker which is gone are back in the queue", number)
+            logger.info("GeeTest: %d request(s) of a worker that is gone are back in the queue", number)
         self._records.retry()
 
     async def settle(self) -> None:

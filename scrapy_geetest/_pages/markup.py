@@ -64,6 +64,7 @@ _MAX_TAGS = 8_000
 _LONGEST_SCRIPT = 1_048_576
 _MAX_READ_TAGS = 3_000
 _MAX_ATTRIBUTES = 64  # of one tag
+_MAX_HANDLERS = 500  # onclick and the like: none is read where so many scripts stand before it
 
 
 @frozen
@@ -144,7 +145,7 @@ class _Reading:
             self._named_value(values)
             self.attributes.extend(values.items())
         for name, value in values.items():
-            if name.startswith("on"):
+            if name.startswith("on") and len(self.scripts) < _MAX_HANDLERS:
                 self.scripts.append(Script(value.encode()))
 
     def _script(self, values: dict[str, str], content: bytes) -> None:

@@ -27,11 +27,15 @@ class RegisterError(ValueError):
     """There is nothing in an answer that a solution could be bought for.
 
     Attributes:
+        what: What is wrong with it.
+        cure: What its owner can do; empty: nothing.
         transient: Whether asking again a little later may help.
     """
 
-    def __init__(self, message: str, *, transient: bool = False) -> None:
-        super().__init__(message)
+    def __init__(self, what: str, *, cure: str = "", transient: bool = False) -> None:
+        super().__init__(f"{what}; {cure}" if cure else what)
+        self.what = what
+        self.cure = cure
         self.transient = transient
 
 
@@ -55,13 +59,13 @@ class _Fixed:
             )
         if not (self.gt or is_site_id(gt)):
             raise RegisterError(
-                f"gt is {_quote(gt)}, which is not a GeeTest id (usually 32 hexadecimal digits); set gt if you know it, or "
-                "challenge_path if it is elsewhere"
+                f"gt is {_quote(gt)}, which is not a GeeTest id (usually 32 hexadecimal digits)",
+                cure="set gt if you know it, or challenge_path if it is elsewhere",
             )
         if not is_challenge(challenge):
             raise RegisterError(
-                f"challenge is {_quote(challenge)}, which is not a GeeTest challenge (32 to 40 digits and letters); set "
-                "challenge_path if it is elsewhere"
+                f"challenge is {_quote(challenge)}, which is not a GeeTest challenge (32 to 40 digits and letters)",
+                cure="set challenge_path if it is elsewhere",
             )
         return V3Challenge(
             gt=gt, challenge=challenge, api_server=self.api_server or api_server, get_lib=self.get_lib, extra=extra
@@ -73,8 +77,8 @@ class _Fixed:
         captcha_id = self.captcha_id or captcha_id
         if not (self.captcha_id or is_site_id(captcha_id)):
             raise RegisterError(
-                f"captcha_id is {_quote(captcha_id)}, which is not a GeeTest id (usually 32 hexadecimal digits); set "
-                "captcha_id if you know it, or challenge_path if it is elsewhere"
+                f"captcha_id is {_quote(captcha_id)}, which is not a GeeTest id (usually 32 hexadecimal digits)",
+                cure="set captcha_id if you know it, or challenge_path if it is elsewhere",
             )
         return V4Challenge(
             captcha_id=captcha_id,
@@ -117,8 +121,7 @@ def parse_register(  # noqa: PLR0913  # one for each attribute of a site that ha
     Raises:
         ChallengeNotNeeded: The answer says that no CAPTCHA is wanted.
         ChallengeNotReady: The answer says that there will be a challenge later.
-        RegisterError: It holds no challenge that could be solved; the message says why, and its
-            ``transient`` whether to ask again.
+        RegisterError: It holds no challenge that could be solved; ``transient`` says whether to ask again.
     """
     fixed = _Fixed(version, gt, captcha_id, risk_type, api_server, get_lib)
     data = loose_json.load(text)
@@ -133,8 +136,8 @@ def parse_register(  # noqa: PLR0913  # one for each attribute of a site that ha
         return fixed.v4(None, None, None, {})
     refuse_text(text)
     raise RegisterError(
-        f"the answer is neither JSON nor a page with a GeeTest widget, but {_quote(text)}; "
-        "check challenge_url, and that the request is sent as the browser sends it"
+        f"the answer is neither JSON nor a page with a GeeTest widget, but {_quote(text)}",
+        cure="check challenge_url, and that the request is sent as the browser sends it",
     )
 
 
@@ -160,7 +163,7 @@ def _from_json(data: Any, path: str | Any, fixed: _Fixed, text: str) -> Challeng
         return fixed.v4(v4.captcha_id(by_gt=True), v4.risk_type(), v4.api_server(), v4.extra())
     refuse_unneeded(objects)
     refuse_unready(objects)
-    raise RegisterError(_nothing_found(objects, fixed, text))
+    raise _nothing_found(objects, fixed, text)
 
 
 def _likeliest_v3(objects: Sequence[AnswerObject], fixed: _Fixed) -> AnswerObject | None:
@@ -204,8 +207,8 @@ def _decided(
     is_sure = told == V4Challenge.version or (v3 is not None and is_challenge(v3.challenge()))
     if told and fixed.version and told != fixed.version and is_sure:
         raise RegisterError(
-            f"the answer is of GeeTest v{told}, but version = {fixed.version} is declared: {_quote(text)}; leave version "
-            "out if the site uses both: each answer shows which"
+            f"the answer is of GeeTest v{told}, but version = {fixed.version} is declared: {_quote(text)}",
+            cure="leave version out if the site uses both: each answer shows which",
         )
     return fixed.version or told or (V4Challenge.version if fixed.captcha_id else None)
 
@@ -227,15 +230,17 @@ def _at(data: Any, path: str | Any, text: str) -> Any:
         compiled = jmespath.compile(path) if isinstance(path, str) else path
         found = compiled.search(data)
     except (JMESPathError, RecursionError, TypeError, ValueError, ArithmeticError) as error:
-        raise RegisterError(f"challenge_path cannot be applied to the answer: {_quote(str(error))}") from error
+        raise RegisterError(
+            f"challenge_path cannot be applied to the answer: {_quote(str(error))}", cure="correct challenge_path"
+        ) from error
     if not isinstance(found, Mapping | list | str) or not found:
         objects = list(objects_of(data))
         _refuse_errors(objects)
         refuse_unneeded(objects)
         refuse_unready(objects)
         raise RegisterError(
-            f"challenge_path {_quote(compiled.expression)} leads to no object in the answer {_quote(text)}; "
-            "correct it, or leave it out: gt and challenge are found wherever they are"
+            f"challenge_path {_quote(compiled.expression)} leads to no object in the answer {_quote(text)}",
+            cure="correct challenge_path, or leave it out: gt and challenge are found wherever they are",
         )
     return found
 
@@ -260,15 +265,19 @@ def _refuse_errors(objects: Sequence[AnswerObject]) -> None:
             )
 
 
-def _nothing_found(objects: Sequence[AnswerObject], fixed: _Fixed, text: str) -> str:
+def _nothing_found(objects: Sequence[AnswerObject], fixed: _Fixed, text: str) -> RegisterError:
     if any(is_site_id(one.values.get("gt")) for one in objects):
-        if fixed.version is None:
-            return f"the answer {_quote(text)} has a gt but no challenge; set version = 4 if this gt is a v4 captcha_id"
-        return f"the answer {_quote(text)} has a gt but no challenge; set challenge_path if it is elsewhere"
+        is_open = fixed.version is None
+        return RegisterError(
+            f"the answer {_quote(text)} has a gt but no challenge",
+            cure="set version = 4 if this gt is a v4 captcha_id"
+            if is_open
+            else "set challenge_path if it is elsewhere",
+        )
     expected = {3: "gt and challenge", 4: "captcha_id"}.get(fixed.version or 0, "gt and challenge, or captcha_id")
-    return (
-        f"the answer is JSON without {expected}: {_quote(text)}; set challenge_path to the object that has them, or check "
-        "challenge_url: the site may refuse the request"
+    return RegisterError(
+        f"the answer is JSON without {expected}: {_quote(text)}",
+        cure="set challenge_path to the object that has them, or check challenge_url: the site may refuse the request",
     )
 
 
@@ -282,13 +291,13 @@ def _from_page(text: str, fixed: _Fixed, read: Sequence[Widget]) -> Challenge:
             return fixed.v4(None, None, None, {})
         refuse_text(text)
         raise RegisterError(
-            f"the answer is a page without a GeeTest{f' v{fixed.version}' if fixed.version else ''} widget: {_quote(text)}; "
-            "check challenge_url, and whether the request needs a cookie or a header"
+            f"the answer is a page without a GeeTest{f' v{fixed.version}' if fixed.version else ''} widget: {_quote(text)}",
+            cure="check challenge_url, and whether the request needs a cookie or a header",
         )
     told = [widget for widget in widgets if _tells_enough(widget, fixed)]
     widget = told[0] if told else widgets[0]
     if not told:
-        raise RegisterError(_untold(widget, text))
+        raise _untold(widget, text)
     if widget.offline:
         raise RegisterError(
             "the site could not reach GeeTest when it made the page (offline: true): no solution of this challenge would "
@@ -303,8 +312,8 @@ def _from_page(text: str, fixed: _Fixed, read: Sequence[Widget]) -> Challenge:
 def _refuse_other_version(widgets: Sequence[Widget], fixed: _Fixed) -> None:
     if any(_tells_enough(widget, _Fixed()) for widget in widgets):
         raise RegisterError(
-            f"the answer is a page with a GeeTest v{widgets[0].version} widget, but version = {fixed.version} is declared; "
-            "leave version out if the site uses both: each answer shows which"
+            f"the answer is a page with a GeeTest v{widgets[0].version} widget, but version = {fixed.version} is declared",
+            cure="leave version out if the site uses both: each answer shows which",
         )
 
 
@@ -314,14 +323,19 @@ def _tells_enough(widget: Widget, fixed: _Fixed) -> bool:
     return bool((fixed.gt or widget.gt) and widget.challenge)
 
 
-def _untold(widget: Widget, text: str) -> str:
+def _untold(widget: Widget, text: str) -> RegisterError:
     what = f" ({'; '.join(widget.unread)})" if widget.unread else ""
     if widget.version == 4:  # noqa: PLR2004  # the versions of GeeTest
-        return f"the page has a v4 widget but does not show its captcha_id{what}; set captcha_id, or challenge_url to where it is"
+        return RegisterError(
+            f"the page has a v4 widget but does not show its captcha_id{what}",
+            cure="set captcha_id, or challenge_url to where it is",
+        )
     hint = widget.register_url or next(iter(register_hints(text, "https://site.invalid/")), "")
     hint = hint.removeprefix("https://site.invalid")
     advice = f", perhaps to {hint!r}" if hint else " to where its script gets them"
-    return f"the page has a v3 widget but does not show its gt and challenge{what}; set challenge_url{advice}"
+    return RegisterError(
+        f"the page has a v3 widget but does not show its gt and challenge{what}", cure=f"set challenge_url{advice}"
+    )
 
 
 def _quote(value: Any) -> str:

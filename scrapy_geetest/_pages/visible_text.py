@@ -27,16 +27,17 @@ def visible_text(response: Response) -> str:
     return response.text if root is None else " ".join(shown_pieces(root))
 
 
-def shown_pieces(root: Any, leave_out: Collection[str] = ()) -> Iterator[str]:
+def shown_pieces(root: Any, leave_out: Collection[str] = (), *, limit: int = _MAX_ELEMENTS) -> Iterator[str]:
     """The visible pieces of text below an lxml element, each with single spaces.
 
     Args:
         root: Where to begin.
         leave_out: Further tags whose inside does not count.
+        limit: Elements, and texts behind them, that are looked at.
     """
     hidden = _UNSEEN | _CHOICES | set(leave_out)
     waiting: list[tuple[Any, bool]] = [(root, False)]
-    for _ in range(_MAX_ELEMENTS):
+    for _ in range(limit):
         if not waiting:
             return
         element, is_tail = waiting.pop()

@@ -52,5 +52,5 @@ def _weights(root: Any) -> Iterator[int]:
         weighs = _PICTURE if element.tag == "img" else _LINK if element.get("href") is not None else 0
         if weighs and next(element.iterancestors("form"), None) is None:
             yield weighs
-    for piece in shown_pieces(root, {"form"}):
+    for piece in shown_pieces(root, {"form"}, limit=_MAX_ELEMENTS):
         yield len(piece) + sum(_WIDE - 1 for letter in piece if letter >= _FIRST_WIDE)

@@ -144,7 +144,7 @@ class ReportedBooks(Books):
         try:
             attempt = attempt_of(outcome, context, purchase, answer=answer, rule=rule, source=source, at=time.time())
         except Exception:  # whatever it is, the page was paid for, and its request goes on
-            logger.exception("GeeTest: the evidence of task %s is missing in the report", purchase.task)
+            logger.exception("GeeTest: the evidence of task %s is missing from the report", purchase.task)
             attempt = self._bare(outcome, purchase, _NOT_KEPT)
         self._history.attempts.add(attempt)
 

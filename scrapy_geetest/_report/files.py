@@ -60,7 +60,9 @@ class Files:
             _beside(page).write_bytes(b"")
             _beside(page).unlink()
         except OSError as error:
-            raise ValueError(f"GEETEST_REPORT = {setting!r}: the report cannot be written there: {error}.") from None
+            raise ValueError(
+                f"Name another file in GEETEST_REPORT: the report cannot be written to {setting!r}: {error}."
+            ) from None
         return cls(page, _state(jobdir, storage_uri, spider))
 
     def load(self) -> Mapping[str, Any] | None:
@@ -76,7 +78,7 @@ class Files:
 
     def ignore(self, why: object) -> None:
         """Say that the runs before are missing in the report."""
-        logger.warning("GeeTest: the report begins anew, since %s cannot be read: %s", self.state, why)
+        logger.warning("GeeTest: the report starts over, because %s cannot be read: %s", self.state, why)
 
     def write(self, history: History, now: float) -> None:
         """Write the report, and what the next run goes on from.

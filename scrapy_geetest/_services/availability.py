@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from attrs import define
 
 from scrapy_geetest._services.errors import ANSWER_LOST, BUSY, NOT_SENT, Reaction, ServiceError
+from scrapy_geetest._words import clause
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
 logger = logging.getLogger(__name__)
 
@@ -97,6 +98,39 @@ class Availability:
         shortest, longest = _LOOK_AGAIN
         return min(longest, max(shortest, self._next_try - now)) * self.uniform(0.8, 1.2)
 
+    async def admit(
+        self,
+        method: str,
+        *,
+        probe: Callable[[], Awaitable[None]],
+        sleep: Callable[[float], Awaitable[object]],
+        is_exempt: Callable[[], bool] = lambda: False,
+    ) -> bool:
+        """Wait until a call may be made. One of those that wait probes, for all.
+
+        Args:
+            method: Which call.
+            probe: Makes one, and tells how it ended.
+            sleep: Waits for so many seconds.
+            is_exempt: Whether it is made whatever is known; asked before each look, and may raise.
+
+        Returns:
+            Whether it took any waiting.
+
+        Raises:
+            ServiceError: The trouble lasts too long.
+        """
+        has_waited = False
+        while True:
+            step = Step.GO if is_exempt() else self.next_step(method)
+            if step is Step.GO:
+                return has_waited
+            has_waited = True
+            if step is Step.PROBE:
+                await probe()
+            else:
+                await sleep(step)
+
     def begin(self, method: str) -> float:
         """A call is made. Returns when, for ``succeeded`` and ``failed``."""
         self._creating += method == CREATE
@@ -151,7 +185,8 @@ class Availability:
             if not self._warned:
                 self._warned = True
                 logger.warning(
-                    "GeeTest: %s cannot be reached; calls wait until it answers: %s. %s", self.name, error, error.advice
+                    "GeeTest: %s: %s cannot be reached, and calls wait until it answers: %s",
+                    *(clause(error.advice), self.name, error),
                 )
             self._back_off(now, is_busy=False)
         elif self._away_since is not None:

@@ -12,6 +12,7 @@ from scrapy_geetest._services.availability import Step
 from scrapy_geetest._services.creating import TOO_OLD
 from scrapy_geetest._services.errors import CHALLENGE_TOO_OLD, NOT_SENT, Reaction, ServiceError
 from scrapy_geetest._services.places import Place, TakenTask
+from scrapy_geetest._words import clause
 from scrapy_geetest.challenge import V3Challenge
 
 if TYPE_CHECKING:
@@ -315,8 +316,8 @@ class Services:
         if not member.is_told:
             member.is_told = True
             logger.warning(
-                "GeeTest: the service %s is out for this crawl, and %s goes on: %s. %s",
-                *(member.name, other.name, error, error.advice),
+                "GeeTest: %s: the service %s is out for this crawl, and %s goes on: %s",
+                *(clause(error.advice), member.name, other.name, error),
             )
 
 

@@ -323,17 +323,12 @@ class ServiceClient:
 
     async def _admitted(self, method: str) -> bool:
         """Wait until a call may be made; says whether it took any waiting. One call at a time probes, for all that wait."""
-        has_waited = False
-        while True:
+
+        def is_exempt() -> bool:
             self._account.check(is_purchase=method == CREATE)
-            step = Step.GO if self._closed else self._availability.next_step(method)
-            if step is Step.GO:
-                return has_waited
-            has_waited = True
-            if step is Step.PROBE:
-                await self._probe()
-            else:
-                await self._sleep(step)
+            return self._closed
+
+        return await self._availability.admit(method, probe=self._probe, sleep=self._sleep, is_exempt=is_exempt)
 
     async def _probe(self) -> None:
         began, call = self._clock(), self._service.balance()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from attrs import define
 
+from scrapy_geetest._words import sentence
 from scrapy_geetest.exceptions import CircuitOpen
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-
+_CURE = "see the failures that were logged before"
 _OVER = float("-inf")  # a time that is over: one purchase finds out how things are
 
 
@@ -41,6 +42,8 @@ class _Circuit:
     failures: int = 0
     open_until: float = 0.0
     reason: str = ""
+    cure: str = _CURE
+    is_hopeless: bool = False  # known here alone: no other process has counted that many failures
     probe: Request | None = None  # whose purchase is let through to see, as often as the site says "later" to it
 
     @property
@@ -72,6 +75,7 @@ class Breaker:
         self._stats = stats
         self._clock = clock
         self._circuits: dict[str, _Circuit] = {}
+        self._proven: set[str] = set()  # sites that have accepted a solution
         self.on_change: Callable[[str, Change], None] = lambda _site, _change: None
 
     def check(self, context: Context) -> None:
@@ -87,7 +91,10 @@ class Breaker:
         if left > 0:
             self._stats.count("budget_refused")
             again = f"the next try is in {left:.0f} s" if isfinite(left) else "there will be no other try in this crawl"
-            raise CircuitOpen(f"No solution is bought for {context}: {circuit.reason}; {again}", **context.parts)
+            raise CircuitOpen(
+                f"{sentence(circuit.cure)}. No solution is bought for {context}: {circuit.reason}; {again}",
+                **context.parts,
+            )
         if circuit.open_until:
             circuit.probe = context.request
             circuit.open_until = self._clock() + self._seconds  # for the others: this one finds out how things are
@@ -102,20 +109,31 @@ class Breaker:
                 before the circuit opened does not close it.
         """
         circuit = self._of(context)
+        self._proven.add(context.site.name)
         is_open = circuit.open_until > self._clock() and circuit.probe is not context.request
         if not circuit.is_blocked and (is_sure or not is_open):
             del self._circuits[context.site.name]
             if circuit.failures:
                 self.on_change(context.site.name, Change.OVER)
 
-    def failed(self, context: Context) -> None:
-        """What was bought for the site, or what was to be bought, came to nothing."""
+    def failed(self, context: Context, *, cure: str = _CURE, is_certain: bool = False) -> None:
+        """What was bought for the site, or what was to be bought, came to nothing.
+
+        Args:
+            context: Whose.
+            cure: What the project can do about it.
+            is_certain: Whether the next purchase would fail in the same way: a site that has accepted nothing yet gets no other.
+        """
         circuit = self._of(context)
         if circuit.is_blocked:
             return
         circuit.failures += 1
+        circuit.cure = cure
+        circuit.is_hopeless |= is_certain and self._limit > 0 and context.site.name not in self._proven
         if self.is_too_many(circuit.failures):
             self._open(context.site.name, circuit, _row(circuit.failures), self._seconds)
+        elif circuit.is_hopeless:
+            self._open(context.site.name, circuit, "it would refuse the next solution as well", self._seconds)
         self.on_change(context.site.name, Change.FAILED)
 
     def block(self, context: Context, reason: str) -> None:
@@ -135,7 +153,8 @@ class Breaker:
             seconds: For how long its circuit is open; 0 and less: its time is over, or it is closed.
         """
         circuit = self._circuits.setdefault(site, _Circuit())
-        if circuit.is_blocked or circuit.probe is not None:
+        is_known_here = circuit.is_hopeless and circuit.open_until > self._clock()
+        if circuit.is_blocked or is_known_here or circuit.probe is not None:
             return
         circuit.failures = failures
         if seconds > 0 and circuit.open_until <= self._clock():
@@ -162,7 +181,7 @@ class Breaker:
         circuit.reason = f"site {site}: {reason}"
         if is_news:
             duration = f"for {seconds:g} s" if isfinite(seconds) else "for the rest of the crawl"
-            logger.warning("GeeTest: purchases are paused %s: %s", duration, circuit.reason)
+            logger.warning("GeeTest: %s: purchases are paused %s: %s", circuit.cure, duration, circuit.reason)
 
     def _of(self, context: Context) -> _Circuit:
         return self._circuits.setdefault(context.site.name, _Circuit())

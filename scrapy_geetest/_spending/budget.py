@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 from attrs import define, field, frozen
 
 from scrapy_geetest._storage.protocol import StorageFailedError
+from scrapy_geetest._words import sentence
 from scrapy_geetest.exceptions import BudgetExhausted
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class Budget:
             Stopping: The crawl is ending.
         """
         if 0 < self._max_solves <= self._spent:
-            self._refuse(context, f"GEETEST_MAX_SOLVES = {self._max_solves} is used up")
+            self._refuse(context, f"GEETEST_MAX_SOLVES = {self._max_solves} is used up", "raise GEETEST_MAX_SOLVES")
         self._spent += 1  # at once: others come while the storage is asked
         try:
             return False if is_counted else await self._ask(context)
@@ -114,15 +115,16 @@ class Budget:
         except StorageFailedError as error:
             self._fail(context, error)
         if exhausted is not None:
-            self._refuse(context, f"{exhausted.setting} = {exhausted.limit} is used up")
+            reason = f"{exhausted.setting} = {exhausted.limit} is used up"
+            self._refuse(context, reason, f"wait, or raise {exhausted.setting}")
         return has_waited
 
     def _fail(self, context: Context, error: StorageFailedError) -> NoReturn:
-        self._refuse(context, f"the storage of the budgets (GEETEST_STORAGE_URI) fails: {error}")
+        self._refuse(context, f"the storage of the budgets fails: {error}", "check the storage (GEETEST_STORAGE_URI)")
 
-    def _refuse(self, context: Context, reason: str) -> NoReturn:
+    def _refuse(self, context: Context, reason: str, cure: str) -> NoReturn:
         self._stats.count("budget_refused")
-        raise BudgetExhausted(f"No solution is bought for {context}: {reason}", **context.parts)
+        raise BudgetExhausted(f"{sentence(cure)}. No solution is bought for {context}: {reason}", **context.parts)
 
 
 @define(eq=False)

@@ -10,7 +10,7 @@ from scrapy.utils.defer import maybe_deferred_to_future
 from twisted.internet.defer import DeferredSemaphore
 from twisted.internet.threads import deferToThread
 
-from scrapy_geetest._services.availability import CREATE, Availability, Step
+from scrapy_geetest._services.availability import CREATE, Availability
 from scrapy_geetest._services.errors import ServiceError
 from scrapy_geetest._storage.protocol import StorageFailedError
 
@@ -86,19 +86,10 @@ class Patience:
             StorageFailedError: The trouble lasts too long.
             Stopping: The crawl is ending.
         """
-        has_waited = False
-        while True:
-            try:
-                step = self._availability.next_step(CREATE)
-            except ServiceError as error:
-                raise StorageFailedError(str(error)) from error
-            if step is Step.GO:
-                return has_waited
-            has_waited = True
-            if step is Step.PROBE:
-                await self._probe()
-            else:
-                await self._waiting.sleep(step)
+        try:
+            return await self._availability.admit(CREATE, probe=self._probe, sleep=self._waiting.sleep)
+        except ServiceError as error:
+            raise StorageFailedError(str(error)) from error
 
     async def ask(self, question: Callable[[], T]) -> tuple[T, bool]:
         """Ask; again when the storage was away, so the question has to know what of it may have been done.

@@ -15,7 +15,7 @@ from w3lib.encoding import resolve_encoding
 from scrapy_geetest._pages.forms import WidgetForm, widget_form
 from scrapy_geetest._submission.pairs import multipart, urlencoded
 from scrapy_geetest._submission.target import resolve_action
-from scrapy_geetest._submission.types import Fields, Plan
+from scrapy_geetest._submission.types import Fields, NoWayError, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,8 +48,8 @@ def plan_page_form(request: Request, page: Response, form: Any) -> Plan:
     try:
         read = form2request(copy, enctype=_FORM_TYPE.decode()) if _method(copy) == "POST" else form2request(copy)
     except (NotImplementedError, ValueError) as error:
-        raise ValueError(
-            f"the form of the challenge page cannot be submitted ({error}); override submit_request"
+        raise NoWayError(
+            f"the form of the challenge page cannot be submitted ({error})", cure="override submit_request"
         ) from error
     encoded = urlsplit(read.url).query if read.method == "GET" else read.body.decode()
     pairs = [(_crlf(name), _crlf(value)) for name, value in parse_qsl(encoded, keep_blank_values=True)]

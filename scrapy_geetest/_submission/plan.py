@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from scrapy_geetest._submission.page_form import form_to_send, plan_page_form
 from scrapy_geetest._submission.request_body import plan_form, plan_json
 from scrapy_geetest._submission.request_parts import plan_headers, plan_query
+from scrapy_geetest._submission.types import NoWayError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -51,7 +52,7 @@ def plan_submission(request: Request, page: Response | None, submit_as: str = "a
         if form.element is not None and page is not None:
             return plan_page_form(request, page, form.element)
         if submit_as == "auto":
-            raise ValueError(f"it is not known where its answer goes: {form.problem}. {_sentence(WAYS_OUT)}")
+            raise NoWayError(f"it is not known where its answer goes: {form.problem}", cure=WAYS_OUT)
     return _PLANS[submit_as](request)
 
 
@@ -61,11 +62,8 @@ def _way_of_body(request: Request) -> str:
         return "json"
     if not request.body or not content_type or content_type.startswith(_FORM_TYPE):
         return "form"
-    raise ValueError(
-        f"the request has a body of the type {content_type.decode('latin-1')!r}, neither a form nor JSON, which the "
-        "solution's fields cannot be added to; set submit_as to query or headers, or override submit_request"
+    raise NoWayError(
+        f"the solution's fields cannot be added to the request's body of the type {content_type.decode('latin-1')!r}, which "
+        "is neither a form nor JSON",
+        cure='set submit_as to "query" or "headers", or override submit_request',
     )
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]

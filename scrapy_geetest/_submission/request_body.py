@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from scrapy_geetest._submission.pairs import with_pairs
-from scrapy_geetest._submission.types import Fields, Plan
+from scrapy_geetest._submission.types import Fields, NoWayError, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _FORM_TYPE = b"application/x-www-form-urlencoded"
 _JSON_TYPE = b"application/json"
+_CURE = "set submit_as to what the body is, or override submit_request"
 
 
 def plan_form(request: Request) -> Plan:
@@ -27,10 +28,7 @@ def plan_form(request: Request) -> Plan:
     looks_like_json = not content_type and request.body[:1] in {b"{", b"["}
     if request.body and (looks_like_json or (content_type and not content_type.startswith(_FORM_TYPE))):
         kind = "JSON" if looks_like_json else f"of the type {content_type.decode('latin-1')!r}"
-        raise ValueError(
-            f'submit_as = "form" does not fit: the body of the request is {kind}; set submit_as to what it is, or '
-            "override submit_request"
-        )
+        raise NoWayError(f'submit_as = "form" does not fit: the body of the request is {kind}', cure=_CURE)
 
     def fill(fields: Fields) -> Request:
         headers = request.headers.copy()
@@ -49,16 +47,17 @@ def plan_json(request: Request) -> Plan:
     """
     content_type = (request.headers.get(b"Content-Type") or b"").lower()
     if request.body and content_type and b"json" not in content_type and not content_type.startswith(b"text/plain"):
-        raise ValueError(
-            f'submit_as = "json" does not fit: the body of the request is of the type {content_type.decode("latin-1")!r}; '
-            "set submit_as to what it is, or override submit_request"
+        kind = content_type.decode("latin-1")
+        raise NoWayError(
+            f'submit_as = "json" does not fit: the body of the request is of the type {kind!r}', cure=_CURE
         )
     try:
         data = json.loads(request.body or b"{}")
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"the request's JSON body cannot be read ({error}); override submit_request") from error
+        raise NoWayError(f"the request's JSON body cannot be read ({error})", cure="override submit_request") from error
     if not isinstance(data, dict):
-        raise ValueError(f"the request's JSON body is a {type(data).__name__}, not an object; override submit_request")
+        kind = type(data).__name__
+        raise NoWayError(f"the request's JSON body is a {kind}, not an object", cure="override submit_request")
 
     def fill(fields: Fields) -> Request:
         body: dict[str, Any] = json.loads(request.body or b"{}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import urljoin, urlsplit
 
 from scrapy_geetest._hooks import resolve
+from scrapy_geetest._submission.types import NoWayError
 
 if TYPE_CHECKING:
     from scrapy_geetest._hooks import Settle
@@ -19,6 +20,7 @@ _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):(.*)", re.IGNORECASE | re.DOTALL)
 _EDGES = "".join(map(chr, range(33)))  # C0 controls and the space, which the URL standard strips
 _REMOVED = dict.fromkeys(map(ord, "\t\n\r"))
 _SHOWN = 200
+_BY_SCRIPT = "send the request of the page's script with geetest=True in its meta, or override submit_request"
 
 
 def origin(url: str) -> Origin:
@@ -50,7 +52,7 @@ def resolve_action(base: str, action: str) -> str:
     if match := _SCHEME.fullmatch(written):
         scheme, rest = match[1].lower(), match[2]
     if scheme not in _PORTS:
-        raise ValueError(f"the form leads to {shown}, which is not an http or https address")
+        raise NoWayError(f"the form leads to {shown}, which is not an http or https address", cure=_BY_SCRIPT)
     path, mark, query = rest.partition("?")
     rest = path.replace("\\", "/") + mark + query
     if rest.startswith("//") or (match and (rest.startswith("/") or scheme != base_parts.scheme)):
@@ -73,9 +75,11 @@ def check_readable(url: str, shown: str) -> None:
     except ValueError:
         known = False
     if not known or parts.scheme not in _PORTS:
-        raise ValueError(f"the form leads to {shown}, which is not an address that can be requested")
+        raise NoWayError(f"the form leads to {shown}, which is not an address that can be requested", cure=_BY_SCRIPT)
     if "@" in parts.netloc or "\\" in parts.netloc:
-        raise ValueError(f"the form leads to {shown}, which holds a user name or a backslash before the host")
+        raise NoWayError(
+            f"the form leads to {shown}, which holds a user name or a backslash before the host", cure=_BY_SCRIPT
+        )
 
 
 async def check_target(url: str, asked: str, page: str, site: GeetestSite, settle: Settle = resolve) -> None:
@@ -95,10 +99,13 @@ async def check_target(url: str, asked: str, page: str, site: GeetestSite, settl
     """
     check_readable(url, repr(url[:_SHOWN]))
     if urlsplit(url).scheme == "http" and {urlsplit(asked).scheme, urlsplit(page).scheme} != {"http"}:
-        raise ValueError(f"the solution would go to {url[:_SHOWN]!r} unencrypted, though the page came over https")
+        raise NoWayError(
+            f"the solution would go to {url[:_SHOWN]!r} unencrypted, though the page came over https",
+            cure="override submit_request, and send the solution to the https address",
+        )
     if origin(url) == origin(asked) or site.has_host(url) or await settle(site.matches(url)):
         return
-    raise ValueError(
-        f"the solution would go to {url[:_SHOWN]!r}, which does not belong to site {site.name}; if that is right, add its "
-        "host to the site's urls"
+    raise NoWayError(
+        f"the solution would go to {url[:_SHOWN]!r}, which does not belong to site {site.name}",
+        cure="add its host to the site's urls if you know that it is the site's",
     )

@@ -28,3 +28,17 @@ class Plan:
     url: str
     fill: Callable[[Fields], Request]
     is_page_form: bool = False
+
+
+class NoWayError(ValueError):
+    """A solution cannot be sent, or may not.
+
+    Attributes:
+        what: Why not.
+        cure: What the project can do about it.
+    """
+
+    def __init__(self, what: str, *, cure: str) -> None:
+        super().__init__(f"{what}; {cure}")
+        self.what = what
+        self.cure = cure

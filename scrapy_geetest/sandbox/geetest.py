@@ -118,6 +118,11 @@ class GeeTest:
             self._passes[solution["lot_number"]] = _Pass(captcha, solution, until, entry)
         return {"captcha_id": captcha.id, **solution}
 
+    def solution(self, key: str) -> Mapping[str, str] | None:
+        """The solution that was made under a challenge or a lot number."""
+        found = self._passes.get(key)
+        return None if found is None else found.values
+
     def validate_v3(self, challenge: str, seccode: str) -> bool:
         """Answer ``/validate.php``: is this the solution of that challenge, unused and young enough?"""
         found = self._passes.get(challenge)

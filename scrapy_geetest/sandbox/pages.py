@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 _DOCUMENT = """<!DOCTYPE html>
 <html lang="en">
@@ -104,6 +104,7 @@ SUBMIT_HEADERS = """var captchaHeaders = function (answer) {
             "X-Captcha-Pass-Token": answer.pass_token, "X-Captcha-Gen-Time": answer.gen_time
           };
         };
+        var showData = function (answer) { document.querySelector("main").textContent = answer; };
         $.ajax("[[target]]", { headers: captchaHeaders(result), success: showData });"""
 
 POSTED_BACK = "\n        window.pageFields = { token: data.data.token };"
@@ -113,19 +114,7 @@ SUBMIT_XHR = (
     """$.post("[[target]]", $.extend({}, result, window.pageFields), function (page) { document.write(page); });"""
 )
 
-STATIC: Mapping[str, tuple[str, str]] = {
-    "gt.js": (
-        "text/javascript",
-        "window.initGeetest = function (config, callback) { callback({appendTo: function () {}}); };",
-    ),
-    "gt4.js": (
-        "text/javascript",
-        "window.initGeetest4 = function (config, callback) { callback({appendTo: function () {}}); };",
-    ),
-    "jquery.min.js": ("text/javascript", "window.$ = function () { return {}; };"),
-    "site.css": ("text/css", "main { max-width: 40em; margin: auto; }"),
-}
-"""Stubs of what the pages load, by file name: content type and text."""
+STYLE = "main { max-width: 40em; margin: auto; }"
 
 
 def fill(template: str, **values: str) -> str:
@@ -216,15 +205,23 @@ def items(kind: str, rows: list[dict[str, str]]) -> str:
     return f'    <ul class="{kind}s">\n' + "\n".join(lines) + "\n    </ul>"
 
 
+def found(query: str) -> list[dict[str, str]]:
+    """Made-up goods that a search for *query* finds, always the same for the same text."""
+    return _goods(query, [f"{kind} {query}".strip() for kind in ("spare", "large", "used", "new", "small")])
+
+
 def goods(seed: str, count: int = 3) -> list[dict[str, str]]:
     """Made-up goods, always the same for the same text."""
-    names = ("rope", "lantern", "sextant", "barrel", "compass", "anchor", "oar", "chart")
+    return _goods(seed, ("rope", "lantern", "sextant", "barrel", "compass", "anchor", "oar", "chart"), count)
+
+
+def _goods(seed: str, names: Sequence[str], count: int = 3) -> list[dict[str, str]]:
     start = sum(seed.encode())
     return [
         {
             "id": f"{seed}-{index}",
             "name": names[(start + index) % len(names)],
-            "price": f"{(start * 7 + index * 13) % 90 + 10}.50",
+            "price": f"£{(start * 7 + index * 13) % 90 + 10}.50",
         }
         for index in range(1, count + 1)
     ]

@@ -1,8 +1,7 @@
-"""What has nothing to do with GeeTest: ordinary pages, robots.txt, static files, the list of sites."""
+"""What has nothing to do with GeeTest: ordinary pages, robots.txt, the style sheet, the list of sites."""
 
 from __future__ import annotations
 
-import re
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -67,11 +66,10 @@ def _text(text: str) -> Answer:
     return Answer(text.encode(), content_type="text/plain; charset=utf-8")
 
 
-async def static(world: World, call: Call, name: str) -> Answer:
-    """Stubs of the scripts that the pages load."""
+async def style(world: World, call: Call) -> Answer:
+    """The style sheet of the pages."""
     del world, call
-    kind, text = pages.STATIC[name]
-    return Answer(text.encode(), content_type=kind)
+    return Answer(pages.STYLE.encode(), content_type="text/css; charset=utf-8")
 
 
 _PLAIN = route(r"/plain/(?P<number>\d{1,9})", plain_page)
@@ -79,6 +77,6 @@ ROUTES: tuple[Route, ...] = (
     _PLAIN,
     route("/", index, "GET"),
     route(r"/robots\.txt", robots),
-    route(f"/static/(?P<name>{'|'.join(map(re.escape, pages.STATIC))})", static),
+    route(r"/static/site\.css", style, "GET"),
 )
 OTHER_ROUTES: tuple[Route, ...] = (_PLAIN, route(r"/robots\.txt", open_robots))

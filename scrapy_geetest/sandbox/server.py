@@ -15,7 +15,18 @@ from urllib.parse import urlencode
 
 from attrs import define, field
 
-from . import gates, geetest_api, plain, service_api, sites_answers, sites_browser, sites_saved, sites_v3, sites_v4
+from . import (
+    gates,
+    geetest_api,
+    plain,
+    service_api,
+    sites_answers,
+    sites_browser,
+    sites_saved,
+    sites_v3,
+    sites_v4,
+    widgets,
+)
 from .captchas import CAPTCHAS
 from .checks import missing_extra
 from .options import Options, parse_arguments
@@ -33,6 +44,7 @@ _THREADS = 32
 _PARENT_CHECK_SECONDS = 0.5
 SITE_ROUTES = (
     *plain.ROUTES,
+    *widgets.ROUTES,
     *sites_v3.ROUTES,
     *sites_v4.ROUTES,
     *gates.ROUTES,

@@ -68,7 +68,7 @@ class Place:
     def results(self, world: World, query: str) -> Answer:
         """What was withheld."""
         body = f'    <h1>Results for <span class="query">{escape(query)}</span></h1>\n'
-        return self.content(world, "Results", body + pages.items("result", pages.goods(query)))
+        return self.content(world, "Results", body + pages.items("result", pages.found(query)))
 
 
 async def index(world: World, call: Call) -> Answer:

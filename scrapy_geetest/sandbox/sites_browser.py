@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from functools import cache
 from html import escape
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from . import pages
@@ -13,6 +11,7 @@ from .captchas import CAPTCHAS
 from .checks import judge, register, v3_values, v4_values
 from .gates import Gate
 from .web import Answer, Call, Route, data, html, route
+from .widgets import read_script
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,14 +29,9 @@ _GT4_JS = "https://static.geetest.com/v4/gt4.js"
 _OWN_GT_JS, _OWN_GT4_JS = "/static/gt.js", "/static/gt4.js"
 
 
-@cache
-def _read_script(name: str) -> str:
-    return files(__package__).joinpath("scripts", f"{name}.js").read_text(encoding="utf-8")
-
-
 def _script(name: str, target: str = "", **values: str) -> str:
     known = {"register": "/browser/register", "captcha_id": CAPTCHAS[_V4].id, "loader": _GT4_JS, "target": target}
-    return pages.fill(_read_script(name), **known, **values)
+    return pages.fill(read_script(name), **known, **values)
 
 
 def _inline(name: str, loader: str, target: str = "", **values: str) -> str:
@@ -98,7 +92,7 @@ async def float_submitted(world: World, call: Call) -> Answer:
     if not await _judge(world, "float", v3_values(call.form), _V3):
         return _float(world, query, _REFUSED)
     heading = f'    <h1>Results for <span class="query">{escape(query)}</span></h1>\n'
-    return _content(world, "float", heading + pages.items("result", pages.goods(query)))
+    return _content(world, "float", heading + pages.items("result", pages.found(query)))
 
 
 async def bind_page(world: World, call: Call) -> Answer:

@@ -115,7 +115,7 @@ async def search_verify(world: World, call: Call) -> Answer:
         return _search_challenge(world, query, _REFUSED)
     world.books.pages["v3-search"]["content"] += 1
     body = f'    <h1>Results for <span class="query">{escape(query)}</span></h1>\n'
-    return html(pages.document("Results", body + pages.items("result", pages.goods(query))))
+    return html(pages.document("Results", body + pages.items("result", pages.found(query))))
 
 
 async def nested_page(world: World, call: Call) -> Answer:

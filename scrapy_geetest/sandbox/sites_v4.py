@@ -21,7 +21,8 @@ async def app_page(world: World, call: Call) -> Answer:
     """The page whose scripts use the API; the id comes from a configuration endpoint."""
     del call
     world.books.pages["v4-api"]["challenge"] += 1
-    submit = '$.post("/v4/api/items", JSON.stringify({page: 1, captcha: result}), showItems);'
+    submit = """var showItems = function (answer) { document.getElementById("items").textContent = answer; };
+        $.post("/v4/api/items", JSON.stringify({page: 1, captcha: result}), showItems);"""
     body = '    <h1>Catalogue</h1>\n    <div id="items"></div>\n    <div id="captcha-holder"></div>'
     return html(pages.document("Catalogue", body, pages.v4_configured("/v4/api/config", submit)))
 

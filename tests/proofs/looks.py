@@ -1,7 +1,7 @@
 """How the report and the documentation look in a browser, and whether everybody can read them.
 
 Usage: ``python tests/proofs/looks.py FOLDER [--docs HTML] [--axe axe.min.js] [--picture]``: screenshots of a report that is full, of one that
-is empty and of a crawl that went wrong, each light, dark and 400 pixels wide; of six pages of the documentation that ``sphinx-build``
+is empty and of a crawl that went wrong, each light, dark and 400 pixels wide; of seven pages of the documentation that ``sphinx-build``
 made in HTML; and with ``--picture`` the picture of the report in ``docs/_static``. With axe-core (npm) every page is checked. It exits
 with 1 if axe finds a violation, if a page is wider than the window, if a report asks the network for anything, or if one with 20,000
 attempts takes 2 s to open.
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
-DOCS = ("index", "attempt", "report", "recipes/network-tab", "recipes/gates", "reference/settings")
+DOCS = ("index", "attempt", "browser-tutorial", "report", "recipes/network-tab", "recipes/gates", "reference/settings")
 PICTURE = Path(__file__).parents[2] / "docs" / "_static" / "report.png"
 ATTEMPTS, SECONDS = 20_000, 2.0
 WIDE, NARROW, HIGH = 1_100, 400, 900

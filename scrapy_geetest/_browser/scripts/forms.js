@@ -56,3 +56,13 @@ class SurroundingForm {
     this.added = [];
   }
 }
+
+/** The crawl looks at this window only: a form that would show its answer in a new one shows it here. */
+function stayHere(form) {
+  for (const owner of [form, ...form.querySelectorAll("[formtarget]")]) {
+    const name = owner === form ? "target" : "formtarget";
+    if ((owner.getAttribute(name) || "").toLowerCase() === "_blank") {
+      owner.setAttribute(name, "_self");
+    }
+  }
+}

@@ -29,3 +29,13 @@ const V4 = {
   complete: (solution, config) => ({ captcha_id: text(config.captchaId), ...solution }),
   error: (code, msg) => ({ code, msg, desc: { detail: msg } }),
 };
+
+/** [seen] Loaders of both versions have named their function `initGeetest`: what is handed over tells whose it is. */
+function versionOf(config, named) {
+  const isV3 = Boolean(config.gt);
+  const isV4 = Boolean(config.captchaId);
+  if (isV3 === isV4) {
+    return named;
+  }
+  return isV3 ? V3 : V4;
+}

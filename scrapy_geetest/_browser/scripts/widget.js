@@ -3,15 +3,19 @@
 const READY = ["onReady", "onNextReady"];
 const LATE = [...READY, "onSuccess", "onError"]; // told to callbacks that are registered afterwards, too
 const EVENTS = [...READY, "onBoxShow", "onSuccess", "onFail", "onError", "onClose"];
+const NEVER = ["onRefresh", "onStatusChange"]; // of the pictures that a visitor is shown
+const IDLE = ["enable", "disable", "zoom", "setInfos", "uploadExtraData"];
 
 class Widget {
-  constructor(version, config) {
+  constructor(named, config) {
+    const version = versionOf(config, named);
     this.version = version;
     this.config = config;
     this.product = text(config.product) || version.product;
     this.id = newId();
     this.round = 0;
     this.callbacks = Object.fromEntries(EVENTS.map((name) => [name, []]));
+    this.checks = [];
     this.unheard = {}; // events that came before the page had said what to do then: name -> argument
     this.inputs = new Inputs(version.number === 3 ? V3.fields : [...V4.fields, "captcha_id"]);
     this.surrounding = null;
@@ -67,7 +71,7 @@ class Widget {
 
   /** The page or a visitor asks for the solution. Asking twice, or after it was given, changes nothing. */
   want(because) {
-    if (this.gone || this.solution) {
+    if (this.gone || this.solution || !this.checks.every((check) => check())) {
       return;
     }
     this.hidden = false;
@@ -201,12 +205,16 @@ class Widget {
 
   placeInputs() {
     const bound = this.bound && findElement(this.bound);
+    const form = bound || this.box.root.closest("form");
+    if (form && this.solution) {
+      stayHere(form);
+    }
     if (bound && this.inputs.element.parentNode !== bound) {
       bound.append(this.inputs.element);
     }
     this.inputs.fill(this.solution);
     if (this.version.number === 4) {
-      this.serveForm(bound ? null : this.box.root.closest("form"));
+      this.serveForm(bound ? null : form);
     }
   }
 
@@ -248,8 +256,11 @@ function makeApi(widget) {
         listen(button, "click", () => widget.want("click"));
       }
     },
-    uploadExtraData: () => undefined, // [seen]
+    validate: (check) => isFunction(check) && widget.checks.push(inItsZone(check)), // [seen]: what verify asks first
   };
+  [...NEVER, ...IDLE].forEach((name) => { // [seen]
+    methods[name] = () => undefined;
+  });
   // [v3] onReady, onSuccess, onError, onClose; [v4] these and onNextReady, onFail, onBoxShow
   EVENTS.forEach((name) => {
     methods[name] = (callback) => widget.on(name, callback);

@@ -23,8 +23,14 @@ MAX_TEXT = 2 * 1024 * 1024
 
 _READABLE = re.compile(r"text/|json|javascript|xml|html|x-unknown|^$", re.IGNORECASE)
 _HEAD = 4096
+_WORKERS = 5  # seconds within which a service worker asks what a page asked it
 _HOST = re.compile(r"[\w.:-]+")
 _SIGN = re.compile(rb'"log"\s*:\s*\{')
+# Firefox begins the body of a form with the headers that describe it.
+_DESCRIBED = re.compile(r"(?:content-(?:type|length): [^\r\n]*\r?\n)+\r?\n", re.IGNORECASE)
+# Safari joins several cookies in one header; the comma in a date is followed by a space and a number.
+_NEXT_COOKIE = re.compile(r"\n|, ?(?=[^\s;,=]+=)")
+_USUAL_PORTS = {"http": 80, "https": 443}
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -42,14 +48,17 @@ class Exchange:
         body: Of the request; empty if there is none, or if it is not text.
         body_type: Its media type, in lower case.
         params: The fields of the body, where the log names them apart.
+        lacks_body: Whether the request had a body that the log lacks.
         status: Of the answer; 0 if there was none.
         answer_headers: Of the answer.
         set_cookies: That the answer set.
         text: Of the answer; empty if the log lacks it, or if it is not text.
+        lacks_text: Whether the answer had a text that the log lacks.
         media_type: Of the answer, in lower case.
         kind: What the browser wanted it for, as Chromium says it: ``"document"``, ``"xhr"``; empty if unknown.
         location: Where a redirect leads, as an absolute URL or as it was sent.
         seconds: When it began, since the epoch; 0 if unknown.
+        by_worker: Whether a service worker answered the page's request; Chromium logs what the worker asked, too.
     """
 
     number: int
@@ -60,14 +69,17 @@ class Exchange:
     body: str = ""
     body_type: str = ""
     params: Pairs = ()
+    lacks_body: bool = False
     status: int = 0
     answer_headers: Pairs = ()
     set_cookies: Pairs = ()
     text: str = ""
+    lacks_text: bool = False
     media_type: str = ""
     kind: str = ""
     location: str = ""
     seconds: float = 0.0
+    by_worker: bool = False
 
     def header(self, name: str) -> str:
         """A header of the request; empty if there is none."""
@@ -80,9 +92,9 @@ class Exchange:
 
     @property
     def leads_to(self) -> str:
-        """Where a redirect leads, as an absolute URL; empty where it leads nowhere."""
+        """Where a redirect leads, as an absolute URL; empty where it leads nowhere that HTTP does."""
         try:
-            return urljoin(self.url, self.location).partition("#")[0] if self.location else ""
+            return http_url(urljoin(self.url, self.location)) if self.location else ""
         except ValueError:  # "http://[": browsers stay where they are
             return ""
 
@@ -140,7 +152,7 @@ def read_har(data: bytes) -> Recording:
         ValueError: It is no log.
     """
     try:
-        log = _mapping(json.loads(data.decode("utf-8-sig", "replace"))).get("log")
+        log = _mapping(json.loads(data.decode(json.detect_encoding(data), "replace"))).get("log")
     except (ValueError, RecursionError) as error:
         raise ValueError(f"this is no HAR file: {error}") from error
     if not isinstance(log, Mapping) or not isinstance(log.get("entries"), list):
@@ -148,8 +160,23 @@ def read_har(data: bytes) -> Recording:
     read = [one for entry in log["entries"][:MAX_EXCHANGES] if (one := _exchange(_mapping(entry)))]
     if all(one.seconds for one in read):
         read.sort(key=lambda one: one.seconds)
+    read = _without_copies(read)
     titles = tuple(_text(page.get("title")) for page in _mappings(log.get("pages")))
     return Recording(tuple(evolve(one, number=number) for number, one in enumerate(read)), titles)
+
+
+def _without_copies(read: Sequence[Exchange]) -> list[Exchange]:
+    """Without the requests of a page that a service worker made for it: those of the worker have the cookies."""
+    made: dict[tuple[str, str, str], list[float]] = {}
+    for one in read:
+        if not one.by_worker:
+            made.setdefault((one.method, one.url, one.body), []).append(one.seconds)
+    return [
+        one
+        for one in read
+        if not one.by_worker
+        or not any(0 <= at - one.seconds <= _WORKERS for at in made.get((one.method, one.url, one.body), ()))
+    ]
 
 
 def _exchange(entry: Mapping[str, Any]) -> Exchange | None:
@@ -161,23 +188,27 @@ def _exchange(entry: Mapping[str, Any]) -> Exchange | None:
     posted, content = _mapping(request.get("postData")), _mapping(answer.get("content"))
     headers, answer_headers = _pairs(request.get("headers")), _pairs(answer.get("headers"))
     media_type = _text(content.get("mimeType")) or _header(answer_headers, "content-type")
+    text, body, params = _content(content, media_type), _body(posted)[:MAX_TEXT], _pairs(posted.get("params"))
     return Exchange(
         number=0,
         method=_method(_text(request.get("method"))),
         url=url,
         headers=headers,
         cookies=_pairs(request.get("cookies")) or _sent_cookies(headers),
-        body=_body(posted)[:MAX_TEXT],
+        body=body,
         body_type=(_text(posted.get("mimeType")) or _header(headers, "content-type")).lower(),
-        params=_pairs(posted.get("params")),
-        status=_status(answer.get("status")),
+        params=params,
+        lacks_body=not (body or params) and _had_body(request, _header(headers, "content-length")),
+        status=_number(answer.get("status")),
         answer_headers=answer_headers,
         set_cookies=_pairs(answer.get("cookies")) or _cookies_that_are_set(answer_headers),
-        text=_content(content, media_type),
+        text=text,
+        lacks_text=not text and _had_text(answer, content, media_type, _header(answer_headers, "content-length")),
         media_type=media_type.lower(),
         kind=_text(entry.get("_resourceType")).lower(),
         location=_text(answer.get("redirectURL")) or _header(answer_headers, "location"),
         seconds=_seconds(_text(entry.get("startedDateTime"))),
+        by_worker=answer.get("_fetchedViaServiceWorker") is True,
     )
 
 
@@ -193,7 +224,7 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _status(value: Any) -> int:
+def _number(value: Any) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 
 
@@ -207,7 +238,7 @@ def _header(headers: Sequence[tuple[str, str]], name: str) -> str:
 
 
 def http_url(url: str) -> str:
-    """*url* without a fragment, a user and a password; empty if it is no http or https URL."""
+    """*url* without a fragment, a user, a password and the usual port; empty if it is no http or https URL."""
     try:
         parts = urlsplit(url)
         is_sound = parts.scheme in {"http", "https"} and _HOST.fullmatch(parts.hostname or "") and parts.port != 0
@@ -215,7 +246,9 @@ def http_url(url: str) -> str:
             return ""
     except ValueError:
         return ""
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="", path=parts.path or "/").geturl()
+    netloc = parts.netloc.rpartition("@")[2].lower()
+    netloc = netloc.removesuffix(f":{parts.port}") if parts.port == _USUAL_PORTS[parts.scheme] else netloc
+    return parts._replace(netloc=netloc, fragment="", path=parts.path or "/").geturl()
 
 
 def _method(text: str) -> str:
@@ -229,7 +262,7 @@ def _sent_cookies(headers: Pairs) -> Pairs:
 
 def _cookies_that_are_set(headers: Pairs) -> Pairs:
     # Firefox writes several in one header, a line each.
-    lines = (line for name, value in headers if name.lower() == "set-cookie" for line in value.splitlines())
+    lines = (line for name, value in headers if name.lower() == "set-cookie" for line in _NEXT_COOKIE.split(value))
     pairs = (line.partition(";")[0].strip().partition("=") for line in lines)
     return tuple((name, value) for name, _, value in pairs if name)
 
@@ -237,8 +270,9 @@ def _cookies_that_are_set(headers: Pairs) -> Pairs:
 def _body(posted: Mapping[str, Any]) -> str:
     text = _text(posted.get("text"))
     if _text(posted.get("encoding")) == "base64" or _text(posted.get("_encoding")) == "base64":
-        return _decoded(text)
-    return text
+        text = _decoded(text)
+    described = _DESCRIBED.match(text)
+    return text[described.end() :] if described else text
 
 
 def _content(content: Mapping[str, Any], media_type: str) -> str:
@@ -246,6 +280,17 @@ def _content(content: Mapping[str, Any], media_type: str) -> str:
     if not _READABLE.search(media_type):
         return ""
     return (_decoded(text) if _text(content.get("encoding")) == "base64" else text)[:MAX_TEXT]
+
+
+def _had_text(answer: Mapping[str, Any], content: Mapping[str, Any], media_type: str, length: str) -> bool:
+    """Whether an answer without text had one: browsers drop it when the next page comes at once, or to save room."""
+    return bool(media_type and _READABLE.search(media_type)) and (
+        _had_body(answer, length) or _number(content.get("size")) > 0
+    )
+
+
+def _had_body(message: Mapping[str, Any], length: str) -> bool:
+    return _number(message.get("bodySize")) > 0 or (length.isdecimal() and set(length) != {"0"})
 
 
 def _decoded(text: str) -> str:

@@ -180,9 +180,9 @@ def linked_scripts(response: Response) -> tuple[str, ...]:
     is_called = any(widget.is_called for widget in found.widgets)
     if (is_called and found.answer.by) or not (found.widgets or _SPEAKS.search(response.body)):
         return ()
-    base, host = _base_url(response), _site_of(response.url)
+    base, host = _base_url(response), site_of(response.url)
     urls = [urljoin(base, src) for src in page.sources if not _LIBRARIES.search(urlsplit(src).path)]
-    own = [url for url in dict.fromkeys(urls) if urlsplit(url).scheme in {"http", "https"} and _site_of(url) == host]
+    own = [url for url in dict.fromkeys(urls) if urlsplit(url).scheme in {"http", "https"} and site_of(url) == host]
     # Pages link what the whole site needs first, and what is their own last.
     return tuple(own[::-1][:MAX_LINKED])
 
@@ -200,6 +200,7 @@ def scripts_beside(path: Path, response: Response) -> dict[str, bytes]:
     return found
 
 
-def _site_of(url: str) -> str:
+def site_of(url: str) -> str:
+    """What the hosts of one site have in common: the last two labels of a name, or the whole address."""
     host = urlsplit(url).hostname or ""
     return host if host.replace(".", "").isdigit() else ".".join(host.split(".")[-2:])

@@ -46,7 +46,7 @@ def lines(inspection: Inspection) -> Iterator[str]:
         yield from ("", "Note", *(f"  {remark}" for remark in inspection.remarks))
     if inspection.declaration:
         yield from ("", "A site class for it, to start from", "")
-        yield from (f"    {line}".rstrip() for line in inspection.declaration.splitlines())
+        yield from inspection.declaration.splitlines()
 
 
 def _verdict(inspection: Inspection) -> Iterator[str]:

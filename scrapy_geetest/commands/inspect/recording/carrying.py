@@ -61,6 +61,33 @@ def extras(site: RecordedSite) -> tuple[Extra, ...]:
     return tuple(found)
 
 
+def needs_challenge_request(site: RecordedSite) -> bool:
+    """Whether no attribute can say how the challenge, or what comes with it, is asked for."""
+    exchange = challenge_exchange(site)
+    if exchange is None or exchange.is_page or exchange is site.session.withheld:
+        return False
+    is_v4 = site.source.version != _V3
+    return is_v4 or exchange.method != "GET" or any(one.role == CARRIED for one in site.source_parts.all)
+
+
+def handed_on(site: RecordedSite) -> dict[tuple[str, tuple[str | int, ...]], Part]:
+    """Values of earlier answers that hooks need, by place and keys, where only the spider has these answers.
+
+    A request that is solved before it is sent has no page that a hook could read.
+    """
+    if site.session.withheld is not None or site.plan not in {"request", "steps"}:
+        return {}
+    own = {(one.part.field.place, one.part.field.keys) for one in extras(site)}
+    parts = site.parts.all if site.plan == "steps" else ()
+    asked = site.source_parts.all if needs_challenge_request(site) else ()
+    found = {(one.field.place, one.field.keys): one for one in parts if one.role == CARRIED and one.origin}
+    found = {key: part for key, part in found.items() if key not in own}
+    for one in asked:
+        if one.role == CARRIED and one.origin:
+            found.setdefault((one.field.place, one.field.keys), one)
+    return found
+
+
 def _is_of(one: Exchange, other: Exchange) -> bool:
     return one.method == other.method and without_clock(one.url) == without_clock(other.url)
 

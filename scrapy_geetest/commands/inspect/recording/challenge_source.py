@@ -11,13 +11,13 @@ from scrapy_geetest.challenge import Challenge, V3Challenge
 from scrapy_geetest.commands.inspect.paths import jmespath_of
 from scrapy_geetest.commands.inspect.recording.answers import json_of
 from scrapy_geetest.commands.inspect.recording.fields import leaves
-from scrapy_geetest.commands.inspect.recording.geetest_calls import GeetestCall, is_geetests
 from scrapy_geetest.commands.inspect.recording.origins import with_timestamp, without_clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from scrapy_geetest.commands.inspect.har import Exchange
+    from scrapy_geetest.commands.inspect.recording.geetest_calls import GeetestCall
     from scrapy_geetest.commands.inspect.recording.submissions import Submission
 
 _V3 = 3
@@ -55,8 +55,8 @@ class ChallengeSource:
 def find_source(
     exchanges: Sequence[Exchange], submission: Submission, calls: Sequence[GeetestCall], page: Exchange | None
 ) -> ChallengeSource:
-    """Find it before *submission*."""
-    earlier = [one for one in exchanges[: submission.exchange.number] if not is_geetests(one.url) and one.text]
+    """Find it before *submission*, in *exchanges* of the site."""
+    earlier = [one for one in exchanges if one.number < submission.exchange.number and one.text]
     site_id = _id(submission, calls)
     if submission.version != _V3:
         holder = next((one for one in earlier if site_id and site_id in one.text), None)
@@ -162,7 +162,7 @@ def _id_from(holder: Exchange | None, page: Exchange | None, site_id: str) -> st
     """Where an id stood, in words."""
     if holder is None or not site_id:
         return ""
-    if page is not None and holder.number == page.number:
+    if page is not None and (holder.number == page.number or (holder.is_page and holder.url == page.url)):
         return "the page"
     data = json_of(holder)
     keys = next((keys for keys, value in leaves(data) if value == site_id), None) if data is not None else None

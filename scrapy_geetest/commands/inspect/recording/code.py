@@ -33,11 +33,13 @@ class Names:
     Attributes:
         answers: Address of an earlier answer, the clock left out -> the variable that holds it.
         extra: Place and keys of a field -> the key of the challenge's further values that holds it.
+        meta: Place and keys of a field -> the key of the request's meta that holds it.
         typed: Whether ``self`` has what a person typed.
     """
 
     answers: Mapping[str, str] = field(factory=dict)
     extra: Mapping[tuple[str, tuple[str | int, ...]], str] = field(factory=dict)
+    meta: Mapping[tuple[str, tuple[str | int, ...]], str] = field(factory=dict)
     typed: bool = False
 
 
@@ -46,6 +48,11 @@ def identifier(name: str) -> str:
     plain = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_").lower() or "typed"
     plain = f"typed_{plain}" if plain[0].isdigit() else plain
     return f"{plain}_" if iskeyword(plain) or hasattr(Spider, plain) or plain in {"crawler", "settings"} else plain
+
+
+def meta_key(part: Part) -> str:
+    """Under which a spider hands the value of *part* to a hook."""
+    return f"carried_{identifier(str(part.field.keys[-1]))}"
 
 
 def expression(part: Part, names: Names) -> str:
@@ -59,6 +66,8 @@ def expression(part: Part, names: Names) -> str:
     key = names.extra.get((part.field.place, part.field.keys))
     if key is not None:
         return f"solution.extra[{literal(key)}]"
+    if (key := names.meta.get((part.field.place, part.field.keys))) is not None:
+        return f"request.meta[{literal(key)}]"
     if (
         part.role == CARRIED
         and part.origin

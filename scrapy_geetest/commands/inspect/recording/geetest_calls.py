@@ -33,7 +33,10 @@ V3, V4 = 3, 4
 _V3_CALLS = frozenset({"get.php", "ajax.php", "gettype.php", "refresh.php", "reset.php"})
 _V4_CALLS = frozenset({"load", "verify"})
 _OF_THE_WIDGET = {"w", "client_type", "callback", "payload"}
-_OF_A_SITE = {"pass_token", "captcha_output", "gen_time"}
+_OF_A_SITE = {
+    *("pass_token", "captcha_output", "gen_time"),
+    *("validate", "seccode", "geetest_validate", "geetest_seccode"),
+}
 _VALIDATE = re.compile(r"[0-9a-fA-F_]{32,}")
 
 
@@ -84,6 +87,12 @@ def find_calls(exchanges: Sequence[Exchange]) -> tuple[GeetestCall, ...]:
     return tuple(call for exchange in exchanges if (call := _call(exchange)))
 
 
+def of_the_site(exchanges: Sequence[Exchange], calls: Sequence[GeetestCall]) -> tuple[Exchange, ...]:
+    """What was not asked of GeeTest: some sites lead the widget's calls through a host of their own."""
+    asked = {call.exchange.number for call in calls}
+    return tuple(one for one in exchanges if one.number not in asked and not is_geetests(one.url))
+
+
 def _call(exchange: Exchange) -> GeetestCall | None:
     last = urlsplit(exchange.url).path.rpartition("/")[2]
     if last not in _V3_CALLS and last not in _V4_CALLS:
@@ -93,12 +102,8 @@ def _call(exchange: Exchange) -> GeetestCall | None:
     site_id = values.get("gt" if is_v3 else "captcha_id")
     if not site_id or not is_site_id(site_id):
         return None
-    # A site of its own may call its endpoint /verify and take the id there, too.
-    if (
-        not is_v3
-        and not is_geetests(exchange.url)
-        and (_OF_A_SITE & values.keys() or not _OF_THE_WIDGET & values.keys())
-    ):
+    # A site may call its own endpoint /verify or /ajax.php and take the id there, too.
+    if not is_geetests(exchange.url) and (_OF_A_SITE & values.keys() or not (is_v3 or _OF_THE_WIDGET & values.keys())):
         return None
     data = loose_json.load(exchange.text) if exchange.text else None
     return GeetestCall(exchange, V3 if is_v3 else V4, site_id, values, None if data is loose_json.ABSENT else data)

@@ -9,7 +9,7 @@ from attrs import frozen
 from scrapy_geetest.commands.inspect.declaration import class_name
 from scrapy_geetest.commands.inspect.recording.answers import describe
 from scrapy_geetest.commands.inspect.recording.carrying import challenge_exchange
-from scrapy_geetest.commands.inspect.recording.geetest_calls import find_calls
+from scrapy_geetest.commands.inspect.recording.geetest_calls import find_calls, of_the_site
 from scrapy_geetest.commands.inspect.recording.origins import with_timestamp, without_clock
 from scrapy_geetest.commands.inspect.recording.parts import CARRIED, CONSTANT, TYPED, Part
 from scrapy_geetest.commands.inspect.recording.site import read_site
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _V3 = 3
 _WIDTH = 16
+_FEW = 3
 
 
 @frozen(kw_only=True)
@@ -33,11 +34,13 @@ class RecordedVisit:
     Attributes:
         size: How many requests the log has.
         asked: How many of them asked GeeTest.
+        unread: What may have carried the solution: requests whose bodies the log lacks, as method and URL.
         site: What it tells of the site; ``None``: no request of it carried a solution.
     """
 
     size: int
     asked: int
+    unread: tuple[str, ...]
     site: RecordedSite | None
 
     @property
@@ -66,13 +69,19 @@ class RecordedVisit:
             if self.asked
             else "none of its requests asked GeeTest"
         )
+        if self.unread:
+            return f"{asked}, and the log lacks what {', '.join(self.unread[:_FEW])} sent; record with another browser"
         return f"{asked}, and none carried a solution to the site; record the visit until the page behind the CAPTCHA has come"
 
 
 def read_visit(recording: Recording) -> RecordedVisit:
     """Read a log."""
     exchanges = recording.exchanges
-    return RecordedVisit(size=len(exchanges), asked=len(find_calls(exchanges)), site=read_site(recording))
+    calls = find_calls(exchanges)
+    first = calls[0].exchange.number if calls else len(exchanges)
+    later = [one for one in of_the_site(exchanges, calls) if one.number > first and one.lacks_body]
+    unread = tuple(f"{one.method} {without_clock(one.url)}" for one in later)
+    return RecordedVisit(size=len(exchanges), asked=len(calls), unread=unread, site=read_site(recording))
 
 
 def _site_json(site: RecordedSite) -> dict[str, Any]:
@@ -107,6 +116,7 @@ def _site_json(site: RecordedSite) -> dict[str, Any]:
         "verified_fields": dict(one.entry for one in session.carried),
         **_rules(site),
         "refused_tries": len(site.refused),
+        "without_body": [gap.request for gap in site.gaps],
         "other_widgets": [{"version": version, "id": other} for version, other in site.others],
         "urls": site_urls(site),
         "submit_as": submit_as(site) or None,
@@ -149,9 +159,9 @@ def _lines(site: RecordedSite) -> Iterator[str]:
     yield ""
     yield from (f"  {name:<{_WIDTH}}{value}" for name, value in _values(told, site) if value)
     yield from ("", "The site class", "")
-    yield from (f"    {line}".rstrip() for line in told["declaration"].splitlines())
+    yield from told["declaration"].splitlines()
     yield from ("", "The spider", "")
-    yield from (f"    {line}".rstrip() for line in told["spider"].splitlines())
+    yield from told["spider"].splitlines()
 
 
 def _values(told: Mapping[str, Any], site: RecordedSite) -> Iterator[tuple[str, str]]:
@@ -167,7 +177,8 @@ def _values(told: Mapping[str, Any], site: RecordedSite) -> Iterator[tuple[str, 
     submit = told["submit"]
     ways = {"form": "in a form body", "json": "in a JSON body", "query": "in the query", "headers": "in headers"}
     yield "sent", f"{submit['method']} {submit['url']}, {ways[submit['way']]}; answered {submit['answered']}"
-    yield "as", ", ".join(f"{key}: {name}" for key, name in told["field_names"].items() if name)
+    names = [f"{key}: {name}" for key, name in told["field_names"].items() if name]
+    yield "as", ", ".join([*names, *(f"{key}: {field.name}, too" for key, field in site.submission.repeats)])
     yield "packed in", f"{told['packed_in']}, as a string of JSON" if told["packed_in"] else ""
     for title, entries in (("carried along", told["posted_back"]), ("headers", told["headers"])):
         for number, (name, value) in enumerate(entries.items()):
@@ -183,6 +194,8 @@ def _values(told: Mapping[str, Any], site: RecordedSite) -> Iterator[tuple[str, 
         yield kind, ", ".join(f"{attribute} = {selector}" for attribute, selector in told[kind].items())
     if told["refused_tries"]:
         yield "refused tries", f"{told['refused_tries']}; the last success counts"
+    for gap in site.gaps:
+        yield "not in the log", f"what was answered to {gap.request}: {gap.what}"
     for other in told["other_widgets"]:
         yield "another widget", f"v{other['version']}, {other['id']}"
 

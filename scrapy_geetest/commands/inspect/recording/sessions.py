@@ -10,10 +10,11 @@ from attrs import field, frozen
 
 from scrapy_geetest._redaction import is_telling
 from scrapy_geetest.commands.inspect.paths import jmespath_of
+from scrapy_geetest.commands.inspect.reading import site_of
 from scrapy_geetest.commands.inspect.recording.answers import Reading, is_withheld, json_of, read_answer
 from scrapy_geetest.commands.inspect.recording.fields import leaves, request_fields
-from scrapy_geetest.commands.inspect.recording.geetest_calls import is_geetests
 from scrapy_geetest.commands.inspect.recording.origins import is_scheme, without_clock
+from scrapy_geetest.commands.inspect.recording.submissions import distinct
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -96,27 +97,36 @@ class Typed:
 
 
 def find_session(
-    exchanges: Sequence[Exchange], submission: Submission, submissions: Sequence[Submission], typed: Typed
+    exchanges: Sequence[Exchange],
+    submission: Submission,
+    submissions: Sequence[Submission],
+    page_url: str,
+    typed: Typed,
 ) -> Session:
     """Find out what came after *submission*.
 
     Args:
-        exchanges: The whole log.
+        exchanges: Of the site.
         submission: The one that counts.
         submissions: All that carried a solution.
+        page_url: The address of the page with the widget.
         typed: What a person typed into it.
     """
     if typed.password:
         why = "it is a log-in, which needs a solution of its own each time"
         return Session(mode="form", why=why, wanted=submission.exchange)
     sent = {one.exchange.number for one in submissions}
-    rest = [one for one in exchanges if one.number not in sent and not is_geetests(one.url) and is_content(one)]
+    contents = [one for one in exchanges if one.number not in sent and is_content(one)]
+    sites = _sites(exchanges, submission, page_url)
+    rest = [one for one in contents if site_of(one.url) in sites]
     later = [one for one in rest if one.number > submission.exchange.number]
-    withheld = _withheld(rest, submission, later)
-    accepted = [one for one in submissions if one.reading is not Reading.REFUSED and one.target == submission.target]
-    carried = () if typed.by_control else _carried(submission, exchanges, later, typed)
+    withheld = _own_page(_withheld(rest, submission, later), rest, later, page_url)
+    counted = [one for one in distinct(submissions) if one.target == submission.target]
+    accepted = [one for one in counted if one.reading is not Reading.REFUSED]
+    carried = () if typed.by_control else _carried(submission, exchanges, contents, typed)
     if carried:
-        return _two_steps(carried, withheld, len(accepted))
+        is_wanted = withheld and (_target(withheld) == _target(carried[0].exchange) or _comes_again(withheld, later))
+        return _two_steps(carried, withheld if is_wanted else None, len(accepted))
     if withheld and _comes_again(withheld, later, _address):
         cookies = _opened(submission, exchanges, later, typed)
         with_cookie = f"; the answer set the cookie {', '.join(cookies)}" if cookies else ""
@@ -126,6 +136,13 @@ def find_session(
         why = f"{len(accepted)} requests were accepted, each with a solution of its own"
         return Session(mode="form", why=why, wanted=submission.exchange, withheld=withheld)
     return _of_one(exchanges, submission, later, withheld, typed)
+
+
+def _sites(exchanges: Sequence[Exchange], submission: Submission, page_url: str) -> frozenset[str]:
+    """Those that the visit was to: a log has what other tabs did, too."""
+    sent_here = [one.url for one in exchanges if one.is_redirect and one.leads_to == page_url]
+    addresses = (page_url, submission.exchange.url, submission.final.url, *sent_here)
+    return frozenset(site_of(url) for url in addresses)
 
 
 def _of_one(
@@ -148,6 +165,7 @@ def _of_one(
         )
         return Session(mode="gate", why=why, wanted=withheld or submission.final, withheld=withheld)
     why = "no later request of the log lives on a session that the answer opened"
+    why += "" if has_cookies else " (the log has no cookies, which would show one)"
     return Session(mode="form", why=why, wanted=withheld or submission.exchange, withheld=withheld)
 
 
@@ -178,7 +196,7 @@ def _two_steps(carried: tuple[Carried, ...], withheld: Exchange | None, accepted
 
 
 def _carried(
-    submission: Submission, exchanges: Sequence[Exchange], later: Sequence[Exchange], typed: Typed
+    submission: Submission, exchanges: Sequence[Exchange], contents: Sequence[Exchange], typed: Typed
 ) -> tuple[Carried, ...]:
     """Values that are new in the submission's answer, and that later requests carried.
 
@@ -192,9 +210,11 @@ def _carried(
         if isinstance(value, str | int) and is_telling(str(value)) and str(value) not in sent
         if not any(isinstance(key, int) for key in keys)
     }
-    known = {text for text in fresh if _was_known(text, exchanges[: submission.exchange.number])}
+    earlier = [one for one in exchanges if one.number < submission.exchange.number]
+    known = {text for text in fresh if _was_known(text, earlier)}
     values = {text: path for text, path in fresh.items() if text not in known}
-    found = [one for exchange in later for one in _in_request(exchange, values)] if values else []
+    later = [one for one in contents if one.number > submission.exchange.number] if values else []
+    found = [one for exchange in later for one in _in_request(exchange, values)]
     return tuple(one for one in found if not typed.anything or _TOKEN.search(f"{one.path} {one.name}"))
 
 
@@ -224,9 +244,10 @@ def _opened(
     Many sites set their session's cookie anew in every answer: where something was typed, only a new name counts.
     """
     had = dict(submission.exchange.cookies)
-    before = {name for one in exchanges[: submission.exchange.number] for name, _ in (*one.cookies, *one.set_cookies)}
-    chain = exchanges[submission.exchange.number : submission.final.number + 1]
-    of_chain = [one for one in chain if one is submission.exchange or one is submission.final or one.is_redirect]
+    first, last = submission.exchange.number, submission.final.number
+    before = {name for one in exchanges if one.number < first for name, _ in (*one.cookies, *one.set_cookies)}
+    chain = [one for one in exchanges if first <= one.number <= last]
+    of_chain = [one for one in chain if one.number in {first, last} or one.is_redirect]
     found: dict[str, None] = {}
     for setting in of_chain:
         for name, value in setting.set_cookies:
@@ -250,6 +271,16 @@ def _withheld(exchanges: Sequence[Exchange], submission: Submission, later: Sequ
                 return first
             return one if one.status >= _BAD_STATUS or _comes_again(one, later, _address) else None
     return None
+
+
+def _own_page(
+    withheld: Exchange | None, exchanges: Sequence[Exchange], later: Sequence[Exchange], page_url: str
+) -> Exchange | None:
+    """The page that the solution was sent from, where another tab loaded a page of the same site that is withheld, too."""
+    if withheld is None or not withheld.is_page or withheld.url == page_url or _comes_again(withheld, later):
+        return withheld
+    own = [one for one in exchanges if one.url == page_url and one.number < withheld.number and is_withheld(one)]
+    return next((one for one in own if one.status >= _BAD_STATUS or _comes_again(one, later)), withheld)
 
 
 def _redirected(page: Exchange, exchanges: Sequence[Exchange]) -> Exchange | None:

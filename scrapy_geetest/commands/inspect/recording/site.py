@@ -9,6 +9,7 @@ from attrs import frozen
 
 from scrapy_geetest._redaction import shown_url
 from scrapy_geetest.commands.inspect.har import http_url
+from scrapy_geetest.commands.inspect.reading import site_of
 from scrapy_geetest.commands.inspect.recording.answers import (
     Reading,
     Verdicts,
@@ -18,11 +19,19 @@ from scrapy_geetest.commands.inspect.recording.answers import (
 )
 from scrapy_geetest.commands.inspect.recording.challenge_source import ChallengeSource, find_source
 from scrapy_geetest.commands.inspect.recording.fields import Field, request_fields
-from scrapy_geetest.commands.inspect.recording.geetest_calls import V3, GeetestCall, Known, find_calls, is_geetests
+from scrapy_geetest.commands.inspect.recording.gaps import Gap, find_gaps
+from scrapy_geetest.commands.inspect.recording.geetest_calls import (
+    V3,
+    GeetestCall,
+    Known,
+    find_calls,
+    is_geetests,
+    of_the_site,
+)
 from scrapy_geetest.commands.inspect.recording.origins import Origins
 from scrapy_geetest.commands.inspect.recording.parts import TYPED, Classifier, Parts
 from scrapy_geetest.commands.inspect.recording.sessions import Session, Typed, find_session
-from scrapy_geetest.commands.inspect.recording.submissions import Submission, find_submissions
+from scrapy_geetest.commands.inspect.recording.submissions import Submission, distinct, find_submissions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,6 +61,7 @@ class RecordedSite:
         risk_type: Of v4, where the widget said one.
         api_server: Of the widget, where it is not a usual one.
         others: Ids of further widgets that were asked for, with their versions.
+        gaps: Answers that would tell more if the log had them.
     """
 
     size: int
@@ -68,6 +78,7 @@ class RecordedSite:
     risk_type: str | None
     api_server: str | None
     others: tuple[tuple[int, str], ...]
+    gaps: tuple[Gap, ...]
 
     @property
     def plan(self) -> str:
@@ -152,19 +163,19 @@ def read_site(recording: Recording) -> RecordedSite | None:
     submissions = find_submissions(exchanges, Known.of(calls))
     if not submissions:
         return None
-    submission = _that_counts(submissions)
+    submission = _that_counts(distinct(submissions))
     page, page_url = _page(recording, submission, calls)
-    asked = {call.exchange.number for call in calls}
-    origins = Origins([one for one in exchanges if not is_geetests(one.url) and one.number not in asked])
-    classifier = Classifier(origins=origins, page=page, scripts=_scripts(exchanges, page))
-    same_target = [one for one in submissions if one is not submission and one.target == submission.target]
+    own = of_the_site(exchanges, calls)
+    origins = Origins(own)
+    classifier = Classifier(origins=origins, page=page, scripts=_scripts(own, page))
+    same_target = [one for one in submissions if one is not submission and one.is_like(submission)]
     others = [{field.name: field.text for field in one.others} for one in same_target]
     parts = classifier.classify(submission.exchange, submission.others, others)
-    session = find_session(exchanges, submission, submissions, _typed(parts))
-    refused = tuple(one for one in submissions if one.reading is Reading.REFUSED and one is not submission)
+    session = find_session(own, submission, submissions, page_url, _typed(parts))
+    refused = tuple(one for one in distinct(submissions) if one.reading is Reading.REFUSED and one is not submission)
     private = frozenset(part.field.text for part in parts.body if part.role == TYPED)
     of_version = [call for call in calls if call.version == submission.version]
-    source = find_source(exchanges, submission, of_version, page)
+    source = find_source(own, submission, of_version, page)
     return RecordedSite(
         size=len(exchanges),
         page=page,
@@ -180,6 +191,7 @@ def read_site(recording: Recording) -> RecordedSite | None:
         risk_type=next((call.risk_type for call in of_version if call.risk_type), None),
         api_server=_server(of_version),
         others=tuple(dict.fromkeys((call.version, call.id) for call in calls if call.id != source.id)),
+        gaps=find_gaps(own, submission, source, origins),
     )
 
 
@@ -207,6 +219,10 @@ def _page(recording: Recording, submission: Submission, calls: Sequence[GeetestC
         if one.is_page and not is_geetests(one.url) and one.kind not in {"xhr", "fetch"}
     ]
     referer = http_url(sent.header("referer"))
+    referers = [url for url in (referer, *(call.exchange.header("referer") for call in calls)) if url]
+    sites = {site_of(url) for url in (sent.url, *referers)}
+    own = [one for one in pages if site_of(one.url) in sites]
+    pages = own or ([] if referers else pages)  # other tabs load pages, too
     by_referer = [one for one in pages if one.url == referer]
     first_call = next(
         (call.exchange.number for call in reversed(calls) if call.exchange.number < sent.number), sent.number
@@ -220,7 +236,7 @@ def _page(recording: Recording, submission: Submission, calls: Sequence[GeetestC
 
 
 def _scripts(exchanges: Sequence[Exchange], page: Exchange | None) -> tuple[str, ...]:
-    scripts = [one.text for one in exchanges if "script" in one.media_type and not is_geetests(one.url)]
+    scripts = [one.text for one in exchanges if "script" in one.media_type]
     return (*([page.text] if page else []), *scripts)
 
 

@@ -8,7 +8,13 @@ from urllib.parse import urlsplit
 from scrapy_geetest._redaction import shown_url
 from scrapy_geetest._url_pattern import UrlPattern
 from scrapy_geetest.commands.inspect.declaration import class_name, comment, literal
-from scrapy_geetest.commands.inspect.recording.carrying import Extra, challenge_exchange, extras
+from scrapy_geetest.commands.inspect.recording.carrying import (
+    Extra,
+    challenge_exchange,
+    extras,
+    handed_on,
+    needs_challenge_request,
+)
 from scrapy_geetest.commands.inspect.recording.code import (
     Names,
     call,
@@ -18,6 +24,7 @@ from scrapy_geetest.commands.inspect.recording.code import (
     imports,
     json_code,
     mapping,
+    meta_key,
     read,
     request_code,
     url_code,
@@ -47,6 +54,8 @@ def class_code(site: RecordedSite) -> str:
 def _attributes(site: RecordedSite) -> Iterator[str]:
     patterns = site_urls(site)
     yield f"urls = ({', '.join(map(literal, patterns))}{',' * (len(patterns) == 1)})"
+    for gap in site.gaps:
+        yield comment(f"What was answered to {gap.request} is not in the log: {gap.what}.")
     yield f'mode = "{site.session.mode}"'
     yield f"version = {site.source.version}"
     for attribute, selector in site.detect.items():
@@ -149,10 +158,10 @@ def _is_named(extra: Extra, site: RecordedSite) -> bool:
 
 
 def _hooks(site: RecordedSite) -> Iterator[str]:
-    if site.submission.packed_in:
+    if site.submission.packed_in or (site.submission.repeats and not site.session.carried):
         yield _fields(site)
     exchange = challenge_exchange(site)
-    if exchange is not None and _needs_challenge_request(site, exchange):
+    if exchange is not None and needs_challenge_request(site):
         yield _challenge_request(site, exchange)
     if unread := [one for one in extras(site) if not one.is_read]:
         yield _parse_challenge(unread)
@@ -165,30 +174,20 @@ def _hooks(site: RecordedSite) -> Iterator[str]:
 
 
 def _fields(site: RecordedSite) -> str:
-    names = [(str(field.name), f"solution.{key}") for key, field in site.submission.solution.items()]
-    packed = mapping(names, _BODY, room=30)
+    sent = [*site.submission.solution.items(), *site.submission.repeats]
+    if not site.submission.packed_in:
+        added = mapping([(field.name, f"solution.{key}") for key, field in site.submission.repeats], _BODY)
+        return f"""    def fields(self, solution):
+        return {{**super().fields(solution), {added[1:].lstrip()}"""
+    packed = mapping([(field.name, f"solution.{key}") for key, field in sent], _BODY, room=30)
     return f"""    def fields(self, solution):
         return {{{literal(site.submission.packed_in or "")}: json.dumps({packed})}}"""
 
 
-def _needs_challenge_request(site: RecordedSite, exchange: Exchange) -> bool:
-    if exchange.is_page or exchange is site.session.withheld:
-        return False
-    return (
-        site.source.version != _V3
-        or exchange.method != "GET"
-        or any(one.role == CARRIED for one in site.source_parts.all)
-    )
-
-
 def _challenge_request(site: RecordedSite, exchange: Exchange) -> str:
-    withheld = site.session.withheld
-    answers = {
-        without_clock(one.url): "response"
-        for one in (withheld, site.page)
-        if one is not None and site.plan != "request"
-    }
-    code = request_code(exchange, site.source_parts, Names(answers=answers), [], _BODY)
+    held = [one for one in (site.session.withheld, site.page) if one is not None and not _is_solved_first(site)]
+    names = Names(answers={without_clock(one.url): "response" for one in held}, meta=_handed(site))
+    code = request_code(exchange, site.source_parts, names, [], _BODY)
     return f"    def challenge_request(self, request, response):\n        return {code}"
 
 
@@ -200,11 +199,20 @@ def _parse_challenge(unread: Sequence[Extra]) -> str:
         return evolve(challenge, extra={added})"""
 
 
+def _is_solved_first(site: RecordedSite) -> bool:
+    """Whether the spider sends the request with ``geetest=True``: hooks are handed no page."""
+    return site.session.withheld is None and site.plan in {"request", "steps"}
+
+
+def _handed(site: RecordedSite) -> dict[tuple[str, tuple[str | int, ...]], str]:
+    return {key: meta_key(part) for key, part in handed_on(site).items()}
+
+
 def _own_answers(site: RecordedSite) -> Names:
-    """What a hook can read from: the withheld page."""
-    pages = [one for one in (site.page, site.session.withheld) if one is not None]
+    """What a hook can read from: the withheld page, or what the spider handed on."""
+    pages = [one for one in (site.page, site.session.withheld) if one is not None and not _is_solved_first(site)]
     held = {(one.part.field.place, one.part.field.keys): one.key for one in extras(site)}
-    return Names(answers={without_clock(one.url): "response" for one in pages}, extra=held)
+    return Names(answers={without_clock(one.url): "response" for one in pages}, extra=held, meta=_handed(site))
 
 
 def _submit_request(site: RecordedSite) -> str:
@@ -236,7 +244,8 @@ def _with_type(headers: str, kind: str) -> str:
 
 def _verify_request(site: RecordedSite) -> str:
     exchange, names = site.submission.exchange, _own_answers(site)
-    solution = {field.keys: f"solution.{key}" for key, field in site.submission.solution.items()}
+    sent = [*site.submission.solution.items(), *site.submission.repeats]
+    solution = {field.keys: f"solution.{key}" for key, field in sent}
     if json_body(exchange) is not None:
         code = request_code(exchange, site.parts, names, [], _BODY, solution)
         return f"    def verify_request(self, request, response, solution):\n        return {code}"

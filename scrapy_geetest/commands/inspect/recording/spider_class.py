@@ -8,7 +8,7 @@ from attrs import evolve
 
 from scrapy_geetest.commands.inspect.declaration import class_name, literal
 from scrapy_geetest.commands.inspect.recording.answers import json_of
-from scrapy_geetest.commands.inspect.recording.carrying import extras, fetched_before, typed
+from scrapy_geetest.commands.inspect.recording.carrying import extras, fetched_before, handed_on, typed
 from scrapy_geetest.commands.inspect.recording.code import (
     Names,
     call,
@@ -16,6 +16,7 @@ from scrapy_geetest.commands.inspect.recording.code import (
     identifier,
     imports,
     mapping,
+    meta_key,
     request_code,
     spider_name,
 )
@@ -91,7 +92,8 @@ def _is_left(part: Part, form: PageForm) -> bool:
 
 
 def _requests(site: RecordedSite, parts: Parts, sent: Exchange) -> Iterator[str]:
-    before = fetched_before(site, parts.all, sent)
+    handed = tuple(handed_on(site).values())
+    before = fetched_before(site, (*parts.all, *handed), sent)
     yield from ("", "    async def start(self):")
     variables: dict[str, str] = {}
     for number, exchange in enumerate(before):
@@ -107,7 +109,9 @@ def _requests(site: RecordedSite, parts: Parts, sent: Exchange) -> Iterator[str]
         variables[without_clock(before[-1].url)] = "response"
     names = Names(answers=variables, typed=True)
     callback = "parse_result" if before else "parse"
-    meta = [] if site.session.withheld is not None and site.plan in {"same", "steps"} else ['meta={"geetest": True}']
+    needed = [("geetest", "True"), *((meta_key(one), expression(one, names)) for one in handed)]
+    is_withheld = site.session.withheld is not None and site.plan in {"same", "steps"}
+    meta = [] if is_withheld else [f"meta={mapping(needed, _BODY + 4)}"]
     if (
         site.plan == "request"
         and parts.form is not None
@@ -115,7 +119,7 @@ def _requests(site: RecordedSite, parts: Parts, sent: Exchange) -> Iterator[str]
         and not parts.headers
         and "multipart" not in sent.body_type
     ):
-        yield from _form(parts, parts.form, names, callback)
+        yield from _form(parts, parts.form, names, ", ".join((f"self.{callback}", *meta)))
     else:
         given = [f"callback=self.{callback}", *meta] if before else meta
         yield f"        yield {request_code(sent, parts, names, given, _BODY)}"
@@ -131,7 +135,7 @@ def _meta(exchange: Exchange) -> str:
     return f'meta={{"geetest": False{allowed}}}'
 
 
-def _form(parts: Parts, form: PageForm, names: Names, callback: str) -> Iterator[str]:
+def _form(parts: Parts, form: PageForm, names: Names, given_on: str) -> Iterator[str]:
     """The page's form, filled in: hidden inputs and what is chosen from the start stay as the page has them."""
     entries = []
     for part in parts.body:
@@ -147,7 +151,7 @@ def _form(parts: Parts, form: PageForm, names: Names, callback: str) -> Iterator
     data = [mapping(entries, _BODY + 4)] if entries else []
     given = [f"response.css({literal(form.css)})[0]", *data, f"click={click}"]
     yield f"        form = {call('form2request', given, _BODY + 7)}".replace(f"\n{' ' * 7}", "\n")
-    yield f'        yield form.to_scrapy(self.{callback}, meta={{"geetest": True}})'
+    yield f"        yield form.to_scrapy({given_on})"
 
 
 def _callback(name: str, arguments: Sequence[str], site: RecordedSite) -> Iterator[str]:

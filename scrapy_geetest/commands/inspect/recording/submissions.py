@@ -23,6 +23,7 @@ _JORDAN = "|jordan"
 _LONGER = 2  # characters that a slide adds to its challenge
 _MAX_REDIRECTS = 10
 _PROOFS = frozenset({"validate", "seccode", "pass_token", "captcha_output"})
+_SINGLE = _PROOFS | {"challenge", "lot_number"}  # what nothing but this solution has
 _NAMES = {
     "challenge": re.compile(r"challenge"),
     "validate": re.compile(r"validate"),
@@ -56,6 +57,7 @@ class Submission:
         version: Of the solution: 3 or 4.
         solution: Solution key -> the field that held it.
         others: All other values of the request.
+        repeats: Fields beside these that held a value of the solution once more, under another name, with its key.
         final: What the answer's redirects led to in the end; the exchange itself without any.
         reading: What the answer says of the solution.
     """
@@ -64,6 +66,7 @@ class Submission:
     version: int
     solution: Mapping[str, Field]
     others: tuple[Field, ...]
+    repeats: tuple[tuple[str, Field], ...]
     final: Exchange
     reading: Reading
 
@@ -88,6 +91,10 @@ class Submission:
         """Where it went, without the query."""
         return self.exchange.url.partition("?")[0]
 
+    def is_like(self, other: Submission) -> bool:
+        """Whether both went to one address with solutions of one version."""
+        return (self.target, self.version) == (other.target, other.version)
+
     def values(self) -> frozenset[str]:
         """The values of the solution."""
         return frozenset(field.text for field in self.solution.values())
@@ -96,6 +103,24 @@ class Submission:
 def find_submissions(exchanges: Sequence[Exchange], known: Known) -> tuple[Submission, ...]:
     """The requests that carried a solution to the site, in order."""
     return tuple(one for exchange in exchanges if (one := _submission(exchange, exchanges, known)))
+
+
+def distinct(submissions: Sequence[Submission]) -> tuple[Submission, ...]:
+    """Those that are not an earlier one once more."""
+    found: list[Submission] = []
+    for one in submissions:
+        if not any(_is_again(one, earlier) for earlier in found):
+            found.append(one)
+    return tuple(found)
+
+
+def _is_again(one: Submission, earlier: Submission) -> bool:
+    """Whether it is an earlier one once more: as a redirect led on, or as a service worker made it for the page."""
+    if one.values() != earlier.values():
+        return False
+    is_led_to = earlier.exchange.is_redirect and one.exchange.number <= earlier.final.number
+    is_better = earlier.reading is Reading.REFUSED is not one.reading
+    return is_led_to or (one.is_like(earlier) and not is_better)
 
 
 def followed(exchange: Exchange, exchanges: Sequence[Exchange]) -> Exchange:
@@ -130,14 +155,28 @@ def _submission(exchange: Exchange, exchanges: Sequence[Exchange], known: Known)
     if final is not exchange and is_withheld(final):
         reading = Reading.REFUSED
     used = {id(field) for field in solution.values()}
+    rest = [field for field in fields if id(field) not in used]
+    repeats = {id(field): (key, field) for field in rest if (key := _repeated(field, solution))}
+    names = {(field.place, field.keys, field.packed_in) for field in solution.values()}
     return Submission(
         exchange=exchange,
         version=version,
         solution=solution,
-        others=tuple(field for field in fields if id(field) not in used),
+        others=tuple(field for field in rest if id(field) not in repeats),
+        repeats=tuple(
+            (key, field) for key, field in repeats.values() if (field.place, field.keys, field.packed_in) not in names
+        ),
         final=final,
         reading=reading,
     )
+
+
+def _repeated(field: Field, solution: Roles) -> str:
+    """The key of the solution whose value *field* holds as well: the widget's inputs go along with what a script adds."""
+    like = next(iter(solution.values()))
+    if (field.place, field.packed_in) != (like.place, like.packed_in):
+        return ""
+    return next((key for key, one in solution.items() if key in _SINGLE and one.text == field.text), "")
 
 
 def _solution(fields: Sequence[Field], known: Known) -> tuple[int, Roles]:
