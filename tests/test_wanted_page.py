@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from scrapy import Request
 from scrapy.http import HtmlResponse, TextResponse
-from small_world import Answer, challenge_page, data, page
+from small_world import Answer, challenge_page, data, page, redirect
 
 from scrapy_geetest._pages.wanted_page import lacks_content
 
@@ -91,3 +91,36 @@ async def test_the_address_alone_shows_nothing(world: SmallWorld) -> None:
     flagged = {answer.url.removeprefix(world.site.url) for answer in outcome.pages if answer.flags}
     assert flagged == {path for path in kinds if path.startswith("/no/")}
     assert (outcome.stats["accepted"], outcome.stats["unverified"]) == (len(PAGES), len(NO_PAGE))
+
+
+async def test_what_comes_at_a_gate_is_judged_as_well(world: SmallWorld) -> None:
+    """A site that keeps a visitor out after a wrong solution may do without the widget."""
+    behind = {
+        "denied": page("<h1>Access denied</h1>"),
+        "refused": redirect("/told/refused"),
+        "login": redirect("/told/login"),
+        "empty": Answer("", 204),
+        "json": data({"code": -1}),
+        "back": page("<script>alert('no')</script>"),
+    }
+    told = {"refused": "<p>Your access was refused.</p>", "login": '<p>Sign in</p><input type="password" name="p">'}
+    tried: set[str] = set()
+
+    @world.route("/told/")
+    def tell(asked: Asked) -> Answer:
+        return page(told[asked.path.rpartition("/")[2]])
+
+    @world.route("/gate/")
+    def gate(asked: Asked) -> Answer:
+        name = asked.path.rpartition("/")[2]
+        if asked.method == "POST":
+            tried.add(name)
+            return page("thanks")
+        return behind[name] if name in tried else challenge_page(asked.path)
+
+    urls = [f"{world.site.url}/gate/{name}" for name in behind]
+    sites = [{"name": name, "urls": [f"{world.site.host}/gate/{name}"], "mode": "gate"} for name in behind]
+    outcome = await world.crawl(urls, *sites, RETRY_ENABLED=False)
+    assert (outcome.stats["accepted"], outcome.stats["unverified"]) == (0, len(behind))
+    assert all("geetest-unverified" in answer.flags for answer in outcome.pages)
+    assert len(outcome.pages) == len(behind)

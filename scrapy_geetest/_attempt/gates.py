@@ -12,11 +12,10 @@ from scrapy.http.request import NO_CALLBACK
 from scrapy_geetest._attempt.session_pools import pooled_session
 from scrapy_geetest._attempt.sessions import session_key, session_of
 from scrapy_geetest._attempt.tries import TakenOverError, Tries
-from scrapy_geetest._attempt.verdict import Outcome, Verdict, is_withheld
+from scrapy_geetest._attempt.verdict import Outcome, Verdict, is_withheld, of_page_behind
 from scrapy_geetest._crawl.marks import SAFE_METHODS, gate_at_departure, note_departure, note_gate
 from scrapy_geetest._crawl.parking import Stopping
 from scrapy_geetest._crawl.shortened import short_response
-from scrapy_geetest._pages.withholding import ERROR_STATUS
 from scrapy_geetest._submission.target import origin
 from scrapy_geetest.exceptions import ChallengeError, GeetestError, SolutionRejected
 
@@ -222,9 +221,7 @@ class Gates:
             if verdict.is_failure:
                 return verdict, page
             return Verdict(Outcome.REFUSED, "the page is withheld as before"), page
-        if page.status >= ERROR_STATUS:
-            return Verdict(Outcome.UNVERIFIED, f"the page behind it came with status {page.status}"), page
-        return Verdict(Outcome.ACCEPTED, "the page that was withheld came"), page
+        return of_page_behind(context, page), page
 
     @staticmethod
     async def _session(context: Context, request: Request) -> str:

@@ -14,7 +14,7 @@ from scrapy_geetest._pages.failure import reads_like_failure
 from scrapy_geetest._pages.forms import typed_controls
 from scrapy_geetest._pages.rules import widgets_of
 from scrapy_geetest._pages.tree import page_root
-from scrapy_geetest._pages.wanted_page import lacks_content
+from scrapy_geetest._pages.wanted_page import asks_for_password, lacks_content
 from scrapy_geetest._pages.withholding import ERROR_STATUS
 from scrapy_geetest.exceptions import GeetestError
 from scrapy_geetest.site import GeetestSite
@@ -111,6 +111,21 @@ def by_address(context: Context, answer: Response) -> Verdict:
     if lacking := lacks_content(context.request, context.page, answer):
         return Verdict(Outcome.UNVERIFIED, lacking)
     return Verdict(Outcome.ACCEPTED, "the page that was withheld is not withheld any more")
+
+
+def of_page_behind(context: Context, page: Response) -> Verdict:
+    """The verdict on what came for the page behind a gate, and is not withheld."""
+    if page.status >= ERROR_STATUS:
+        return Verdict(Outcome.UNVERIFIED, f"the page behind it came with status {page.status}")
+    if (failed := failure_of(page)) is not None:
+        return Verdict(Outcome.UNVERIFIED, f"the page behind the gate: {failed.evidence}", is_failure=True)
+    if context.page is not None and (lacking := lacks_content(context.request, context.page, page)):
+        return Verdict(Outcome.UNVERIFIED, f"the page behind the gate: {lacking}")
+    if page.url != context.request.url and asks_for_password(page):
+        return Verdict(
+            Outcome.UNVERIFIED, "the page behind the gate: it is at another address, and asks for a password"
+        )
+    return Verdict(Outcome.ACCEPTED, "the page that was withheld came")
 
 
 def failure_of(answer: Response) -> Verdict | None:

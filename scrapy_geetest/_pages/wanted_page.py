@@ -54,6 +54,13 @@ def lacks_content(request: Request, page: Response, answer: Response) -> str:
     return "" if says_success(data) or _has_content(data) else "JSON came where a page was withheld"
 
 
+def asks_for_password(page: Response) -> bool:
+    """Whether a page is one to log in on."""
+    root = page_root(page) if isinstance(page, TextResponse) else None
+    controls = () if root is None else root.iter("input")
+    return any((control.get("type") or "").strip().lower() == "password" for control in controls)
+
+
 def _was_markup(page: Response) -> bool:
     return isinstance(page, TextResponse) and b"json" not in (page.headers.get(b"Content-Type") or b"").lower()
 
