@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
 
 _T = TypeVar("_T")
-_PLAIN = (bool, str)
+PLAIN = (bool, str)  # what the default hooks return for each page of a crawl
 Hook: TypeAlias = "_T | Awaitable[_T]"
 
 
@@ -24,7 +24,7 @@ class Settle(Protocol):
 
 async def resolve(outcome: _T | Awaitable[_T]) -> _T:
     """Await what a hook returned, where it is to be awaited: a coroutine, a Deferred, or the plain value."""
-    if isinstance(outcome, _PLAIN):  # what the default hooks return for each page of a crawl
+    if isinstance(outcome, PLAIN):
         return outcome
     if isinstance(outcome, Deferred):
         outcome = maybe_deferred_to_future(outcome)

@@ -14,6 +14,7 @@ from twisted.internet.task import LoopingCall, deferLater
 from twisted.python.failure import Failure
 
 from scrapy_geetest._crawl.marks import own_number
+from scrapy_geetest._hooks import PLAIN
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -176,6 +177,8 @@ class Parking:
         Raises:
             Stopping: The crawl is ending, and has waited for it a little longer.
         """
+        if isinstance(outcome, PLAIN):
+            return outcome
         if isinstance(outcome, Deferred):
             deferred: Deferred[_T] = outcome
         elif isawaitable(outcome):
