@@ -52,7 +52,7 @@ async def settle(deferred: Deferred[T]) -> T:
     return await deferred
 
 
-@define
+@define(repr=False)
 class Call:
     """A call that the service got."""
 
@@ -61,7 +61,7 @@ class Call:
     body: dict[str, Any]
 
 
-@define
+@define(repr=False)
 class Service:
     """A service that answers as scripted; the last answer is repeated.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -48,6 +49,7 @@ NO_PAGE = {
 }
 PAGES = {
     "text": page("<h1>content</h1>"),
+    "speaks of it": page("<h1>Captcha 12</h1>"),
     "application": page('<div id="app"></div><script src="/app.js"></script>'),
     "data in a script": page("<div id=app></div><script>window.state = {rows: [1, 2]}</script>"),
     "picture": page('<img src="/scan.png">'),
@@ -61,18 +63,29 @@ PAGES = {
 }
 
 
+_lacks = partial(lacks_content, is_page_form=True)
+
+
 @pytest.mark.parametrize("accept", ["application/json, */*", "application/json"])
 def test_who_asks_for_json_gets_it(accept: str) -> None:
     """Then any JSON can be the page."""
     answer = TextResponse(URL, headers={"Content-Type": "application/json"}, body=b'{"temperature": 7}')
-    assert lacks_content(Request(URL), WIDGET, answer) == "JSON came where a page was withheld"
-    assert lacks_content(Request(URL, headers={"Accept": accept}), WIDGET, answer) == ""
+    assert _lacks(Request(URL), WIDGET, answer) == "JSON came where a page was withheld"
+    assert _lacks(Request(URL, headers={"Accept": accept}), WIDGET, answer) == ""
+
+
+def test_the_spiders_own_request_may_ask_for_data() -> None:
+    """An endpoint may withhold its data by a page; sent again with the solution, it answers as the spider expects."""
+    for text, kind in (('{"temperature": 7}', "application/json"), ("a,b\n1,2", "text/csv")):
+        answer = TextResponse(URL, headers={"Content-Type": kind}, body=text.encode())
+        assert _lacks(Request(URL), WIDGET, answer, is_page_form=False) == ""
+        assert _lacks(Request(URL), WIDGET, answer)
 
 
 def test_json_in_place_of_json() -> None:
     """An endpoint that withholds its answer says so in JSON."""
     withheld = TextResponse(URL, headers={"Content-Type": "application/json"}, body=b'{"code": -352}')
-    assert lacks_content(Request(URL), withheld, withheld.replace(body=b'{"temperature": 7}')) == ""
+    assert _lacks(Request(URL), withheld, withheld.replace(body=b'{"temperature": 7}')) == ""
 
 
 async def test_the_address_alone_shows_nothing(world: SmallWorld) -> None:

@@ -101,14 +101,14 @@ async def judge(context: Context, answer: Response, *, is_page_form: bool) -> Ve
         return withheld_again(context, answer, is_page_form=is_page_form)
     if (failed := failure_of(answer)) is not None:
         return failed
-    return by_address(context, answer)
+    return by_address(context, answer, is_page_form=is_page_form)
 
 
-def by_address(context: Context, answer: Response) -> Verdict:
+def by_address(context: Context, answer: Response, *, is_page_form: bool) -> Verdict:
     """The verdict on an answer that neither is withheld nor tells of a failure."""
     if context.page is None or not is_at_own_address(context, answer):
         return Verdict(Outcome.UNVERIFIED, "nothing in it shows whether the solution was accepted")
-    if lacking := lacks_content(context.request, context.page, answer):
+    if lacking := lacks_content(context.request, context.page, answer, is_page_form=is_page_form):
         return Verdict(Outcome.UNVERIFIED, lacking)
     return Verdict(Outcome.ACCEPTED, "the page that was withheld is not withheld any more")
 
@@ -119,8 +119,10 @@ def of_page_behind(context: Context, page: Response) -> Verdict:
         return Verdict(Outcome.UNVERIFIED, f"the page behind it came with status {page.status}")
     if (failed := failure_of(page)) is not None:
         return Verdict(Outcome.UNVERIFIED, f"the page behind the gate: {failed.evidence}", is_failure=True)
-    if context.page is not None and (lacking := lacks_content(context.request, context.page, page)):
-        return Verdict(Outcome.UNVERIFIED, f"the page behind the gate: {lacking}")
+    if context.page is not None:
+        lacking = lacks_content(context.request, context.page, page, is_page_form=False)
+        if lacking:
+            return Verdict(Outcome.UNVERIFIED, f"the page behind the gate: {lacking}")
     if page.url != context.request.url and asks_for_password(page):
         return Verdict(
             Outcome.UNVERIFIED, "the page behind the gate: it is at another address, and asks for a password"

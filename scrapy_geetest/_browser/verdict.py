@@ -54,7 +54,7 @@ async def judge_page(
         return _by_new_words(shown, context.page)
     if was_withheld and is_same_document:
         return Verdict(Outcome.ACCEPTED, "the page that was withheld is not withheld any more")
-    return by_address(context if was_withheld else context.on(None), shown)
+    return by_address(context if was_withheld else context.on(None), shown, is_page_form=True)
 
 
 def _by_new_words(shown: Response, page: Response | None) -> Verdict:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from scrapy.http import TextResponse
 
 from scrapy_geetest._pages import loose_json
-from scrapy_geetest._pages.failure_words import CAPTCHA, FAILURE, SUCCESS
+from scrapy_geetest._pages.failure_words import CAPTCHA, FAILURE, SUCCESS, WANTED
 from scrapy_geetest._pages.visible_text import visible_text
 
 if TYPE_CHECKING:
@@ -71,7 +71,8 @@ def _is_success(key: str, value: Any) -> bool:
 
 
 def _tells_failure(text: str) -> bool:
-    return bool(FAILURE.search(text) or (CAPTCHA.search(text) and not SUCCESS.search(text)))
+    is_asked_for = CAPTCHA.search(text) and WANTED.search(text) and not SUCCESS.search(text)
+    return bool(FAILURE.search(text) or is_asked_for)
 
 
 def _shown(response: TextResponse) -> str:

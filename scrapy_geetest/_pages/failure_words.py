@@ -33,7 +33,15 @@ FAILURE = re.compile(rf"\b(?:{'|'.join(_LATIN.values())})\b|{'|'.join(_OTHER.val
 """Matches where a text says that something failed."""
 
 CAPTCHA = re.compile(r"captcha|geetest|капч|验证码|驗證碼|캡차|캡챠", re.IGNORECASE)
-"""Matches where a text speaks of the CAPTCHA."""
+"""Matches where a text speaks of the CAPTCHA, which content may do as well."""
+
+WANTED = re.compile(
+    r"\b(?:please|required?|requires|needed|needs?|must|first|missing|complete|bitte|zuerst|erforderlich|veuillez|d'abord|requis"
+    r"|por\s+favor|primero|obligatori[oa]|per\s+favore|alstublieft|prosz[eę]|lütfen|пожалуйста|сначала|требуется)\b"
+    r"|请|請|必须|必須|需要|ください|하세요|필요",
+    re.IGNORECASE,
+)
+"""Matches where a text asks a person for something."""
 
 SUCCESS = re.compile(
     r"\b(?:success(?:ful(?:ly)?)?|succeeded|passed|accepted|verified|correct|valid|solved|thanks?|thank\s+you|welcome|ok)\b"

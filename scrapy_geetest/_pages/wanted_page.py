@@ -29,13 +29,14 @@ _MAX_SCRIPT = 10_000  # characters; a longer one is an application, which makes 
 _MAX_SCRIPTS = 50
 
 
-def lacks_content(request: Request, page: Response, answer: Response) -> str:
+def lacks_content(request: Request, page: Response, answer: Response, *, is_page_form: bool) -> str:
     """What shows that *answer* is not the page that was withheld, in words; empty where nothing does.
 
     Args:
         request: What the spider asked for.
         page: That was withheld; its body may be gone.
         answer: From its address, and not withheld.
+        is_page_form: Whether it answers a form of the page, rather than the spider's own request, which may ask for data.
     """
     if answer.status not in _SUCCESSES or answer.status in _WITHOUT_CONTENT:
         return f"the status {answer.status} brings no page"
@@ -46,7 +47,7 @@ def lacks_content(request: Request, page: Response, answer: Response) -> str:
     data = loose_json.load(answer.text)
     if data is loose_json.ABSENT and is_markup(answer):
         return _of_markup(answer)
-    if not _was_markup(page):
+    if not is_page_form or not _was_markup(page):
         return ""
     if data is loose_json.ABSENT:
         is_line = len(answer.text) <= SHORT and b"text/" in (answer.headers.get(b"Content-Type") or b"text/").lower()
