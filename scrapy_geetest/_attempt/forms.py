@@ -70,6 +70,8 @@ class Forms:
             GeetestError: Its CAPTCHA could not be passed.
             Stopping: The crawl is ending.
         """
+        if not context.site.one_at_a_time:  # thousands may wait, for each of which a context manager would be kept
+            return await self._attempts.run(context, self)
         async with self._alone(context):
             return await self._attempts.run(context, self)
 
@@ -84,6 +86,8 @@ class Forms:
             GeetestError: There is none.
             Stopping: The crawl is ending.
         """
+        if not context.site.one_at_a_time:
+            return await self._attempts.buy(context)
         async with self._alone(context):
             return await self._attempts.buy(context)
 
@@ -112,9 +116,6 @@ class Forms:
     @asynccontextmanager
     async def _alone(self, context: Context) -> AsyncIterator[None]:
         """Where the site keeps one challenge a session, attempts of one session wait for each other."""
-        if not context.site.one_at_a_time:
-            yield
-            return
         key = context.site.name, await session_of(context, context.outer)
         lock = self._locks.setdefault(key, DeferredLock())
         if lock.locked:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from contextlib import asynccontextmanager
 from heapq import heappop, heappush
 from itertools import count, takewhile
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ from twisted.internet.defer import Deferred
 from scrapy_geetest._crawl.marks import own_number
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
+    from collections.abc import Awaitable, Callable, Collection, Iterator
 
     from scrapy import Request
     from scrapy.crawler import Crawler
@@ -38,12 +37,36 @@ class _Waiter:
 
 
 @define
-class _Room:
-    """The requests of one slot that may have a solution waiting there soon."""
+class _Slot:
+    """The requests of one download slot that may have a solution waiting there soon."""
 
     taken: int = 0
     waiters: list[_Waiter] = field(factory=list)  # a heap; those that gave up are dropped when they come up
     is_admitting: bool = False
+
+
+class Room:
+    """Room for one solution: a small asynchronous context manager, since thousands may be held.
+
+    Attributes:
+        context: Whose.
+        rank: Who comes first.
+        key: Of the download slot.
+    """
+
+    __slots__ = ("_slots", "context", "key", "rank")
+
+    def __init__(self, slots: Slots, context: Context, rank: tuple[bool, int, int]) -> None:
+        self._slots = slots
+        self.context = context
+        self.rank = rank
+        self.key = ""
+
+    async def __aenter__(self) -> bool:
+        return await self._slots.enter(self)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._slots.leave(self)
 
 
 class Slots:
@@ -62,27 +85,31 @@ class Slots:
         self._crawler = crawler
         self._max_age = max_age
         self._wait = wait
-        self._rooms: defaultdict[str, _Room] = defaultdict(_Room)
+        self._rooms: defaultdict[str, _Slot] = defaultdict(_Slot)
         self._arrivals = count()
         self._warned: set[str] = set()
 
-    @asynccontextmanager
-    async def room(self, context: Context, *, opens_gate: bool) -> AsyncIterator[bool]:
-        """Hold room for a solution in the slot of *context*; says whether it took any waiting.
+    def room(self, context: Context, *, opens_gate: bool) -> Room:
+        """Room for a solution in the slot of *context*, for as long as an ``async with`` block runs.
 
         Gates' openers come first, then requests of a higher priority.
+        """
+        return Room(self, context, (not opens_gate, -context.request.priority, next(self._arrivals)))
+
+    async def enter(self, room: Room) -> bool:
+        """Wait until there is room; says whether it took any waiting.
 
         Raises:
             Stopping: The crawl is ending.
         """
-        key = self._key(context.outer)
-        if not self._is_free(key):
-            context.let_page_go()
-        has_waited = await self._enter(key, (not opens_gate, -context.request.priority, next(self._arrivals)))
-        try:
-            yield has_waited
-        finally:
-            self._leave(key)
+        room.key = self._key(room.context.outer)
+        if not self._is_free(room.key):
+            room.context.let_page_go()
+        return await self._enter(room.key, room.rank)
+
+    def leave(self, room: Room) -> None:
+        """It is needed no more."""
+        self._leave(room.key)
 
     def hasten(self, number: int, urgent: Collection[int]) -> None:
         """Let the download *number* go before all that are not *urgent*."""
