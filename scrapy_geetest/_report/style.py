@@ -77,7 +77,7 @@ tbody th { font-weight: 600; }
 .numbers td, .numbers thead th:not(:first-child) { text-align: right; font-variant-numeric: tabular-nums; }
 .numbers td:last-child, .numbers th:last-child { padding-right: 0; }
 table:not(.numbers) { table-layout: fixed; }
-table:not(.numbers) thead th:first-child { width: 26%; }
+table:not(.numbers) thead th:first-child { width: 30%; }
 table:not(.numbers) thead th:nth-child(2) { width: 6rem; }
 details { border-bottom: 1px solid var(--line); }
 details:first-of-type { border-top: 1px solid var(--line); }
