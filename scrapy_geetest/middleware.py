@@ -34,6 +34,7 @@ from scrapy_geetest._crawl.marks import (
     lift,
     loses_nothing,
     note_departure,
+    note_leaving,
     original,
     own_number,
     tells_only_gate,
@@ -187,6 +188,7 @@ class GeetestMiddleware:
             return None
         if (handler := self._browser_pages.handlers.find(request)) is not None:
             return await self._before_browser(request, handler)
+        note_leaving(request)
         self._redirects.sent(request)
         if self._is_plain(request) or is_left_alone(request):
             return None  # nearly all requests of a crawl

@@ -83,3 +83,7 @@ async def made_again(tmp_path: Path, *exchanges: Exchange) -> dict[str, Any]:
     assert (made.method, made.url.partition("?")[0]) == (recorded.method, recorded.url.partition("?")[0])
     assert values_of(made) == values_of(recorded)
     return told(*exchanges)
+
+
+REGISTER = answer("/register", {"success": 1, "gt": GT, "challenge": CHALLENGE})
+"""The challenge, as most sites hand it out."""

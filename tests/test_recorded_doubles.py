@@ -8,9 +8,8 @@ from urllib.parse import urlencode
 
 import pytest
 from recorded_visits import (
-    CHALLENGE,
     GEETEST_V3,
-    GT,
+    REGISTER,
     V3,
     V4,
     WIDGET,
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = pytest.mark.exhaustive
-REGISTER = answer("/register", {"success": 1, "gt": GT, "challenge": CHALLENGE})
 
 
 async def test_a_solution_that_widget_and_script_put_into_one_form(tmp_path: Path) -> None:

@@ -8,13 +8,11 @@ from typing import Any
 import pytest
 from attrs import evolve
 from recorded_visits import (
-    CHALLENGE,
     GEETEST_V3,
-    GT,
     HOST,
+    REGISTER,
     V4,
     WIDGET,
-    answer,
     form,
     geetest,
     page,
@@ -26,7 +24,6 @@ from recorded_visits import (
 from scrapy_geetest.commands.inspect.har import Exchange, read_har
 from scrapy_geetest.commands.inspect.recording.report import read_visit
 
-REGISTER = answer("/register", {"success": 1, "gt": GT, "challenge": CHALLENGE})
 LOST: dict[str, Any] = {"text": "", "lacks_text": True}
 
 

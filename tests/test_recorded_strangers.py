@@ -12,6 +12,7 @@ from recorded_visits import (
     GEETEST_V3,
     GT,
     HOST,
+    REGISTER,
     V4,
     VALIDATE,
     WIDGET,
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from scrapy_geetest.commands.inspect.har import Exchange
 
 pytestmark = pytest.mark.exhaustive
-REGISTER = answer("/register", {"success": 1, "gt": GT, "challenge": CHALLENGE})
 OTHER = "https://other.example"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, ClassVar
 
 from twisted.internet.defer import DeferredLock
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_NOT_ALONE: AbstractAsyncContextManager[None] = nullcontext()  # one for all: thousands may wait
 _TOLD_AT = 2  # solutions; a crawl that needs one alone has nothing to save
 
 
@@ -70,8 +71,6 @@ class Forms:
             GeetestError: Its CAPTCHA could not be passed.
             Stopping: The crawl is ending.
         """
-        if not context.site.one_at_a_time:  # thousands may wait, for each of which a context manager would be kept
-            return await self._attempts.run(context, self)
         async with self._alone(context):
             return await self._attempts.run(context, self)
 
@@ -86,8 +85,6 @@ class Forms:
             GeetestError: There is none.
             Stopping: The crawl is ending.
         """
-        if not context.site.one_at_a_time:
-            return await self._attempts.buy(context)
         async with self._alone(context):
             return await self._attempts.buy(context)
 
@@ -113,9 +110,12 @@ class Forms:
                 site,
             )
 
-    @asynccontextmanager
-    async def _alone(self, context: Context) -> AsyncIterator[None]:
+    def _alone(self, context: Context) -> AbstractAsyncContextManager[None]:
         """Where the site keeps one challenge a session, attempts of one session wait for each other."""
+        return self._locked(context) if context.site.one_at_a_time else _NOT_ALONE
+
+    @asynccontextmanager
+    async def _locked(self, context: Context) -> AsyncIterator[None]:
         key = context.site.name, await session_of(context, context.outer)
         lock = self._locks.setdefault(key, DeferredLock())
         if lock.locked:

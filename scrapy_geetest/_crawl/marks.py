@@ -137,16 +137,18 @@ def note_unfiltered(request: Request, address: str) -> None:
     request.meta[META_KEY] = {**_note(request), "redirected_to": address, "is_scheduled": True}
 
 
-def note_unscheduled(request: Request) -> bool:
-    """*request* leaves, so that it was made by no redirect that the dupefilter is still to be asked about.
+def note_leaving(request: Request) -> None:
+    """*request* is about to be sent, so that where it leads to is another matter for the dupefilter.
 
-    Returns:
-        Whether there is such a note at all.
+    What a spider or a middleware copied from another request is taken out.
     """
-    if not filtered_as(request):
-        return False
-    request.meta[META_KEY] = {**_note(request), "is_scheduled": False}
-    return True
+    if META_KEY not in request.meta:
+        return
+    if "redirect_urls" not in request.meta:
+        lift(request)
+    elif filtered_as(request):
+        request.meta[META_KEY] = {**_note(request), "is_scheduled": False}
+        request.dont_filter = False
 
 
 def is_scheduled_as(request: Request, address: str) -> bool:

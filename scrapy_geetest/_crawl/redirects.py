@@ -18,13 +18,10 @@ from scrapy.utils.httpobj import urlparse_cached
 
 from scrapy_geetest._crawl.downloads import kept_target
 from scrapy_geetest._crawl.marks import (
-    META_KEY,
     filtered_as,
     is_left_alone,
     is_scheduled_as,
-    lift,
     note_unfiltered,
-    note_unscheduled,
     own_number,
 )
 from scrapy_geetest._crawl.shortened import short_response
@@ -80,12 +77,7 @@ class CaptchaRedirects:
         offsite.should_follow = or_is_within_site
 
     def sent(self, request: Request) -> None:
-        """*request* is about to be sent: the dupefilter has been asked, and where it leads to is another matter."""
-        if META_KEY in request.meta:
-            if "redirect_urls" not in request.meta:
-                lift(request)  # a spider or a middleware copied it
-            elif note_unscheduled(request):
-                request.dont_filter = False
+        """*request* is about to be sent: Offsite may not ask about it, nor about where it leads."""
         if "allow_offsite" in request.meta:
             self._listen()
 
