@@ -53,6 +53,7 @@ PAGES = {
     "application": page('<div id="app"></div><script src="/app.js"></script>'),
     "data in a script": page("<div id=app></div><script>window.state = {rows: [1, 2]}</script>"),
     "picture": page('<img src="/scan.png">'),
+    "choices": page("<select><option>oak</option></select>"),
     "captcha passed": page("<p>CAPTCHA passed, welcome</p>"),
     "file": Answer("%PDF-1.7", 200, "application/pdf"),
     "success": data({"success": True}),

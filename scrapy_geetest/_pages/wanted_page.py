@@ -25,6 +25,10 @@ _WITHOUT_CONTENT = frozenset({204, 205})
 _LEADS_AWAY = re.compile(
     r"\b(?:alert\s*\(|history\s*\.\s*(?:back|go)\b|location\b\s*(?:\.\s*(?:href|replace|reload|assign)\b|=))"
 )
+_DRAWN = (
+    *("img", "svg", "canvas", "video", "audio", "iframe", "frame", "object", "embed"),
+    *("input", "select", "textarea", "button"),
+)
 _MAX_SCRIPT = 10_000  # characters; a longer one is an application, which makes its page itself
 _MAX_SCRIPTS = 50
 
@@ -78,9 +82,8 @@ def _of_markup(answer: TextResponse) -> str:
 
 def _draws(root: Any) -> bool:
     """Whether something else than text makes a page of it."""
-    return next(
-        root.iter("img", "svg", "canvas", "video", "audio", "iframe", "frame", "object", "embed", "input"), None
-    ) is not None or any(element.get("src") for element in root.iter("script"))
+    is_drawn = next(root.iter(*_DRAWN), None) is not None
+    return is_drawn or any(element.get("src") for element in root.iter("script"))
 
 
 def _has_content(data: Any) -> bool:
