@@ -30,6 +30,15 @@ def test_a_long_page_is_read_where_it_matters(before: str) -> None:
     assert the_widget(script("var geetest=1;" * (MAX_READ // 5) + call)).captcha_id == ID
 
 
+def test_a_page_that_is_all_handlers() -> None:
+    """So many are read and no more; a script behind them is found all the same, a handler is not."""
+    call = f"initGeetest4({{captchaId: '{ID}'}})"
+    many = '<a onclick="geetest(1)">x</a>' * 600
+    assert the_widget(many + script(call)).captcha_id == ID
+    assert the_widget(f'<a onclick="{call}">x</a>' + many).captcha_id == ID
+    assert find_widgets(many + f'<a onclick="{call}">x</a>') == ()
+
+
 _COMMENTED = "/* initGeetest4({captchaId: 1}) gt4.js */"
 
 
