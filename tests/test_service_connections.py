@@ -10,9 +10,7 @@ import pytest
 from service_servers import Received, reply, serving
 from service_stub import KEY
 from transport_servers import Certificate, as_it_came, ok, transport_to
-from twisted.internet.defer import Deferred
 
-from scrapy_geetest._services.call_queue import CallQueue
 from scrapy_geetest._services.connections import HttpProxy
 from scrapy_geetest._services.secret import Secret
 from scrapy_geetest._services.transport import Answer, AnswerLostError, NotSentError
@@ -154,32 +152,22 @@ async def test_after_a_kept_connection_was_closed_a_create_task_opens_one() -> N
     assert lost == ["/getTaskResult"]
 
 
-async def test_as_many_connections_as_calls_are_opened() -> None:
-    """Up to the most that there may be: none waits for another."""
+async def test_calls_to_a_service_nearby_share_one_connection(certificate: Certificate) -> None:
+    """A hundred at once, over TLS: each answers sooner than another handshake would take."""
+    async with serving(ok, certificate.server) as server, transport_to(server.url, tls_policy=certificate.policy) as t:
+        await asyncio.gather(*(t.call("getTaskResult", BODY, as_it_came) for _ in range(100)))
+        assert server.opened <= 4  # 1, unless the machine stands still meanwhile
+
+
+async def test_calls_to_a_service_far_away_do_not_wait_for_each_other() -> None:
+    """As many connections as calls, once its distance is known."""
 
     def slowly(transport: Any, _: Received) -> None:
         asyncio.get_running_loop().call_later(0.2, reply, transport, {"errorId": 0})
 
     async with serving(slowly) as server, transport_to(server.url) as t:
+        await asyncio.gather(*(t.call("getTaskResult", BODY, as_it_came) for _ in range(100)))
+        began = asyncio.get_running_loop().time()
         await asyncio.gather(*(t.call("getTaskResult", BODY, as_it_came) for _ in range(60)))
-        assert server.opened == 60
-
-
-def test_create_task_goes_before_polls_that_wait() -> None:
-    """The order within each kind is kept, and who gives up leaves no gap."""
-    queue = CallQueue(1)
-    order: list[str] = []
-
-    async def call(name: str) -> None:
-        await queue.enter(urgent=name.startswith("create"))
-        order.append(name)
-        queue.leave()
-
-    assert Deferred.fromCoroutine(queue.enter(urgent=False)).called
-    names = ("poll 1", "poll 2", "create 1", "create 2")
-    calls = {name: Deferred.fromCoroutine(call(name)) for name in names}
-    calls["poll 2"].addErrback(lambda _: None)
-    calls["poll 2"].cancel()
-    assert order == []
-    queue.leave()
-    assert order == ["create 1", "create 2", "poll 1"]
+        assert asyncio.get_running_loop().time() - began < 2
+        assert server.opened >= 60

@@ -3,42 +3,94 @@
 from __future__ import annotations
 
 from collections import deque
+from math import ceil
+from typing import Any
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
 
+LONGEST_WAIT = 0.02
+"""Seconds within which all that wait are to be on their way, as far as more connections can help it."""
 
-@define
+HANGING = 0.1
+"""Seconds without any call coming back, after which those that wait are held up no longer."""
+
+_OWN = 0.01  # seconds of a call that are this machine's own work, or the service's: no other connection saves them
+_ENOUGH, _RECENT = 4, 8  # calls whose pace is looked at
+
+
+@define(eq=False)
 class CallQueue:
-    """Lets as many calls through as there may be connections; of those that wait, the urgent ones first.
+    """Lets calls through one after the other, on one connection, for as long as that is fast enough.
+
+    A pool opens a connection for every call that finds none idle, and each costs a TLS handshake and some 50 KB. A service that
+    is near answers some hundred calls a second on one. Where it is far, as many calls go at once as bring those that wait on
+    their way within ``LONGEST_WAIT``; where calls hang, twice as many each time. It is one again when nothing is on its way.
 
     Args:
+        clock: The reactor.
         most: The most calls at once.
     """
 
+    _clock: Any
     most: int
+    _at_once: int = 1
     _running: int = 0
-    _urgent: deque[Deferred[None]] = field(factory=deque)
-    _others: deque[Deferred[None]] = field(factory=deque)
+    _urgent: deque[Deferred[float]] = field(factory=deque)
+    _others: deque[Deferred[float]] = field(factory=deque)
+    _recent: deque[float] = field(factory=lambda: deque(maxlen=_RECENT))
+    _timer: Any = None  # runs as long as calls wait
 
-    async def enter(self, *, urgent: bool) -> None:
-        """Wait for a place. Every call that came through has to ``leave``."""
-        if self._running < self.most:
-            self._running += 1
-            return
-        turn: Deferred[None] = Deferred()
+    async def enter(self, *, urgent: bool) -> float:
+        """Wait for a place; the urgent ones get one first.
+
+        Returns:
+            What to ``leave`` with, as every call that came through has to: since when it is on its way.
+        """
+        turn: Deferred[float] = Deferred()
         waiting = self._urgent if urgent else self._others
         waiting.append(turn)
+        self._admit()
         try:
-            await turn
+            return await turn
         except BaseException:
             waiting.remove(turn)
+            self._watch()
             raise
 
-    def leave(self) -> None:
+    def leave(self, since: float) -> None:
         """Hand the place on to the one that is next."""
-        waiting = self._urgent or self._others
-        if waiting:
-            waiting.popleft().callback(None)
-        else:
-            self._running -= 1
+        self._recent.append(self._clock.seconds() - since)
+        self._running -= 1
+        if self._timer is not None:
+            self._timer.reset(HANGING)
+        self._admit()
+        if not self._running:
+            self._at_once = 1
+
+    def _admit(self) -> None:
+        needed = ceil(self._waiting() * self._distance() / LONGEST_WAIT)
+        self._at_once = min(self.most, max(self._at_once, needed))
+        while self._running < self._at_once and (waiting := self._urgent or self._others):
+            self._running += 1
+            waiting.popleft().callback(self._clock.seconds())
+        self._watch()
+
+    def _watch(self) -> None:
+        if self._timer is None and self._waiting():
+            self._timer = self._clock.callLater(HANGING, self._hang)
+        elif self._timer is not None and not self._waiting():
+            self._timer.cancel()
+            self._timer = None
+
+    def _hang(self) -> None:
+        self._timer = None
+        self._at_once *= 2
+        self._admit()
+
+    def _waiting(self) -> int:
+        return len(self._urgent) + len(self._others)
+
+    def _distance(self) -> float:
+        """Seconds that a call waits for the network; the fastest tells, since others made their connection or hung."""
+        return max(0.0, min(self._recent) - _OWN) if len(self._recent) >= _ENOUGH else 0.0

@@ -125,7 +125,7 @@ class SolveTimes:
                 gain = 1.0 / (len(self._telling) * max(1e-12, sums[last] - sums[first]))
                 steps[first] += gain
                 steps[last] -= gain
-            bins = [one * max(0.0, gain) for one, gain in zip(bins, accumulate(steps), strict=False)]
+            bins = [one * gain for one, gain in zip(bins, accumulate(steps), strict=False)]
         mean = sum(number * share for number, share in enumerate(bins))
         self._deviation = BIN * math.sqrt(sum((number - mean) ** 2 * share for number, share in enumerate(bins)))
         return _smooth(bins, round(min(_SPREAD * self._deviation, 1.0) / BIN))

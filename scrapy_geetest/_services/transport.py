@@ -13,15 +13,21 @@ import treq
 from attrs import frozen
 from OpenSSL.SSL import Error as TLSError
 from service_identity import VerificationError
-from treq.client import HTTPClient
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectError, DNSLookupError
 from twisted.web.client import Agent, BrowserLikePolicyForHTTPS, HTTPConnectionPool, ProxyAgent, ResponseNeverReceived
 
 from scrapy_geetest._services.call_queue import CallQueue
 from scrapy_geetest._services.connections import Endpoints, HttpProxy
-from scrapy_geetest._services.exchange import AnswerTooLargeError, Exchange, IdentityAgent, TappedPool, body_of
-from scrapy_geetest._services.secret import Sealed, SealedBody
+from scrapy_geetest._services.exchange import (
+    AnswerTooLargeError,
+    BareClient,
+    Exchange,
+    IdentityAgent,
+    TappedPool,
+    body_of,
+)
+from scrapy_geetest._services.secret import Sealed, SealedBody, SealedHeaders
 from scrapy_geetest._version import __version__
 
 if TYPE_CHECKING:
@@ -70,7 +76,7 @@ class Transport:
     """POSTs JSON objects to the service.
 
     Connections are kept, no cookie is, no redirect is followed: a body holds the client key, which goes nowhere but to
-    ``base_url``. A call that finds no idle connection opens one, up to the most that there may be.
+    ``base_url``. As few connections are opened as keep the calls from waiting for each other.
 
     Args:
         base_url: The service; https, unless its host is loopback.
@@ -108,7 +114,8 @@ class Transport:
         policy: Any = tls_policy or BrowserLikePolicyForHTTPS()  # type: ignore[no-untyped-call]  # Twisted's
         self._endpoints = Endpoints(self._reactor, policy, min(_CONNECT_SECONDS, timeout), proxy)
         self._proxy = proxy if self.base_url.startswith("http:") else None
-        self._queue = CallQueue(max_connections)
+        self._headers = _headers(self._proxy)
+        self._queue = CallQueue(self._reactor, max_connections)
         self._pool = _pool(self._reactor, max_connections)
         self._pool_for_one_call = _pool(self._reactor, 0)
         self._used: WeakSet[Any] = WeakSet()
@@ -191,7 +198,7 @@ class Transport:
         self, exchange: Exchange, url: str, body: SealedBody, read: Callable[[Answer], T], *, urgent: bool
     ) -> T:
         try:
-            await self._queue.enter(urgent=urgent)
+            since = await self._queue.enter(urgent=urgent)
         except CancelledError:
             raise NotSentError(exchange.stopped or "the caller gave up") from None
         try:
@@ -200,14 +207,14 @@ class Transport:
                 raise NotSentError(refusal)
             return read(await self._post(exchange, url, body, fresh=urgent and self._drops_kept_connections))
         finally:
-            self._queue.leave()
+            self._queue.leave(since)
 
     async def _post(self, exchange: Exchange, url: str, body: SealedBody, *, fresh: bool) -> Answer:
         try:
             response = await self._client(exchange, fresh=fresh).post(
                 url,
                 data=body,
-                headers={"Content-Type": "application/json", "Accept": "application/json", "User-Agent": USER_AGENT},
+                headers=self._headers,
                 allow_redirects=False,
                 unbuffered=True,
                 reactor=self._reactor,
@@ -230,7 +237,7 @@ class Transport:
             logger.info("GeeTest: a kept connection to the service was closed; each createTask opens one from now on")
 
     def _client(self, exchange: Exchange, *, fresh: bool) -> Any:
-        """A treq client for one exchange: it forgets its cookies, and its agent tells how far the exchange got."""
+        """A treq client for one exchange: it keeps no cookie, and its agent tells how far the exchange got."""
         if self._http is not None:
             exchange.sent = True
             return self._http
@@ -239,14 +246,23 @@ class Transport:
             agent: Any = ProxyAgent(self._endpoints.to_proxy(self._proxy), self._reactor, pool)  # type: ignore[no-untyped-call]  # Twisted's
         else:
             agent = Agent.usingEndpointFactory(self._reactor, self._endpoints, pool)  # type: ignore[no-untyped-call]  # Twisted's
-        identity_agent: Any = IdentityAgent(agent, exchange, self._proxy)
-        return HTTPClient(identity_agent)
+        identity_agent: Any = IdentityAgent(agent, exchange)
+        return BareClient(identity_agent)
 
     def _ended(self, result: T, exchange: Exchange, timer: Any) -> T:
         self._exchanges.discard(exchange)
         if timer.active():
             timer.cancel()
         return result
+
+
+def _headers(proxy: HttpProxy | None) -> SealedHeaders:
+    """Those of each call; a proxy that plain http goes through is told its password in them."""
+    named = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": USER_AGENT}
+    headers = SealedHeaders({name: [value] for name, value in named.items()})
+    if proxy is not None and proxy.authorization is not None:
+        headers.setRawHeaders(b"Proxy-Authorization", [proxy.authorization.reveal().encode()])
+    return headers
 
 
 def _pool(reactor: Any, most: int) -> Any:

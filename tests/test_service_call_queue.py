@@ -1,0 +1,148 @@
+"""How many calls go at once, to a service nearby and to one far away, and which is next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import Clock
+
+from scrapy_geetest._services.call_queue import HANGING, CallQueue
+
+
+class Calls:
+    """Calls that wait for a place, and leave it when the test says so."""
+
+    def __init__(self, most: int, *, pace: float | None = None) -> None:
+        self.clock = Clock()
+        self.queue = CallQueue(self.clock, most)
+        self.names: list[str] = []
+        self.places: list[float] = []
+        self.longest = 0.0
+        if pace is not None:  # seconds of the calls before
+            self.come(8)
+            while self.places:
+                self.go(pace)
+
+    def come(self, number: int, name: str = "poll") -> None:
+        for _ in range(number):
+            self.enter(name)
+
+    def enter(self, name: str) -> Deferred[float]:
+        came = self.clock.seconds()
+
+        def through(since: float) -> None:
+            self.names.append(name)
+            self.places.append(since)
+            self.longest = max(self.longest, self.clock.seconds() - came)
+
+        entering = Deferred.fromCoroutine(self.queue.enter(urgent=name.startswith("create")))
+        entering.addCallback(through)
+        return entering
+
+    def go(self, seconds: float) -> None:
+        """After so many seconds, all calls that were on their way end at the same time."""
+        running, self.places = self.places, []
+        self.clock.advance(seconds)
+        for since in running:
+            self.queue.leave(since)
+
+    def take(self, seconds: float) -> None:
+        """Every call takes so many seconds, from now on until none is left."""
+        while self.places:
+            self.clock.advance(0.001)
+            while self.places and self.clock.seconds() - self.places[0] >= seconds - 1e-6:
+                self.queue.leave(self.places.pop(0))
+
+
+@pytest.mark.parametrize("pace", [None, 0.001, 0.009])
+def test_short_calls_go_one_after_the_other(pace: float | None) -> None:
+    """A hundred of them, asked for at once: what takes time is this machine's own work, and the service's."""
+    calls = Calls(100, pace=pace)
+    calls.come(100)
+    for _ in range(100):
+        assert len(calls.places) == 1
+        calls.go(0.009)
+    assert calls.clock.getDelayedCalls() == []
+
+
+@pytest.mark.parametrize("seconds", [0.03, 0.05, 0.3, 2.0])
+def test_calls_to_a_far_service_wait_no_longer_than_one_round(seconds: float) -> None:
+    """Once its distance is known, sixty calls at once come through in time."""
+    calls = Calls(100, pace=seconds)
+    calls.longest = 0.0
+    calls.come(60)
+    calls.take(seconds)
+    assert calls.longest <= seconds + 0.001
+    assert calls.clock.getDelayedCalls() == []
+
+
+def test_a_second_call_to_a_far_service_does_not_wait_at_all() -> None:
+    """Twenty times a second is often for one connection where an answer takes 50 ms."""
+    calls = Calls(100, pace=0.05)
+    calls.come(2)
+    assert len(calls.places) == 2
+
+
+def test_a_far_service_is_known_after_a_few_calls() -> None:
+    """The thousandth of the first calls waits less than six round trips, four of them for the distance to be known."""
+    calls = Calls(1000)
+    calls.come(1000)
+    calls.take(0.3)
+    assert calls.longest < 6 * 0.3
+
+
+def test_the_first_calls_make_their_connection_which_says_nothing_of_the_others() -> None:
+    """What counts is the fastest of the recent calls."""
+    calls = Calls(16)
+    calls.come(100)
+    for seconds in (0.05, *(0.004,) * 10):
+        calls.go(seconds)
+        assert len(calls.places) == 1
+
+
+def test_no_more_calls_go_at_once_than_may() -> None:
+    """However many wait, and however slow they are."""
+    calls = Calls(3, pace=0.09)
+    calls.come(1000)
+    calls.clock.advance(10)
+    assert len(calls.places) == 3
+
+
+def test_calls_that_hang_let_others_pass() -> None:
+    """Twice as many after each tenth of a second, so that a service that answers nothing for a while gets them all."""
+    calls = Calls(100, pace=0.004)
+    calls.come(100)
+    waited = 0.0
+    while len(calls.places) < 100:
+        calls.clock.advance(HANGING)
+        waited += HANGING
+    assert waited < 8 * HANGING
+
+
+def test_it_is_one_connection_again_after_a_lull() -> None:
+    """When nothing is on its way any more, the calls of a service that has become fast share one."""
+    calls = Calls(4, pace=0.09)
+    calls.come(100)
+    assert len(calls.places) == 4
+    while calls.places:
+        calls.go(0.004)
+    calls.come(2)
+    assert len(calls.places) == 1
+
+
+def test_create_task_goes_before_polls_that_wait() -> None:
+    """The order within each kind is kept, and who gives up leaves no gap."""
+    calls = Calls(1)
+    calls.come(1, "first")
+    entering = {name: calls.enter(name) for name in ("poll 1", "poll 2", "create 1", "create 2")}
+    failures: list[Any] = []
+    entering["poll 2"].addErrback(failures.append)
+    entering["poll 2"].cancel()
+    assert failures[0].type is CancelledError
+    assert calls.names == ["first"]
+    while calls.places:
+        calls.go(0.01)
+    assert calls.names == ["first", "create 1", "create 2", "poll 1"]
+    assert calls.clock.getDelayedCalls() == []
