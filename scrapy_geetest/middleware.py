@@ -319,7 +319,7 @@ class GeetestMiddleware:
 
     async def _solve_first(self, context: Context) -> Response:
         async with self._waits(context):
-            response = await self._forms.before(context)
+            response = await self._forms.react(context)
         return self._endings.deliver(context, response)
 
     async def _look(self, context: Context, response: Response) -> Response:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from twisted.internet.defer import DeferredLock
 
@@ -16,7 +15,7 @@ from scrapy_geetest._pages.rules import widgets_of
 from scrapy_geetest.site import GeetestSite
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import Callable, Coroutine
 
     from scrapy.http import Response
 
@@ -28,7 +27,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_NOT_ALONE: AbstractAsyncContextManager[None] = nullcontext()  # one for all: thousands may wait
+_T = TypeVar("_T")
+
 _TOLD_AT = 2  # solutions; a crawl that needs one alone has nothing to save
 
 
@@ -55,38 +55,27 @@ class Forms:
         needs_page = not request.body and request.method in SAFE_METHODS and site.submit_as in {"auto", "form"}
         return has_own_hook or not needs_page
 
-    async def before(self, context: Context) -> Response:
-        """Solve first, then send.
-
-        Raises:
-            GeetestError: Its CAPTCHA could not be passed.
-            Stopping: The crawl is ending.
-        """
-        return await self.react(context)
-
-    async def react(self, context: Context) -> Response:
+    def react(self, context: Context) -> Coroutine[Any, Any, Response]:
         """From a challenge page, or the knowledge that there would be one, to the site's answer.
 
         Raises:
             GeetestError: Its CAPTCHA could not be passed.
             Stopping: The crawl is ending.
         """
-        async with self._alone(context):
-            return await self._attempts.run(context, self)
+        return self._in_turn(context, lambda: self._attempts.run(context, self))
 
     def is_asked_for(self, context: Context) -> bool:
         """Whether a page that only carries a widget is to be solved, because its spider says so."""
         return context.asks_to_solve and context.page is not None and bool(widgets_of(context.page))
 
-    async def only_buy(self, context: Context) -> Purchase:
+    def only_buy(self, context: Context) -> Coroutine[Any, Any, Purchase]:
         """A solution for a spider that sends it itself.
 
         Raises:
             GeetestError: There is none.
             Stopping: The crawl is ending.
         """
-        async with self._alone(context):
-            return await self._attempts.buy(context)
+        return self._in_turn(context, lambda: self._attempts.buy(context))
 
     async def behind(
         self, context: Context, verdict: Verdict, answer: Response, *, sent_to: str = ""
@@ -110,19 +99,18 @@ class Forms:
                 site,
             )
 
-    def _alone(self, context: Context) -> AbstractAsyncContextManager[None]:
+    def _in_turn(self, context: Context, attempt: Callable[[], Coroutine[Any, Any, _T]]) -> Coroutine[Any, Any, _T]:
         """Where the site keeps one challenge a session, attempts of one session wait for each other."""
-        return self._locked(context) if context.site.one_at_a_time else _NOT_ALONE
+        return self._one_at_a_time(context, attempt) if context.site.one_at_a_time else attempt()
 
-    @asynccontextmanager
-    async def _locked(self, context: Context) -> AsyncIterator[None]:
+    async def _one_at_a_time(self, context: Context, attempt: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
         key = context.site.name, await session_of(context, context.outer)
         lock = self._locks.setdefault(key, DeferredLock())
         if lock.locked:
             context.let_page_go()
         await self._parking.wait(lock.acquire())
         try:
-            yield
+            return await attempt()
         finally:
             lock.release()
             if not lock.locked and not lock.waiting:

@@ -23,7 +23,7 @@ from scrapy_geetest.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from scrapy_geetest._attempt.books import Books
     from scrapy_geetest._attempt.challenges import Challenges
@@ -81,7 +81,7 @@ class Purchases:
                     with turn.aside():
                         await self._services.ready(place)
             except ServiceError as error:
-                tries.failures.append(error)
+                tries.failures += (error,)
                 raise self._solve_error(context, tries) from error
             place.has_waited |= not tries.is_counted and await self._budget.ready(context)
             yield place
@@ -117,7 +117,7 @@ class Purchases:
         except ServiceError as error:
             self._findings.note_services()
             self._note(context, error, tries)
-            tries.failures.append(error)
+            tries.failures += (error,)
             goes_on = error.moves_on or error.reaction is Reaction.FRESH_CHALLENGE
             if not goes_on or not tries.are_left:
                 raise self._solve_error(context, tries) from error
@@ -262,7 +262,7 @@ def _shown(challenge: Challenge) -> str:
     return f"a v4 challenge: captcha_id {challenge.captcha_id[:_SHOWN]}…"
 
 
-def _cost(failures: list[ServiceError]) -> str:
+def _cost(failures: Sequence[ServiceError]) -> str:
     """What came to nothing, in words that can be compared with a bill."""
     created = ", ".join(str(error.task_id) for error in failures if error.task_id is not None)
     billed = sum(error.billed for error in failures)

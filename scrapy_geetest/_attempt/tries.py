@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from scrapy_geetest._attempt.challenges import no_challenge
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 CHALLENGE_TRIES = 3  # of a site that says it will be better later; costs requests, no money
 CHALLENGE_PAUSE = 2.0  # seconds between them
 SHORTEST_PAUSE = 0.05  # seconds; a hook may say "at once" again and again
+_NONE: Mapping[str, str] = MappingProxyType({})  # one for all: thousands may wait
 
 
 class TakenOverError(Exception):
@@ -55,10 +57,10 @@ class Tries:
         self.bought = 0
         self.is_counted = False
         self.is_taken_over = False
-        self.failures: list[ServiceError] = []
+        self.failures: tuple[ServiceError, ...] = ()
         self.refusal = ""
         self.refusal_cure = REFUSAL_CURE
-        self.values: Mapping[str, str] = {}
+        self.values: Mapping[str, str] = _NONE
 
     @property
     def failed_at(self) -> frozenset[str]:
