@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import time
 from functools import partial
 from itertools import count
+from json import dumps, loads
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -14,10 +14,12 @@ from scrapy import FormRequest
 from scrapy.core.downloader.handlers.base import BaseDownloadHandler
 from scrapy.http import HtmlResponse, TextResponse
 from scrapy.utils.defer import maybe_deferred_to_future
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 from twisted.web.client import ResponseDone
 
+from benchmarks import peer
 from benchmarks.spiders import Pages, PagesSpider, mixed
 from scrapy_geetest._services import engine
 from scrapy_geetest._services.transport import Transport
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
 
     from scrapy import Request
     from scrapy.http import Response
-    from twisted.internet.defer import Deferred
 
 GT = "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
 WITHHELD = f"""<!DOCTYPE html><html><body><form method="post" action="/answer"><div id="captcha"></div></form>
@@ -71,7 +72,7 @@ class World:
         if parts.path == "/register":
             challenge = f"{next(self._challenges):032x}"
             self._issued[challenge] = time.monotonic()
-            body = json.dumps({"success": 1, "gt": GT, "challenge": challenge, "new_captcha": True})
+            body = dumps({"success": 1, "gt": GT, "challenge": challenge, "new_captcha": True})
             return TextResponse(request.url, body=body.encode(), headers={"Content-Type": "application/json"})
         host = parts.hostname or ""
         if parts.path == "/answer" or request.method == "POST":
@@ -122,19 +123,23 @@ class _Answer:
 
     def deliverBody(self, protocol: Any) -> None:  # noqa: N802  # Twisted's name
         """All at once."""
-        protocol.dataReceived(json.dumps(self.data).encode())
+        protocol.dataReceived(dumps(self.data).encode())
         protocol.connectionLost(Failure(ResponseDone()))  # type: ignore[no-untyped-call]  # Twisted's
+
+    def json(self) -> Deferred[Mapping[str, Any]]:
+        """The same for who wants no more than that."""
+        return succeed(self.data)
 
 
 class Client:
-    """In the place of treq's client."""
+    """In the place of treq's client, and of treq."""
 
-    def post(self, url: str, *, data: Any, **_: Any) -> Deferred[_Answer]:
+    def post(self, url: str, *, data: Any = None, json: Any = None, **_: Any) -> Deferred[_Answer]:
         """Answer as the world does, later: half of the latency is the way there."""
         from twisted.internet import reactor
 
         half, method = Handler.world.service_latency / 2, url.rpartition("/")[2]
-        body = json.loads(data.content())
+        body = loads(data.content()) if json is None else json
         arriving: Deferred[Any] = deferLater(reactor, half, Handler.world.call, method, body)
         return arriving.addCallback(lambda answer: deferLater(reactor, half, _Answer, answer))
 
@@ -185,6 +190,7 @@ class TimedSpider(PagesSpider):
 def install() -> None:
     """Let the crawls of this process meet the world."""
     setattr(engine, "Transport", partial(Transport, http=Client()))  # noqa: B010  # a class in the place of a class
+    setattr(peer, "treq", Client())  # noqa: B010  # an object in the place of a module
 
 
 async def _later(seconds: float) -> None:
