@@ -182,13 +182,15 @@ class GeetestMiddleware:
     async def process_request(self, request: Request) -> Request | Response | None:
         if self._intercepted.are_any:
             await self._intercepted.look()
-        if own_number(request):
+        is_noted = META_KEY in request.meta
+        if is_noted and own_number(request):
             await self._downloads.before(request)
             self._browser_pages.prepare(request, is_again=True)
             return None
         if (handler := self._browser_pages.handlers.find(request)) is not None:
             return await self._before_browser(request, handler)
-        note_leaving(request)
+        if is_noted:
+            note_leaving(request)
         self._redirects.sent(request)
         if self._is_plain(request) or is_left_alone(request):
             return None  # nearly all requests of a crawl
@@ -208,7 +210,8 @@ class GeetestMiddleware:
     async def process_response(self, request: Request, response: Response) -> Request | Response:
         self._admission.answered(request)
         self._intercepted.arrived(request)
-        is_noted = META_KEY in request.meta
+        has_note = META_KEY in request.meta
+        is_noted = has_note and not tells_only_gate(request)
         is_in_browser = is_noted and self._browser_pages.arrived(request)
         if is_noted and own_number(request):
             await self._downloads.after(request, response)
@@ -219,7 +222,7 @@ class GeetestMiddleware:
             self._page_places.give_back(request)
             answer = await self._answer(request, response, is_noted=is_noted)
         has_copy = response.request not in (None, request)  # made by a download handler, with what was noted
-        if META_KEY in request.meta or (is_noted and has_copy):
+        if META_KEY in request.meta or (has_note and has_copy):
             self._received.expect(request)
         return answer
 
@@ -234,18 +237,18 @@ class GeetestMiddleware:
 
     async def _answer(self, request: Request, response: Response, *, is_noted: bool) -> Request | Response:
         if is_left_alone(request) or (is_noted and is_fenced(request)):
-            self._redirects.arrived(request)
+            if is_noted:
+                self._redirects.arrived(request)
             return response
-        site = await self._site(request)
+        site = await self._sites.find(request.url)
+        if site is None and "redirect_urls" in request.meta:
+            site = await self._site_before_redirects(request)
         if site is None:
-            self._redirects.arrived(request)
+            if is_noted:
+                self._redirects.arrived(request)
             self._undeclared.look(request, response)
             return response
-        if (
-            _is_ordinary(site, response)
-            and "geetest" not in request.meta
-            and (not is_noted or tells_only_gate(request))
-        ):
+        if not is_noted and _is_ordinary(site, response) and "geetest" not in request.meta:
             request.meta.pop(META_KEY, None)
             self._undeclared.let_through(site, request, response)
             return response
@@ -265,9 +268,9 @@ class GeetestMiddleware:
         was_sent, number = page is not None, next(self._numbers)
         return Context(site, asked, page, visitor, outer, was_sent, number=number, settle=self._parking.hook)
 
-    async def _site(self, request: Request) -> GeetestSite | None:
+    async def _site_before_redirects(self, request: Request) -> GeetestSite | None:
         """Whose answer it is: a site may redirect to a captcha page whose address tells nothing."""
-        for url in (request.url, *reversed(request.meta.get("redirect_urls", ()))):
+        for url in reversed(request.meta["redirect_urls"]):
             site = await self._sites.find(url)
             if site is not None:
                 return site

@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 
 V3_FIELDS = {"challenge": "geetest_challenge", "validate": "geetest_validate", "seccode": "geetest_seccode"}
+_OF_SESSIONS = frozenset({"cookiejar", "dont_merge_cookies", "playwright", "proxy"})
+_USUAL_SESSION = f"{None} {None}"  # no jar and no proxy of its own
 V4_FIELDS = {key: key for key in ("captcha_id", "lot_number", "pass_token", "gen_time", "captcha_output")}
 
 
@@ -206,6 +208,8 @@ class GeetestSite:
 
         In a browser (scrapy-playwright) its context, too.
         """
+        if self._keeps_cookies and _OF_SESSIONS.isdisjoint(request.meta):
+            return _USUAL_SESSION  # that of nearly all requests
         own = cookie_key(request, keeps_cookies=self._keeps_cookies) + browser_key(request)
         return f"{request.meta.get('cookiejar')!r} {proxy_key(request)!r}{own}"
 

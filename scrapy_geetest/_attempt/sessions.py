@@ -39,7 +39,9 @@ async def session_key(site: GeetestSite, request: Request, settle: Settle) -> st
     Raises:
         TypeError: It returned something else than a string.
     """
-    session = await settle(site.session_key(request))
+    session = site.session_key(request)
+    if not isinstance(session, str):
+        session = await settle(session)
     if not isinstance(session, str):
         raise TypeError(f"it returned {type(session).__name__}, not a str")
     return session

@@ -89,19 +89,25 @@ def note_departure(
     """
     if "redirect_urls" in request.meta:
         return
-    lost: dict[str, Any] = {
-        name.decode(): [value.decode("latin-1") for value in request.headers.getlist(name)]
-        for name in _REDIRECT_DROPS.intersection(request.headers)
-    }
-    before: dict[str, Any] = {"headers": lost} if lost else {}
-    if request.method not in SAFE_METHODS:
-        before |= {"method": request.method, "body": request.body.decode("latin-1")}
-    if request.cookies:
-        before["cookies"] = request.cookies
-    parts = {"before": before, "gate": gate, "pool": pool}
+    parts = {"before": _lost_by_redirect(request), "gate": gate, "pool": pool}
     note = {name: part for name, part in parts.items() if part}
     if note:
         request.meta[META_KEY] = note
+
+
+def _lost_by_redirect(request: Request) -> dict[str, Any]:
+    if request.method in SAFE_METHODS and not request.cookies and _REDIRECT_DROPS.isdisjoint(request.headers):
+        return {}
+    headers: dict[str, Any] = {
+        name.decode(): [value.decode("latin-1") for value in request.headers.getlist(name)]
+        for name in _REDIRECT_DROPS.intersection(request.headers)
+    }
+    lost: dict[str, Any] = {"headers": headers} if headers else {}
+    if request.method not in SAFE_METHODS:
+        lost |= {"method": request.method, "body": request.body.decode("latin-1")}
+    if request.cookies:
+        lost["cookies"] = request.cookies
+    return lost
 
 
 def loses_nothing(request: Request) -> bool:
