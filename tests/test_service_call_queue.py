@@ -46,14 +46,14 @@ class Calls:
         running, self.places = self.places, []
         self.clock.advance(seconds)
         for since in running:
-            self.queue.leave(since)
+            self.queue.leave(since, is_answered=True)
 
     def take(self, seconds: float) -> None:
         """Every call takes so many seconds, from now on until none is left."""
         while self.places:
             self.clock.advance(0.001)
             while self.places and self.clock.seconds() - self.places[0] >= seconds - 1e-6:
-                self.queue.leave(self.places.pop(0))
+                self.queue.leave(self.places.pop(0), is_answered=True)
 
 
 @pytest.mark.parametrize("pace", [None, 0.001, 0.009])
@@ -100,6 +100,56 @@ def test_the_first_calls_make_their_connection_which_says_nothing_of_the_others(
     for seconds in (0.05, *(0.004,) * 10):
         calls.go(seconds)
         assert len(calls.places) == 1
+
+
+def test_a_few_fast_calls_do_not_make_a_slow_service_near() -> None:
+    """Nobody waits for long, whatever the fastest call took: polls are not held up by createTask, nor the other way round."""
+    calls = Calls(100)
+    calls.come(300)
+    ends: list[tuple[float, float]] = []  # when a call that is on its way ends, and since when it is
+    seen = 0
+    while calls.places:
+        for since in calls.places[len(ends) :]:
+            seen += 1
+            ends.append((since + (0.005 if seen % 8 == 0 else 0.09), since))
+        calls.clock.advance(0.001)
+        now = calls.clock.seconds()
+        for end, since in [one for one in ends if one[0] <= now]:
+            ends.remove((end, since))
+            calls.places.remove(since)
+            calls.queue.leave(since, is_answered=True)
+    assert len(calls.names) == 300
+    assert calls.longest < 6  # one after the other, the last of them would wait for 24 s
+
+
+def test_calls_that_were_not_answered_tell_no_distance() -> None:
+    """A proxy that refuses at once makes no service near."""
+    calls = Calls(100, pace=0.3)
+    for _ in range(8):
+        calls.come(1)
+        calls.queue.leave(calls.places.pop(), is_answered=False)
+    calls.come(60)
+    assert len(calls.places) > 50
+
+
+@pytest.mark.parametrize("most", [1, 100])
+def test_thousands_that_end_at_once_are_all_let_in(most: int) -> None:
+    """A call that finds itself refused leaves in the moment in which it is let in; none is forgotten."""
+    calls = Calls(most)
+    calls.come(1)
+    ended: list[int] = []
+
+    async def call(number: int) -> None:
+        since = await calls.queue.enter(urgent=False)
+        calls.queue.leave(since, is_answered=False)
+        ended.append(number)
+
+    for number in range(3000):
+        Deferred.fromCoroutine(call(number))
+    assert ended == []
+    calls.go(0.01)
+    assert ended == list(range(3000))
+    assert calls.clock.getDelayedCalls() == []
 
 
 def test_no_more_calls_go_at_once_than_may() -> None:

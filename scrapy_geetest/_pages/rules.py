@@ -113,7 +113,7 @@ class Rules:
 
     def match(self, response: Response) -> str | None:
         """The first rule that *response* matches, in words, or ``None``. Never raises, whatever the response is."""
-        if not self.named and not widgets_of(response):
+        if not (self.status or self.named or widgets_of(response)):
             return None  # nearly all pages of a crawl
         return next((finding.rule for finding in self._findings(response) if finding.matched), None)
 

@@ -10,7 +10,10 @@ from attrs import define, field
 from twisted.internet.defer import Deferred
 
 LONGEST_WAIT = 0.02
-"""Seconds within which all that wait are to be on their way, as far as more connections can help it."""
+"""Seconds within which all that wait are to be on their way, as far as it is the network that takes the time of a call."""
+
+PATIENCE = 1.0
+"""Seconds for which some may wait all the time, whatever takes the time of a call."""
 
 HANGING = 0.1
 """Seconds without any call coming back, after which those that wait are held up no longer."""
@@ -25,7 +28,8 @@ class CallQueue:
 
     A pool opens a connection for every call that finds none idle, and each costs a TLS handshake and some 50 KB. A service that
     is near answers some hundred calls a second on one. Where it is far, as many calls go at once as bring those that wait on
-    their way within ``LONGEST_WAIT``; where calls hang, twice as many each time. It is one again when nothing is on its way.
+    their way within ``LONGEST_WAIT``. Where calls hang, or some have waited for ``PATIENCE`` without a break, it is twice as
+    many each time. It is one again when nothing is on its way.
 
     Args:
         clock: The reactor.
@@ -40,6 +44,8 @@ class CallQueue:
     _others: deque[Deferred[float]] = field(factory=deque)
     _recent: deque[float] = field(factory=lambda: deque(maxlen=_RECENT))
     _timer: Any = None  # runs as long as calls wait
+    _began: float = 0.0  # when they began to, or more began to go at once for that
+    _is_admitting: bool = False
 
     async def enter(self, *, urgent: bool) -> float:
         """Wait for a place; the urgent ones get one first.
@@ -58,39 +64,56 @@ class CallQueue:
             self._watch()
             raise
 
-    def leave(self, since: float) -> None:
-        """Hand the place on to the one that is next."""
-        self._recent.append(self._clock.seconds() - since)
+    def leave(self, since: float, *, is_answered: bool) -> None:
+        """Hand the place on to the one that is next.
+
+        Args:
+            since: What ``enter`` has returned.
+            is_answered: Whether an answer came, so that the time until now tells how far the service is.
+        """
+        if is_answered:
+            self._recent.append(self._clock.seconds() - since)
         self._running -= 1
         if self._timer is not None:
             self._timer.reset(HANGING)
         self._admit()
-        if not self._running:
-            self._at_once = 1
 
     def _admit(self) -> None:
-        needed = ceil(self._waiting() * self._distance() / LONGEST_WAIT)
-        self._at_once = min(self.most, max(self._at_once, needed))
-        while self._running < self._at_once and (waiting := self._urgent or self._others):
-            self._running += 1
-            waiting.popleft().callback(self._clock.seconds())
+        if self._is_admitting:
+            return  # whoever is let in goes on at once, and may leave: the loop below sees it
+        self._is_admitting = True
+        try:
+            while (waiting := self._urgent or self._others) and self._running < self._grown():
+                self._running += 1
+                waiting.popleft().callback(self._clock.seconds())
+        finally:
+            self._is_admitting = False
+        if not self._running:
+            self._at_once = 1
         self._watch()
+
+    def _grown(self) -> int:
+        """How many calls may go at once by now."""
+        now, needed = self._clock.seconds(), 1
+        if len(self._recent) >= _ENOUGH:
+            # The fastest tells the distance: others made their connection, or hung.
+            needed = ceil(self._waiting() * max(0.0, min(self._recent) - _OWN) / LONGEST_WAIT)
+        if self._timer is not None and now - self._began >= PATIENCE:
+            needed, self._began = max(needed, 2 * self._at_once), now
+        self._at_once = min(self.most, max(self._at_once, needed))
+        return self._at_once
 
     def _watch(self) -> None:
         if self._timer is None and self._waiting():
-            self._timer = self._clock.callLater(HANGING, self._hang)
+            self._began, self._timer = self._clock.seconds(), self._clock.callLater(HANGING, self._hang)
         elif self._timer is not None and not self._waiting():
             self._timer.cancel()
             self._timer = None
 
     def _hang(self) -> None:
-        self._timer = None
+        self._timer = self._clock.callLater(HANGING, self._hang)
         self._at_once *= 2
         self._admit()
 
     def _waiting(self) -> int:
         return len(self._urgent) + len(self._others)
-
-    def _distance(self) -> float:
-        """Seconds that a call waits for the network; the fastest tells, since others made their connection or hung."""
-        return max(0.0, min(self._recent) - _OWN) if len(self._recent) >= _ENOUGH else 0.0

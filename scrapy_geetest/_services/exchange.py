@@ -135,7 +135,7 @@ class IdentityAgent:
         self._exchange = exchange
 
     def request(self, method: bytes, uri: bytes, headers: Headers, *body: Any) -> Deferred[Any]:
-        headers.setRawHeaders(b"Accept-Encoding", [b"identity"])  # treq's own copy
+        headers.setRawHeaders(b"Accept-Encoding", [b"identity"])  # of the copy that treq's decoder makes
         responding: Deferred[Any] = self._agent.request(method, uri, headers, *body)
         return responding.addCallback(self._take_encoding)
 

@@ -127,7 +127,8 @@ class SolveTimes:
                 steps[last] -= gain
             bins = [one * gain for one, gain in zip(bins, accumulate(steps), strict=False)]
         mean = sum(number * share for number, share in enumerate(bins))
-        self._deviation = BIN * math.sqrt(sum((number - mean) ** 2 * share for number, share in enumerate(bins)))
+        variance = sum((number - mean) ** 2 * share for number, share in enumerate(bins))
+        self._deviation = BIN * math.sqrt(max(0.0, variance))
         return _smooth(bins, round(min(_SPREAD * self._deviation, 1.0) / BIN))
 
     def _calculate(self, gap: int) -> None:

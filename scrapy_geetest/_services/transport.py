@@ -85,7 +85,8 @@ class Transport:
         max_connections: Most connections at once.
         proxy: An HTTP proxy that all calls go through.
         reactor: The running one by default.
-        http: A ``treq.client.HTTPClient``, or what looks like one, in place of the own pool and its guards.
+        http: A ``treq.client.HTTPClient``, or what looks like one, in place of the own pool and its guards. It is handed the
+            headers of the proxy, too.
         tls_policy: Which certificates are trusted; those of the platform by default.
 
     Raises:
@@ -201,13 +202,16 @@ class Transport:
             since = await self._queue.enter(urgent=urgent)
         except CancelledError:
             raise NotSentError(exchange.stopped or "the caller gave up") from None
+        is_answered = False
         try:
             # A call that is stopped leaves its place to one that waits, and is to be stopped next.
             if (refusal := self._refused(urgent=urgent)) is not None:
                 raise NotSentError(refusal)
-            return read(await self._post(exchange, url, body, fresh=urgent and self._drops_kept_connections))
+            answer = await self._post(exchange, url, body, fresh=urgent and self._drops_kept_connections)
+            is_answered = True
+            return read(answer)
         finally:
-            self._queue.leave(since)
+            self._queue.leave(since, is_answered=is_answered)
 
     async def _post(self, exchange: Exchange, url: str, body: SealedBody, *, fresh: bool) -> Answer:
         try:
