@@ -108,6 +108,10 @@ class Addresses:
         }
 
 
+VIRTUAL = Addresses("http://forms.example", "http://service.example", "virtual")
+"""Those of the crawls in virtual time."""
+
+
 def crawl(pages: Sequence[Pages], settings: Mapping[str, Any], **more: Any) -> Outcome:
     """Run one crawl in a process of its own; see :func:`take_turns`."""
     return take_turns(pages, [settings], **more)[0]

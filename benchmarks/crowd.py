@@ -55,7 +55,10 @@ def compare(scale: Scale) -> Table:
         ("clean pages/s", f"{rates[1]:.1f}", f"{rates[2]:.1f}"),
         ("pages of both hosts", *(f"{outcome.pages} of {2 * scale.count}" for outcome in (default, few))),
         ("most tasks at once", *(str(outcome.details["most"]) for outcome in (default, few))),
-        ("oldest challenge when its task came, s", *(f"{outcome.details['oldest']:.2f}" for outcome in (default, few))),
+        (
+            "oldest challenge when its task came, s",
+            *(f"{max(outcome.details['ages']):.2f}" for outcome in (default, few)),
+        ),
     )
     clean = Ratio("defaults: clean pages/s ÷ the same with nothing withheld", rates[1] / rates[0], at_least=0.95)
     return Table(

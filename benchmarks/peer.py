@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import defaultdict
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from scrapy.exceptions import IgnoreRequest
 from scrapy.http import TextResponse
 from scrapy.http.request import NO_CALLBACK
 from scrapy.utils.defer import maybe_deferred_to_future
-from twisted.internet.defer import Deferred, DeferredSemaphore
+from twisted.internet.defer import Deferred, DeferredLock, DeferredSemaphore
 from twisted.internet.task import deferLater
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ POLL_SECONDS = 2.0  # the service's floor
 class PlainAwait:
     """Challenge page, fresh challenge, createTask, getTaskResult every two seconds, and the form with the solution.
 
-    It lends no place, knows no gates, and takes its permit, where there are any, when it has the challenge.
+    It lends no place and knows no gates. Who is careful keeps attempts of one session apart, and takes a permit, where there are
+    any, before the challenge is fetched, which grows old otherwise.
     """
 
     def __init__(self, crawler: Crawler) -> None:
@@ -39,6 +41,8 @@ class PlainAwait:
         self._poll_seconds = crawler.settings.getfloat("PEER_POLL_SECONDS", POLL_SECONDS)
         permits = crawler.settings.getint("PEER_PERMITS")
         self._permits = DeferredSemaphore(permits) if permits else None
+        self._is_careful = crawler.settings.getbool("PEER_IS_CAREFUL")
+        self._sessions: defaultdict[Any, DeferredLock] = defaultdict(DeferredLock)  # by cookie jar
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -50,11 +54,14 @@ class PlainAwait:
         if request.callback is NO_CALLBACK or b"initGeetest" not in response.body:
             return response
         assert isinstance(response, TextResponse)  # it is a page of the sandbox
-        task = await self._challenge(response)
+        task = None if self._is_careful else await self._challenge(response)
         async with AsyncExitStack() as stack:
-            if self._permits is not None:
-                await maybe_deferred_to_future(self._permits.acquire())
-                stack.callback(self._permits.release)
+            session = self._sessions[request.meta.get("cookiejar")] if self._is_careful else None
+            for one in filter(None, (session, self._permits)):
+                acquiring: Deferred[Any] = one.acquire()
+                await maybe_deferred_to_future(acquiring)
+                stack.callback(one.release)
+            task = task or await self._challenge(response)
             solution = await self._solve({"type": "GeeTestTaskProxyless", "websiteURL": response.url, **task})
         names = {name: name if task["version"] == 4 else f"geetest_{name}" for name in solution}
         fields = {names[name]: value for name, value in solution.items()}

@@ -31,6 +31,7 @@ class Pages:
         priority: Of their requests, where a spider looks at it.
         after: Seconds after which they are asked for, where a spider looks at it.
         is_known: Whether they are form requests that need a solution, where a spider looks at it.
+        sessions: Cookie jars that they are spread over, where a spider looks at it; 0: the usual one.
     """
 
     label: str
@@ -39,6 +40,7 @@ class Pages:
     priority: int = 0
     after: float = 0.0
     is_known: bool = False
+    sessions: int = 0
 
 
 @define

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from benchmarks.crawl import Addresses, crawl_virtually
+from benchmarks.crawl import VIRTUAL, crawl_virtually
 from benchmarks.report import Ratio, Table
 from benchmarks.spiders import Pages
 
@@ -21,7 +21,6 @@ Two hosts with {count:,} pages each, asked for in turn, 50 ms a page, in virtual
 v3, {solve:g} s a solution. The rate of the clean host is the number of its pages divided by the time from its first page to its
 last one: the solutions that the other host still waits for after that do not count."""
 SITE = [{"name": "forms", "urls": ["forms.example"], "challenge_url": "/register"}]
-VIRTUAL = Addresses("http://forms.example", "http://service.example", "virtual")
 
 
 @frozen

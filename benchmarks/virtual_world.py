@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from itertools import count
+from itertools import count, cycle
 from json import dumps, loads
+from random import Random
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -25,7 +26,7 @@ from scrapy_geetest._services import engine
 from scrapy_geetest._services.transport import Transport
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Iterator, Mapping
 
     from scrapy import Request
     from scrapy.http import Response
@@ -45,26 +46,34 @@ class World:
     Paths that begin with ``/form`` are withheld, each time anew; those that begin with ``/gate`` until one answer came.
 
     Attributes:
-        solve: Seconds that a task takes.
+        solve: Seconds that a task takes, at least.
+        solve_more: Seconds that it may take longer: any time in between is as likely.
+        expiry: Seconds that a challenge can be used.
         service_latency: Seconds from a call to its answer.
         site_latency: Seconds from a request to its response.
         page_bytes: Length of a withheld page, at least.
         ages: Of the challenges, in seconds, when their tasks came.
         created: Tasks.
+        expired: Those whose challenges were too old.
         most: Tasks at once, at most.
     """
 
     solve: float = 20.0
+    solve_more: float = 0.0
+    expiry: float = float("inf")
     service_latency: float = 0.05
     site_latency: float = 0.05
     page_bytes: int = 0
     ages: list[float] = field(factory=list)
     created: int = 0
+    expired: int = 0
     most: int = 0
     _open: set[str] = field(factory=set)
     _issued: dict[str, float] = field(factory=dict)
+    _too_old: set[int] = field(factory=set)
     _tasks: dict[int, float] = field(factory=dict)
     _challenges: Any = field(factory=count)
+    _random: Random = field(factory=lambda: Random(3))
 
     def page(self, request: Request) -> Response:
         """What the site answers."""
@@ -91,7 +100,10 @@ class World:
         if method == "createTask":
             self.ages.append(now - self._issued[body["task"]["challenge"]])
             self.created += 1
-            self._tasks[self.created] = now + self.solve
+            self._tasks[self.created] = now + self.solve + self.solve_more * self._random.random()
+            if self.ages[-1] > self.expiry:
+                self.expired += 1
+                self._too_old.add(self.created)
             self.most = max(self.most, sum(ready > now for ready in self._tasks.values()))
             return {"errorId": 0, "taskId": self.created}
         if method != "getTaskResult":
@@ -99,6 +111,8 @@ class World:
         if self._tasks[body["taskId"]] > now:
             return {"errorId": 0, "status": "processing"}
         del self._tasks[body["taskId"]]
+        if body["taskId"] in self._too_old:
+            return {"errorId": 1, "errorCode": "ERROR_TOKEN_EXPIRED", "errorDescription": "The challenge has expired"}
         solution = {"challenge": "c" * 34, "validate": "v" * 32, "seccode": "v" * 32 + "|jordan"}
         return {"errorId": 0, "status": "ready", "solution": solution, "cost": 0.0006}
 
@@ -159,15 +173,18 @@ class TimedSpider(PagesSpider):
         self._start = time.monotonic()
         self._times: dict[str, list[float]] = {kind["label"]: [] for kind in self.pages}
         kinds = [Pages(**kind) for kind in self.pages]
+        jars = {kind.label: cycle(range(kind.sessions)) for kind in kinds}
         for after in sorted({kind.after for kind in kinds}):
             await _later(self._start + after - time.monotonic())
             of_now = [kind for kind in kinds if kind.after == after]
             for label, url in mixed(of_now):
                 kind = next(kind for kind in of_now if kind.label == label)
-                yield self._special(self.request(label, url), kind)
+                yield self._special(self.request(label, url), kind, jars[label])
 
     @staticmethod
-    def _special(request: Request, kind: Pages) -> Request:
+    def _special(request: Request, kind: Pages, jars: Iterator[int]) -> Request:
+        if kind.sessions:
+            request.meta["cookiejar"] = next(jars)
         if kind.is_known:
             request = FormRequest(request.url, formdata={"q": "rope"}, meta={"geetest": True}).replace(
                 callback=request.callback, errback=request.errback, cb_kwargs=request.cb_kwargs
@@ -182,7 +199,7 @@ class TimedSpider(PagesSpider):
     def outcome(self) -> dict[str, Any]:
         """What came of it, as plain data."""
         world = Handler.world
-        service = {"created": world.created, "most": world.most, "oldest": max(world.ages, default=0.0)}
+        service = {"created": world.created, "expired": world.expired, "most": world.most, "ages": world.ages}
         self.details |= {**service, "times": self._times}
         return super().outcome()
 

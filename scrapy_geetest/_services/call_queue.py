@@ -19,7 +19,7 @@ HANGING = 0.1
 """Seconds without any call coming back, after which those that wait are held up no longer."""
 
 _OWN = 0.01  # seconds of a call that are this machine's own work, or the service's: no other connection saves them
-_ENOUGH, _RECENT = 4, 8  # calls whose pace is looked at
+_ENOUGH, _RECENT = 3, 8  # calls whose pace is looked at
 
 
 @define(eq=False)
