@@ -14,8 +14,9 @@ _INTRODUCTION = """\
 
 `python -m benchmarks --check` regenerates this file and fails if a bound is missed; `python -m benchmarks stall gate` runs
 single benchmarks and leaves the file alone. It needs the extra `[sandbox]` and no key; `clients` and `detect` get their peers
-from a package index, once. Each crawl runs in a process of its own against the local sandbox, all on one machine. "Plain await" is the middleware that one would write without the
-plugin (`benchmarks/peer.py`): it fetches the challenge, creates the task, polls every two seconds and sends the form, awaiting
+from a package index, once. Each crawl runs in a process of its own, against the local sandbox on the same machine, or in virtual
+time, in which no processor is the limit. "Plain await" is the middleware that one would write without the plugin
+(`benchmarks/peer.py`): it fetches the challenge, creates the task, polls every two seconds and sends the form, awaiting
 all of it in `process_response`. What counts is the ratio of two crawls of the same run, not the speed of the machine.
 """
 
