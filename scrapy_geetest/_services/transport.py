@@ -15,6 +15,7 @@ from OpenSSL.SSL import Error as TLSError
 from service_identity import VerificationError
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectError, DNSLookupError
+from twisted.internet.task import deferLater
 from twisted.web.client import Agent, BrowserLikePolicyForHTTPS, HTTPConnectionPool, ProxyAgent, ResponseNeverReceived
 
 from scrapy_geetest._services.call_queue import CallQueue
@@ -191,9 +192,7 @@ class Transport:
             exchange.stop(self._refusal)
         await self._settle(self._pool.closeCachedConnections())
         # An aborted connection is torn down in the reactor's next turn, before a call that is scheduled after it.
-        turn: Deferred[None] = Deferred()
-        self._reactor.callLater(0, turn.callback, None)
-        await self._settle(turn)
+        await self._settle(deferLater(self._reactor, 0, lambda: None))
 
     async def _exchange(
         self, exchange: Exchange, url: str, body: SealedBody, read: Callable[[Answer], T], *, urgent: bool

@@ -39,7 +39,7 @@ class Work:
             return
         waiter: Deferred[None] = Deferred()
         self._waiters.append(waiter)
-        timer = self._reactor.callLater(seconds, waiter.callback, None)
+        timer = self._reactor.callLater(seconds, _end, waiter)
         try:
             await maybe_deferred_to_future(waiter)
         finally:
@@ -55,5 +55,10 @@ class Work:
             self.is_under_way = False
             waiters, self._waiters = self._waiters, []
             for waiter in waiters:
-                if not waiter.called:
-                    waiter.callback(None)
+                _end(waiter)
+
+
+def _end(waiter: Deferred[None]) -> None:
+    """Let go on who waits: the end and the time may come at one moment, before either is seen."""
+    if not waiter.called:
+        waiter.callback(None)
