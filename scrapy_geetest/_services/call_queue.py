@@ -18,7 +18,7 @@ PATIENCE = 1.0
 HANGING = 0.1
 """Seconds without any call coming back, after which those that wait are held up no longer."""
 
-_OWN = 0.01  # seconds of a call that are this machine's own work, or the service's: no other connection saves them
+_OWN = 0.02  # seconds of a call that are this machine's own work, or the service's: no other connection saves them
 _ENOUGH, _RECENT = 3, 8  # calls whose pace is looked at
 
 
@@ -28,8 +28,8 @@ class CallQueue:
 
     A pool opens a connection for every call that finds none idle, and each costs a TLS handshake and some 50 KB. A service that
     is near answers some hundred calls a second on one. Where it is far, as many calls go at once as bring those that wait on
-    their way within ``LONGEST_WAIT``. Where calls hang, or some have waited for ``PATIENCE`` without a break, it is twice as
-    many each time. It is one again when nothing is on its way.
+    their way within ``LONGEST_WAIT``; where calls hang, twice as many each time; where some have waited for ``PATIENCE`` without a
+    break, two more. It is one again when nothing is on its way.
 
     Args:
         clock: The reactor.
@@ -99,7 +99,7 @@ class CallQueue:
             # The fastest tells the distance: others made their connection, or hung.
             needed = ceil(self._waiting() * max(0.0, min(self._recent) - _OWN) / LONGEST_WAIT)
         if self._timer is not None and now - self._began >= PATIENCE:
-            needed, self._began = max(needed, 2 * self._at_once), now
+            needed, self._began = max(needed, self._at_once + 2), now
         self._at_once = min(self.most, max(self._at_once, needed))
         return self._at_once
 
