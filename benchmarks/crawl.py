@@ -110,6 +110,8 @@ class Addresses:
 
 VIRTUAL = Addresses("http://forms.example", "http://service.example", "virtual")
 """Those of the crawls in virtual time."""
+FORMS: Sequence[Mapping[str, Any]] = ({"name": "forms", "urls": ["forms.example"], "challenge_url": "/register"},)
+"""The form site of those."""
 
 
 def crawl(pages: Sequence[Pages], settings: Mapping[str, Any], **more: Any) -> Outcome:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from benchmarks.crawl import crawl_virtually
+from benchmarks.crawl import FORMS, crawl_virtually
 from benchmarks.report import Ratio, Table
 from benchmarks.spiders import Pages
 
@@ -20,7 +20,7 @@ a solution, 50 ms a page and a call, all other settings at their defaults; then 
 request that waits beyond the limit holds its place until a solution comes. The rate of the clean host is compared with that of
 a crawl in which the other host withholds nothing. A gap is the time between two clean pages, or before the first one. The ideal
 time is that in which all turns have a task all the time."""
-SETTINGS = {"GEETEST_SITES": [{"name": "forms", "urls": ["forms.example"], "challenge_url": "/register"}]}
+SETTINGS = {"GEETEST_SITES": FORMS}
 
 
 @frozen

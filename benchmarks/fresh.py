@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from benchmarks.crawl import VIRTUAL, crawl_virtually
+from benchmarks.crawl import FORMS, VIRTUAL, crawl_virtually
 from benchmarks.report import Ratio, Table
 from benchmarks.spiders import Pages
 
@@ -21,7 +21,6 @@ a page and a call. The age is taken by the service, from the making of the chall
 fetches {idle} such pages one after the other (`CONCURRENT_REQUESTS = 1`, `GEETEST_MAX_PARKED = 0`), so that nothing else goes on
 while a challenge is fetched. The plain await takes the lock of its session and one of {permits} permits before it fetches the
 challenge, as who knows GeeTest would write it; the hasty one fetches the challenge first."""
-SITE = [{"name": "forms", "urls": ["forms.example"], "challenge_url": "/register"}]
 
 
 @frozen
@@ -73,7 +72,7 @@ def measure() -> Table:
 
 def compare(scale: Scale) -> Table:
     """Crawl one after the other, at once, and at once with the other middlewares."""
-    plugin = {"GEETEST_SITES": SITE, "GEETEST_MAX_CONCURRENT_SOLVES": scale.permits}
+    plugin = {"GEETEST_SITES": FORMS, "GEETEST_MAX_CONCURRENT_SOLVES": scale.permits}
     alone = {"CONCURRENT_REQUESTS": 1, "GEETEST_MAX_PARKED": 0}
     plain = {"ADDONS": {}, **VIRTUAL.peer("/register", scale.permits)}
     idle, busy = _crawl(scale, scale.idle, {**plugin, **alone}), _crawl(scale, scale.count, plugin)

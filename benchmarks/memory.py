@@ -13,7 +13,7 @@ from attrs import frozen
 from scrapy import signals
 
 from benchmarks.child import tell
-from benchmarks.crawl import Addresses, crawl, crawl_virtually
+from benchmarks.crawl import FORMS, Addresses, crawl, crawl_virtually
 from benchmarks.report import Ratio, Table
 from benchmarks.spiders import Pages, PagesSpider
 from benchmarks.virtual_world import Handler, World
@@ -38,7 +38,6 @@ were parked since; nothing is taken off for the bodies of their challenge pages 
 same since the step before it; the last one divided by the first one is 1 if memory grows linearly. The plain await holds as
 many requests, for which it needs a `CONCURRENT_REQUESTS` above their number; it has a semaphore of {permits}. Large: the same with
 pages of {large:,} bytes each, and {few:,} requests, in virtual time."""
-SITE = [{"name": "forms", "urls": ["forms.example"], "challenge_url": "/register"}]
 
 
 @frozen
@@ -189,7 +188,7 @@ def _park(sandbox: Sandbox, scale: Scale, settings: Mapping[str, Any]) -> tuple[
 
 def _park_large(scale: Scale) -> list[int]:
     """Resident bytes at each size, with large pages."""
-    settings = {"GEETEST_SITES": SITE, "GEETEST_MAX_CONCURRENT_SOLVES": scale.permits}
+    settings = {"GEETEST_SITES": FORMS, "GEETEST_MAX_CONCURRENT_SOLVES": scale.permits}
     details = crawl_virtually(
         [Pages("parked", "http://forms.example/form/{}", scale.few[-1])],
         settings,

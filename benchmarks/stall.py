@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from benchmarks.crawl import VIRTUAL, crawl_virtually
+from benchmarks.crawl import FORMS, VIRTUAL, crawl_virtually
 from benchmarks.report import Ratio, Table
 from benchmarks.spiders import Pages
 
@@ -20,7 +20,6 @@ Two hosts with {count:,} pages each, asked for in turn, 50 ms a page, in virtual
 `CONCURRENT_REQUESTS = 16`, all other settings at their defaults. {share:.0%} of the other host's pages are forms behind GeeTest
 v3, {solve:g} s a solution. The rate of the clean host is the number of its pages divided by the time from its first page to its
 last one: the solutions that the other host still waits for after that do not count."""
-SITE = [{"name": "forms", "urls": ["forms.example"], "challenge_url": "/register"}]
 
 
 @frozen
@@ -45,7 +44,7 @@ def measure() -> Table:
 
 def compare(scale: Scale) -> Table:
     """Crawl with and without withheld pages."""
-    plugin = {"GEETEST_SITES": SITE}
+    plugin = {"GEETEST_SITES": FORMS}
     free, both = _crawl(scale, plugin, 0.0), _crawl(scale, plugin, scale.share)
     plain = _crawl(scale, {"ADDONS": {}, **VIRTUAL.peer(register="/register")}, scale.share)
     outcomes, pages = (both, plain), 2 * scale.count

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from benchmarks.crawl import crawl_virtually
+from benchmarks.crawl import FORMS, crawl_virtually
 from benchmarks.report import Ratio, Table
 from benchmarks.spiders import Pages
 
@@ -22,7 +22,7 @@ start of the crawl to its last page, divided into {known} ÷ 32 rounds of {known
 SETTINGS: dict[str, Any] = {
     "CONCURRENT_REQUESTS": 64,
     "CONCURRENT_REQUESTS_PER_DOMAIN": 64,
-    "GEETEST_SITES": [{"name": "forms", "urls": ["forms.example"], "challenge_url": "/register"}],
+    "GEETEST_SITES": FORMS,
 }
 
 

@@ -236,17 +236,13 @@ class GeetestMiddleware:
             lift(request)
 
     async def _answer(self, request: Request, response: Response, *, is_noted: bool) -> Request | Response:
-        if is_left_alone(request) or (is_noted and is_fenced(request)):
-            if is_noted:
-                self._redirects.arrived(request)
-            return response
-        site = await self._sites.find(request.url)
-        if site is None and "redirect_urls" in request.meta:
-            site = await self._site_before_redirects(request)
+        is_over = is_left_alone(request) or (is_noted and is_fenced(request))
+        site = None if is_over else await self._site(request)
         if site is None:
             if is_noted:
                 self._redirects.arrived(request)
-            self._undeclared.look(request, response)
+            if not is_over:
+                self._undeclared.look(request, response)
             return response
         if not is_noted and _is_ordinary(site, response) and "geetest" not in request.meta:
             request.meta.pop(META_KEY, None)
@@ -268,9 +264,9 @@ class GeetestMiddleware:
         was_sent, number = page is not None, next(self._numbers)
         return Context(site, asked, page, visitor, outer, was_sent, number=number, settle=self._parking.hook)
 
-    async def _site_before_redirects(self, request: Request) -> GeetestSite | None:
+    async def _site(self, request: Request) -> GeetestSite | None:
         """Whose answer it is: a site may redirect to a captcha page whose address tells nothing."""
-        for url in reversed(request.meta["redirect_urls"]):
+        for url in (request.url, *reversed(request.meta.get("redirect_urls", ()))):
             site = await self._sites.find(url)
             if site is not None:
                 return site

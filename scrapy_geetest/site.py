@@ -31,9 +31,9 @@ logger = logging.getLogger(__name__)
 
 
 V3_FIELDS = {"challenge": "geetest_challenge", "validate": "geetest_validate", "seccode": "geetest_seccode"}
-_OF_SESSIONS = frozenset({"cookiejar", "dont_merge_cookies", "playwright", "proxy"})
-_USUAL_SESSION = f"{None} {None}"  # no jar and no proxy of its own
 V4_FIELDS = {key: key for key in ("captcha_id", "lot_number", "pass_token", "gen_time", "captcha_output")}
+_OF_SESSIONS = frozenset({"cookiejar", "dont_merge_cookies", "playwright", "proxy"})  # meta keys
+_USUAL_SESSION = f"{None} {None}"  # no cookie jar and no proxy of its own
 
 
 class GeetestSite:

@@ -54,6 +54,18 @@ async def test_a_gate_has_one_key_before_and_after_the_proxy_login_moves(sandbox
     assert sandbox.books()["created"]["total"] == 0
 
 
+def test_a_request_with_nothing_of_its_own_is_of_the_usual_session() -> None:
+    """The same key, whether the meta says that there is nothing or says nothing; whatever it says beyond that is another one."""
+    site = GeetestSite(urls="a.test", mode="gate")
+    usual = site.session_key(Request("https://a.test"))
+    nothing = {"cookiejar": None, "proxy": None, "playwright": False, "dont_merge_cookies": False}
+    assert site.session_key(Request("https://a.test", meta=nothing)) == usual
+    own: list[dict[str, Any]] = [{"cookiejar": 1}, {"proxy": "http://p.test:1"}, {"playwright": True}]
+    keys = [site.session_key(Request("https://a.test", meta=meta)) for meta in own]
+    cookie = Request("https://a.test", headers={"Cookie": "a=b"}, meta={"dont_merge_cookies": True})
+    assert len({usual, *keys, site.session_key(cookie)}) == 5
+
+
 async def test_cookies_of_a_request_that_was_not_sent_yet_are_kept(sandbox: Sandbox) -> None:
     """Solve first: CookiesMiddleware has not seen the request's own cookies when it goes out with the solution."""
     seen: list[Any] = []

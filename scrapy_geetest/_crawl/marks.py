@@ -144,12 +144,10 @@ def note_unfiltered(request: Request, address: str) -> None:
 
 
 def note_leaving(request: Request) -> None:
-    """*request* is about to be sent, so that where it leads to is another matter for the dupefilter.
+    """*request*, which is noted, is about to be sent, so that where it leads to is another matter for the dupefilter.
 
     What a spider or a middleware copied from another request is taken out.
     """
-    if META_KEY not in request.meta:
-        return
     if "redirect_urls" not in request.meta:
         lift(request)
     elif filtered_as(request):
