@@ -11,9 +11,8 @@ from collections import Counter
 from heapq import heapify, heappop, heappush
 from itertools import count
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from attrs import field, frozen
 from scrapy import signals
 from scrapy.utils.defer import maybe_deferred_to_future
 from twisted.internet.defer import Deferred
@@ -35,14 +34,16 @@ TICK = 0.1  # seconds between two looks at what no signal tells: requests that e
 PATIENCE = 1.0  # seconds after which a request to an idle host goes, whatever waits in the slots of others
 
 
-@frozen(order=True)
-class _Waiter:
-    """Who waits. First whose solution grows old, then who holds a turn, then who can wait; each in the order of arrival."""
+class _Waiter(NamedTuple):
+    """Who waits. First whose solution grows old, then who holds a turn, then who can wait; each in the order of arrival.
+
+    A tuple, since a heap of thousands compares them all the time; no two have the same number.
+    """
 
     rank: int
     number: int
-    since: float = field(order=False)
-    deferred: Deferred[bool] = field(order=False)
+    since: float
+    deferred: Deferred[bool]
 
 
 class Admission:

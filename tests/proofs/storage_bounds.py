@@ -122,6 +122,7 @@ def crawl(plan: dict[str, Any]) -> None:
     """One crawl, whose measurements it prints."""
     settings = {
         "ADDONS": {"scrapy_geetest.Addon": 500},
+        "CONCURRENT_ITEMS": 1,  # Scrapy starts as many asyncio tasks for each page
         "CONCURRENT_REQUESTS": 32,
         "CONCURRENT_REQUESTS_PER_DOMAIN": 32,
         "DOWNLOAD_HANDLERS": {"http": Gate},
