@@ -31,16 +31,18 @@ from scrapy_geetest._crawl.marks import (
     META_KEY,
     is_fenced,
     is_left_alone,
+    is_usual,
     lift,
     loses_nothing,
     note_departure,
     note_leaving,
     original,
     own_number,
-    tells_only_gate,
 )
 from scrapy_geetest._crawl.parking import Stopping
+from scrapy_geetest._crawl.undeclared import is_built_in
 from scrapy_geetest._crawl.waiting_requests import Waiting
+from scrapy_geetest._pages.rules import REDIRECTS, may_have_widgets
 from scrapy_geetest._start import check_start
 from scrapy_geetest.exceptions import ChallengeError, GeetestError
 from scrapy_geetest.settings import Config
@@ -180,23 +182,27 @@ class GeetestMiddleware:
         return await self._services.balance(service or self.services[0])
 
     async def process_request(self, request: Request) -> Request | Response | None:
-        if self._intercepted.are_any:
+        if self._intercepted.waiting:
             await self._intercepted.look()
-        is_noted = META_KEY in request.meta
-        if is_noted and own_number(request):
-            await self._downloads.before(request)
-            self._browser_pages.prepare(request, is_again=True)
-            return None
-        if (handler := self._browser_pages.handlers.find(request)) is not None:
-            return await self._before_browser(request, handler)
-        if is_noted:
-            note_leaving(request)
-        self._redirects.sent(request)
-        if self._is_plain(request) or is_left_alone(request):
+        meta = request.meta
+        is_noted = META_KEY in meta
+        is_unusual = is_noted or not is_usual(meta)
+        if is_unusual:
+            if is_noted and own_number(request):
+                await self._downloads.before(request)
+                self._browser_pages.prepare(request, is_again=True)
+                return None
+            if (handler := self._browser_pages.handlers.find(request)) is not None:
+                return await self._before_browser(request, handler)
+            if is_noted:
+                note_leaving(request)
+            self._redirects.sent(request)
+        needs_nothing = not self._has_gates and "geetest" not in meta and loses_nothing(request)
+        if needs_nothing or (is_unusual and is_left_alone(request)):
             return None  # nearly all requests of a crawl
         site = await self._sites.find(request.url)
         if site is None:
-            self._undeclared.asked_for(request, solve_first=request.meta.get("geetest") is True)
+            self._undeclared.asked_for(request)
             return None
         if site.mode == "gate":
             if not await self._gates.leave(site, request):
@@ -208,10 +214,19 @@ class GeetestMiddleware:
         return await self._endings.of(context, self._solve_first(context)) if self._forms.acts_before(context) else None
 
     async def process_response(self, request: Request, response: Response) -> Request | Response:
+        if self._intercepted.waiting:
+            self._intercepted.arrived(request)
+        meta = request.meta
+        has_note, is_as_usual = META_KEY in meta, is_usual(meta)
+        has_copy = response.request not in (None, request)  # made by a download handler, with what was noted
+        if is_as_usual and not has_copy:
+            site = await self._sites.find(request.url)
+            if _is_plain(site, response):
+                meta.pop(META_KEY, None)
+                self._undeclared.suspects.look(request, response, site)
+                return response  # nearly all pages of a crawl
         self._admission.answered(request)
-        self._intercepted.arrived(request)
-        has_note = META_KEY in request.meta
-        is_noted = has_note and not tells_only_gate(request)
+        is_noted = has_note and not is_as_usual
         is_in_browser = is_noted and self._browser_pages.arrived(request)
         if is_noted and own_number(request):
             await self._downloads.after(request, response)
@@ -221,8 +236,7 @@ class GeetestMiddleware:
         else:
             self._page_places.give_back(request)
             answer = await self._answer(request, response, is_noted=is_noted)
-        has_copy = response.request not in (None, request)  # made by a download handler, with what was noted
-        if META_KEY in request.meta or (has_note and has_copy):
+        if META_KEY in meta or (has_note and has_copy):
             self._received.expect(request)
         return answer
 
@@ -251,12 +265,6 @@ class GeetestMiddleware:
         context = self._context(site, request, response)
         return await self._endings.of(context, self._look(context, response)) or response
 
-    def _is_plain(self, request: Request) -> bool:
-        """Whether a request needs neither a look at a gate nor a note of what a redirect would lose."""
-        if self._has_gates or "geetest" in request.meta:
-            return False
-        return loses_nothing(request)
-
     def _context(self, site: GeetestSite, outer: Request, page: Response | None) -> Context:
         # A browser follows redirects itself, so that the request is still the spider's.
         asked = outer if outer.meta.get("playwright") and self._browser_pages.handlers.find(outer) else original(outer)
@@ -277,7 +285,7 @@ class GeetestMiddleware:
         lift(request)
         site = None if is_left_alone(request) else await self._sites.find(request.url)
         if site is None:
-            self._undeclared.asked_for(request, solve_first=request.meta.get("geetest") is True)
+            self._undeclared.asked_for(request)
             with suppress(Stopping):  # it goes on as without the plugin
                 await self._page_places.take(request, handler)
             return None
@@ -373,7 +381,13 @@ class GeetestMiddleware:
         return Waiting(self._parking.place(context.site.name), self._waiting_requests, context.request)
 
 
+def _is_plain(site: GeetestSite | None, response: Response) -> bool:
+    """Whether nothing in *response* could be a widget, where nothing else would tell that it is withheld."""
+    is_told_by_widget = site is None or (is_built_in(site) and response.status not in REDIRECTS)
+    return is_told_by_widget and not may_have_widgets(response)
+
+
 def _is_ordinary(site: GeetestSite, response: Response) -> bool:
-    """Whether nothing is to be done about *response*, as far as can be told at once: nearly all pages of a crawl."""
+    """Whether nothing is to be done about *response*, as far as can be told at once."""
     has_own_hook = type(site).is_challenge is not GeetestSite.is_challenge
     return not has_own_hook and kept_target(response) is None and site.rules.match(response) is None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from secrets import token_hex
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import CancelledError, Deferred
 
@@ -32,30 +33,37 @@ class Gate:
         opener: The request that opens it, if anybody does.
         values: What every request carries from then on, at a site of two steps.
         cookies: Those of the session that opened it: a late answer may put those of another one into the jar.
+        is_opening: Whether somebody is opening it.
         is_known: Whether it was asked for among the sessions that other processes opened.
         stored: The open session as other processes see it.
+        standing: Of all that, what is noted of each request that is sent. Requests share it, so that nobody changes it.
     """
 
     __slots__ = (
         "_clock",
         "_max_age",
         "_opened_at",
+        "_run",
         "_waiters",
         "cookies",
         "failure",
         "failures",
         "is_known",
+        "is_opening",
         "opener",
         "openings",
+        "standing",
         "stored",
         "values",
     )
 
-    def __init__(self, max_age: float | None, clock: Callable[[], float]) -> None:
+    def __init__(self, max_age: float | None, clock: Callable[[], float], run: str = "") -> None:
         self._max_age = max_age
         self._clock = clock
+        self._run = run
         self._opened_at: float | None = None
-        self._waiters: list[Deferred[None]] | None = None  # None: nobody is opening it
+        self._waiters: list[Deferred[None]] = []
+        self.is_opening = False
         self.openings = 0
         self.failures = 0
         self.failure: BaseException | None = None
@@ -64,6 +72,7 @@ class Gate:
         self.values: Mapping[str, str] = {}
         self.is_known = False
         self.stored: StoredSession | None = None
+        self._stands()
 
     @property
     def is_open(self) -> bool:
@@ -72,14 +81,9 @@ class Gate:
             return False
         return self._max_age is None or self._clock() - self._opened_at < self._max_age
 
-    @property
-    def is_opening(self) -> bool:
-        """Whether somebody is opening it."""
-        return self._waiters is not None
-
     def wait(self) -> Deferred[None]:
         """Fires when nobody opens the gate any more; fails with what the opening failed with."""
-        assert self._waiters is not None  # noqa: S101  # asked for only while somebody opens it
+        assert self.is_opening  # noqa: S101  # asked for only then
         waiter: Deferred[None] = Deferred()
         self._waiters.append(waiter)
         return waiter
@@ -88,12 +92,13 @@ class Gate:
         """Somebody opens it; everybody else waits."""
         self.opener = opener
         self._opened_at = None
-        self._waiters = []
+        self.is_opening = True
 
     def succeed(self, cookies: Sequence[Cookie] = (), values: Mapping[str, str] | None = None) -> None:
         """It is open for whoever has *cookies* and carries *values*."""
         self.cookies, self.values = cookies, values or {}
         self.openings += 1
+        self._stands()
         self._opened_at = self._clock()
         for waiter in self._dismiss():
             waiter.callback(None)
@@ -115,23 +120,32 @@ class Gate:
             self.leave_closed()
             return
         self.failures += 1
+        self._stands()
         # Kept for as long as the gate is known: without the page, and without the frames that hold it.
         slim = error.for_request(error.request, None, str(error)) if isinstance(error, GeetestError) else error
         self.failure = slim
         for waiter in self._dismiss():
             waiter.errback(error)
 
+    def _stands(self) -> None:
+        self.standing: Mapping[str, Any] = {"run": self._run, "openings": self.openings, "failures": self.failures}
+
     def _dismiss(self) -> list[Deferred[None]]:
-        self.opener = None
-        waiters, self._waiters = self._waiters or [], None
+        self.opener, self.is_opening = None, False
+        waiters, self._waiters = self._waiters, []
         return [waiter for waiter in waiters if not waiter.called]  # a cancelled one was called
 
 
 class GateRegistry:
-    """All gates of a crawl, by site and session."""
+    """All gates of a crawl, by site and session.
+
+    Attributes:
+        run: Tells this process from others that share a queue of requests.
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
+        self.run = token_hex(4)
         self._gates: OrderedDict[tuple[str, str], Gate] = OrderedDict()
 
     def get(self, site: str, session: str) -> Gate | None:
@@ -144,7 +158,7 @@ class GateRegistry:
         gate = self._gates.get(key)
         if gate is None:
             self._forget()
-            gate = self._gates[key] = Gate(max_age, self._clock)
+            gate = self._gates[key] = Gate(max_age, self._clock, self.run)
         self._gates.move_to_end(key)
         return gate
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
-from secrets import token_hex
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, ClassVar, NoReturn
 
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve, frozen
 from scrapy.http.request import NO_CALLBACK
 
 from scrapy_geetest._attempt.session_pools import pooled_session
-from scrapy_geetest._attempt.sessions import session_key, session_of
+from scrapy_geetest._attempt.sessions import session_of, settled
 from scrapy_geetest._attempt.tries import TakenOverError, Tries
 from scrapy_geetest._attempt.verdict import Outcome, Verdict, is_withheld, of_page_behind
 from scrapy_geetest._crawl.marks import SAFE_METHODS, gate_at_departure, note_departure, note_gate
@@ -80,7 +78,6 @@ class Gates:
     _stats: Stats
     _submissions: Submissions
     _visitors: GateVisitors
-    _run: str = field(init=False, factory=partial(token_hex, 4))  # tells this process from others that share a queue
 
     async def leave(self, site: GeetestSite, request: Request) -> bool:
         """A request is about to be sent: note how its gate stands.
@@ -94,11 +91,12 @@ class Gates:
             pool = self._pools.assign(site, request)
             session = pool["session"] if pool else pooled_session(request)
         try:
-            session = session or await session_key(site, self._others.with_proxy(request), self._parking.hook)
+            told = session or site.session_key(self._others.with_proxy(request))
+            session = told if isinstance(told, str) else await settled(told, self._parking.hook)
         except Exception:  # noqa: BLE001  # asked once more, and told then
             return True
         gate = self._registry.get(site.name, session)
-        note_departure(request, None if gate is None else self._note(gate), pool)
+        note_departure(request, None if gate is None else gate.standing, pool)
         asks_to_solve = request.meta.get("geetest") is True
         if gate is None:
             return asks_to_solve or self._sessions.are_shared
@@ -120,7 +118,7 @@ class Gates:
         gate = self._registry.make(context.site.name, session, context.site.gate_max_age)
         if self._sessions.wants_look(gate):
             await self._sessions.look(gate, context, session)
-            note_gate(context.outer, self._note(gate))
+            note_gate(context.outer, gate.standing)
         openings = gate.openings
         while gate.is_opening:  # after one opener left, another may have come
             if not await self._wait_outside(gate, context):
@@ -128,7 +126,7 @@ class Gates:
             has_opened = gate.openings > openings
             self._sessions.join(gate, context)
             if "redirect_urls" not in context.outer.meta:  # else it may lead to the captcha page, of no use any more
-                note_gate(context.outer, self._note(gate, waited=has_opened))
+                note_gate(context.outer, {**gate.standing, "waited": True} if has_opened else gate.standing)
             if has_opened and not gate.values:
                 return None
         if context.is_in_browser:
@@ -138,7 +136,7 @@ class Gates:
         if gate.is_open or not (gate.values or context.asks_to_solve):
             return None
         response = await self._open(gate, context, session, Tries(self._config))
-        note_gate(context.outer, self._note(gate))
+        note_gate(context.outer, gate.standing)
         if response is None:
             return await self._with_values(gate, context) if gate.values else None
         is_its_page = context.request.method in SAFE_METHODS and context.page_url == context.request.url
@@ -147,7 +145,7 @@ class Gates:
     def let_through(self, request: Request) -> None:
         """A page was not withheld."""
         note = gate_at_departure(request)
-        if note.get("waited") and note["run"] == self._run:
+        if note.get("waited") and note["run"] == self._registry.run:
             self._stats.count("shared")
 
     async def react(self, context: Context) -> Response:
@@ -159,7 +157,7 @@ class Gates:
         """
         session = await self._session(context, context.outer)
         gate = self._registry.make(context.site.name, session, context.site.gate_max_age)
-        departure = _Departure.of(context.outer, self._run)
+        departure = _Departure.of(context.outer, self._registry.run)
         tries, bounces = Tries(self._config), 0
         while True:
             is_shared = True
@@ -226,9 +224,6 @@ class Gates:
     @staticmethod
     async def _session(context: Context, request: Request) -> str:
         return pooled_session(request) or await session_of(context, request)
-
-    def _note(self, gate: Gate, *, waited: bool = False) -> dict[str, Any]:
-        return {"run": self._run, "openings": gate.openings, "failures": gate.failures, "waited": waited}
 
     async def _door(self, context: Context) -> Context:
         """What is submitted to open a gate: what a person would do with its page, whatever request met it."""

@@ -11,8 +11,7 @@ if TYPE_CHECKING:
     from scrapy import Request
 
     from scrapy_geetest._attempt.context import Context
-    from scrapy_geetest._hooks import Settle
-    from scrapy_geetest.site import GeetestSite
+    from scrapy_geetest._hooks import Hook, Settle
 
 
 async def session_of(context: Context, request: Request) -> str:
@@ -23,7 +22,8 @@ async def session_of(context: Context, request: Request) -> str:
         Stopping: The crawl began to end before it had answered.
     """
     try:
-        return await session_key(context.site, request, context.settle)
+        session = context.site.session_key(request)
+        return session if isinstance(session, str) else await settled(session, context.settle)
     except Stopping:
         raise
     except Exception as error:
@@ -33,15 +33,13 @@ async def session_of(context: Context, request: Request) -> str:
         ) from error
 
 
-async def session_key(site: GeetestSite, request: Request, settle: Settle) -> str:
-    """Ask the site's hook; whatever it raises is raised.
+async def settled(session: Hook[str], settle: Settle) -> str:
+    """What the site's hook returned, once it is there.
 
     Raises:
-        TypeError: It returned something else than a string.
+        TypeError: It is something else than a string.
     """
-    session = site.session_key(request)
-    if not isinstance(session, str):
-        session = await settle(session)
-    if not isinstance(session, str):
-        raise TypeError(f"it returned {type(session).__name__}, not a str")
-    return session
+    key = await settle(session)
+    if not isinstance(key, str):
+        raise TypeError(f"it returned {type(key).__name__}, not a str")
+    return key

@@ -41,6 +41,9 @@ class InterceptedResponses:
         crawler: The crawl.
         find_site: The declared site that a URL belongs to.
         middleware: The plugin's own.
+
+    Attributes:
+        waiting: Those that have not arrived yet.
     """
 
     def __init__(
@@ -49,7 +52,7 @@ class InterceptedResponses:
         self._crawler = crawler
         self._find_site = find_site
         self._middleware = middleware
-        self._waiting: dict[int, _Waiting] = {}  # by the identity of the request, which is kept
+        self.waiting: dict[int, _Waiting] = {}  # by the identity of the request, which is kept
         self._told: set[str] = set()
 
     def open(self) -> None:
@@ -57,20 +60,15 @@ class InterceptedResponses:
         if self._between():
             self._crawler.signals.connect(self._downloaded, signals.response_downloaded)
 
-    @property
-    def are_any(self) -> bool:
-        """Whether a response has not arrived yet."""
-        return bool(self._waiting)
-
     def _downloaded(self, request: Request, response: Response) -> None:
         """Scrapy's downloader has a response, which its middlewares are handed next."""
-        is_asked_about = response.status >= ERROR_STATUS and len(self._waiting) < _MAX_WAITING
+        is_asked_about = response.status >= ERROR_STATUS and len(self.waiting) < _MAX_WAITING
         if is_asked_about and not own_number(request) and not is_left_alone(request):
-            self._waiting[id(request)] = _Waiting(request, response.status)
+            self.waiting[id(request)] = _Waiting(request, response.status)
 
     def arrived(self, request: Request) -> None:
         """The plugin was handed the response."""
-        self._waiting.pop(id(request), None)
+        self.waiting.pop(id(request), None)
 
     async def look(self, *, at_end: bool = False) -> None:
         """Tell of the responses that did not arrive, once a site.
@@ -78,11 +76,11 @@ class InterceptedResponses:
         Args:
             at_end: Whether nothing is under way any more.
         """
-        if not self._waiting:
+        if not self.waiting:
             return
         # As long as the downloader has the request, a middleware may still pass the response on: some take their time.
         active = () if at_end else self._downloader.active
-        lost = [one for one in self._waiting.values() if one.request not in active]
+        lost = [one for one in self.waiting.values() if one.request not in active]
         for one in lost:
             self.arrived(one.request)
             site = await self._find_site(one.request.url)

@@ -36,9 +36,11 @@ _REDIRECT_DROPS = frozenset(
 )
 _CREDENTIALS = frozenset({b"Authorization", b"Cookie"})  # which a redirect to another host drops
 _REDIRECT_META = ("redirect_times", "redirect_ttl", "redirect_urls", "redirect_reasons")
+# Keys of requests that are looked at more closely, by spiders, scrapy-playwright, Offsite, Redirect and RobotsTxt.
+_TELLING = frozenset({"geetest", "playwright", "allow_offsite", "redirect_urls", "dont_obey_robotstxt"})
+_GATE_ALONE = {"gate"}
 # CookiesMiddleware would file the cookies of another host under this one, HttpCache would store the page under the spider's
 # request, and Retry would have the page bought again.
-_GATE_ALONE = {"gate"}
 _FENCES = ("dont_merge_cookies", "dont_cache", "dont_retry")
 
 
@@ -87,12 +89,16 @@ def note_departure(
         gate: How the gate of its session stands, where it has been met.
         pool: Which session of a pool was chosen for it.
     """
-    if "redirect_urls" in request.meta:
+    meta = request.meta
+    if "redirect_urls" in meta:
         return
-    parts = {"before": _lost_by_redirect(request), "gate": gate, "pool": pool}
-    note = {name: part for name, part in parts.items() if part}
+    note: dict[str, Any] = {"gate": gate} if gate else {}
+    if lost := _lost_by_redirect(request):
+        note["before"] = lost
+    if pool:
+        note["pool"] = pool
     if note:
-        request.meta[META_KEY] = note
+        meta[META_KEY] = note
 
 
 def _lost_by_redirect(request: Request) -> dict[str, Any]:
@@ -127,10 +133,15 @@ def pooled(request: Request) -> Mapping[str, Any]:
     return pool if isinstance(pool, dict) else {}
 
 
-def tells_only_gate(request: Request) -> bool:
-    """Whether all that is noted is how the gate stood when *request* was sent; nobody needs it once its page has come."""
-    is_alone = _note(request).keys() == _GATE_ALONE and "redirect_urls" not in request.meta
-    return is_alone and not gate_at_departure(request).get("waited")
+def is_usual(meta: Mapping[str, Any]) -> bool:
+    """Whether nothing in the *meta* of a request concerns the plugin: so it is with nearly all requests of a crawl.
+
+    How its gate stood when it was sent may be noted all the same; nobody needs that once its page has come.
+    """
+    if not _TELLING.isdisjoint(meta):
+        return False
+    note = meta.get(META_KEY)
+    return note is None or (isinstance(note, dict) and note.keys() == _GATE_ALONE and "waited" not in note["gate"])
 
 
 def note_gate(request: Request, gate: Mapping[str, Any]) -> None:

@@ -6,7 +6,6 @@ import logging
 from typing import TYPE_CHECKING
 
 from scrapy.http import TextResponse
-from scrapy.utils.httpobj import urlparse_cached
 
 from scrapy_geetest._pages.suspect import find_suspect
 from scrapy_geetest._pages.tree import is_markup
@@ -40,8 +39,15 @@ class SuspectPages:
             response: Without a widget.
             site: The declared site, by whose built-in detection it is none; ``None``: no site matches.
         """
-        host = urlparse_cached(request).netloc
-        if not isinstance(response, TextResponse) or not self._is_due(host, request, response):
+        if not isinstance(response, TextResponse):
+            return
+        host = request.url.split("/", 3)[2].partition("?")[0]
+        count = self._seen.get(host, 0) + 1
+        if count == 1 and len(self._seen) >= MAX_HOSTS:
+            return
+        self._seen[host] = count
+        is_special = response.status >= ERROR_STATUS or "redirect_urls" in request.meta
+        if not (is_special or count <= FIRST or count % EACH == 0) or (host, True) in self._told:
             return
         why = find_suspect(response.body) if is_markup(response) else None
         if why is None:
@@ -58,10 +64,3 @@ class SuspectPages:
             f"complete the site {site.name}" if site else "declare a site in GEETEST_SITES",
             *(response, why, seen, request.url),
         )
-
-    def _is_due(self, host: str, request: Request, response: Response) -> bool:
-        if (host, True) in self._told or (host not in self._seen and len(self._seen) >= MAX_HOSTS):
-            return False
-        self._seen[host] = count = self._seen.get(host, 0) + 1
-        is_special = response.status >= ERROR_STATUS or "redirect_urls" in request.meta
-        return is_special or count <= FIRST or count % EACH == 0

@@ -24,11 +24,15 @@ logger = logging.getLogger(__name__)
 
 
 class UndeclaredPages:
-    """Looks at the responses that belong to no site, and at those that a site's rules take for ordinary pages."""
+    """Looks at the responses that belong to no site, and at those that a site's rules take for ordinary pages.
+
+    Attributes:
+        suspects: Looks at those without a widget.
+    """
 
     def __init__(self, stats: Stats) -> None:
         self._stats = stats
-        self._suspects = SuspectPages()
+        self.suspects = SuspectPages()
         self._hosts: set[str] = set()
         self._told: set[tuple[str, bool]] = set()  # sites, each with whether the page was an error
 
@@ -36,7 +40,7 @@ class UndeclaredPages:
         """Count *response* if it carries a GeeTest widget, and log it if it is the first of its host."""
         widgets = widgets_of(response)
         if not widgets:
-            self._suspects.look(request, response)
+            self.suspects.look(request, response)
             return
         self._stats.count("undeclared")
         if self._is_first(request):
@@ -57,7 +61,7 @@ class UndeclaredPages:
             return
         widgets = widgets_of(response)
         if not widgets and is_built_in(site):
-            self._suspects.look(request, response, site)
+            self.suspects.look(request, response, site)
         if not widgets or is_told:
             return
         self._told.add((site.name, is_error))
@@ -77,9 +81,9 @@ class UndeclaredPages:
             *(site.name, address),
         )
 
-    def asked_for(self, request: Request, *, solve_first: bool) -> None:
+    def asked_for(self, request: Request) -> None:
         """A request to a URL that belongs to no site: if its spider asked to solve first, say so, once a host."""
-        if solve_first and self._is_first(request):
+        if request.meta.get("geetest") is True and self._is_first(request):
             logger.warning(
                 "GeeTest: declare a site, or correct the urls of one, for %s: it has geetest=True in its meta, but no site in "
                 "GEETEST_SITES matches its URL, so it is sent as it is",

@@ -66,6 +66,7 @@ class Rules:
         jmespath: JMESPath expressions, for JSON however it is served; a true result is a match.
         status: Only responses with these statuses are looked at; empty means any status. A redirect's stands for 200, too:
             for the page that it leads to.
+        named: Whether any selector is named, so that the built-in detection has no say.
     """
 
     css: tuple[str, ...] = ()
@@ -73,6 +74,11 @@ class Rules:
     re: tuple[regular_expressions.Pattern[str], ...] = ()
     jmespath: tuple[Any, ...] = field(default=(), eq=lambda compiled: tuple(one.expression for one in compiled))
     status: frozenset[int] = frozenset()
+    named: bool = field(init=False, eq=False, repr=False)
+
+    @named.default
+    def _is_any_named(self) -> bool:
+        return bool(self.css or self.xpath or self.re or self.jmespath)
 
     @classmethod
     def compile(
@@ -106,15 +112,10 @@ class Rules:
             status=_statuses(status, source),
         )
 
-    @property
-    def named(self) -> bool:
-        """Whether any selector is named, so that the built-in detection has no say."""
-        return bool(self.css or self.xpath or self.re or self.jmespath)
-
     def match(self, response: Response) -> str | None:
         """The first rule that *response* matches, in words, or ``None``. Never raises, whatever the response is."""
         if not (self.status or self.named or widgets_of(response)):
-            return None  # nearly all pages of a crawl
+            return None
         return next((finding.rule for finding in self._findings(response) if finding.matched), None)
 
     def explain(self, response: Response) -> tuple[Finding, ...]:
@@ -150,6 +151,11 @@ class Rules:
             yield from (_query(expression, data) for expression in self.jmespath)
 
 
+def may_have_widgets(response: Response) -> bool:
+    """Whether it is worth reading a response for :func:`widgets_of`: a few searches for fixed bytes, no more."""
+    return isinstance(response, TextResponse) and may_carry(response.body)
+
+
 def widgets_of(response: Response) -> tuple[Widget, ...]:
     """The GeeTest widgets that a response carries; none if it is no page. A response is read once, as long as it lives."""
     if not isinstance(response, TextResponse):
@@ -171,7 +177,7 @@ def forget(response: Response) -> None:
 
 
 def _read(response: TextResponse) -> tuple[Widget, ...]:
-    if not may_carry(response.body) or not is_markup(response):
+    if not (may_have_widgets(response) and is_markup(response)):
         return ()
     # In other encodings a byte that looks like ASCII may be half of a character.
     return find_widgets(response.body if response.encoding.lower() in _ASCII_COMPATIBLE else response.text)
