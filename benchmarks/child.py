@@ -15,7 +15,7 @@ from scrapy.utils.misc import load_object
 from scrapy.utils.reactor import install_reactor
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Coroutine, Mapping
 
     from benchmarks.spiders import PagesSpider
 
@@ -46,13 +46,18 @@ def tell(outcomes: list[dict[str, Any]]) -> None:
     sys.stdout.flush()
 
 
-def main(plan: Mapping[str, Any], *, event_loop: str | None = None) -> None:
+def main(
+    plan: Mapping[str, Any],
+    crawl: Callable[[Mapping[str, Any]], Coroutine[Any, Any, None]] = take_turns,
+    *,
+    event_loop: str | None = None,
+) -> None:
     """Run the crawls that the other process wants, on an event loop of their own or that of this import path."""
     configure_logging(plan["turns"][0])
     install_reactor("twisted.internet.asyncioreactor.AsyncioSelectorReactor", event_loop)
     from twisted.internet.task import react
 
-    react(lambda _: deferred_from_coro(take_turns(plan)))
+    react(lambda _: deferred_from_coro(crawl(plan)))
 
 
 if __name__ == "__main__":

@@ -144,6 +144,19 @@ def crawl_virtually(
     return take_turns(pages, [{**own, **settings}], spider, "benchmarks.virtual", world=world, **(arguments or {}))[0]
 
 
+def side_by_side(pages: Sequence[Pages], turns: Sequence[Mapping[str, Any]], **arguments: Any) -> list[Outcome]:
+    """Run crawls of the same pages in one process of their own, where they take turns: a page of each kind at a time.
+
+    The details of the outcomes have the processor time of each turn (``seconds``).
+
+    Args:
+        pages: What they fetch, as many of each kind.
+        turns: The settings of each, all plain data.
+        arguments: More of their spider's, all plain data.
+    """
+    return take_turns(pages, turns, module="benchmarks.side_by_side", **arguments)
+
+
 def take_turns(
     pages: Sequence[Pages],
     turns: Sequence[Mapping[str, Any]],

@@ -100,13 +100,17 @@ class PagesSpider(Spider):
 
     async def start(self) -> AsyncIterator[Any]:
         """The requests for all pages."""
+        await self.fetch_first()
+        self._began = self._last = time.process_time()
+        for label, url in mixed([Pages(**kind) for kind in self.pages]):
+            yield self.request(label, url)
+
+    async def fetch_first(self) -> None:
+        """Fetch the page that does not count."""
         if self.first and self.crawler.engine is not None:
             await self.crawler.engine.download_async(
                 Request(self.first, cookies=list(self.cookies), callback=NO_CALLBACK)
             )
-        self._began = self._last = time.process_time()
-        for label, url in mixed([Pages(**kind) for kind in self.pages]):
-            yield self.request(label, url)
 
     def request(self, label: str, url: str) -> Request:
         """A request that is counted under its label."""
