@@ -97,6 +97,9 @@ class SiteIndex:
     """Finds the site of a URL: the first declared one that it belongs to, at a cost that does not grow with their number.
 
     A site with a ``matches`` of its own may take any URL, so that it is asked about each.
+
+    Attributes:
+        has_hooks: Whether there is such a site.
     """
 
     def __init__(self, sites: Sequence[GeetestSite], settle: Settle = resolve) -> None:
@@ -113,21 +116,29 @@ class SiteIndex:
             for url in site.urls:
                 pattern = UrlPattern.parse(url, site.name)
                 self._by_host.setdefault(pattern.host, []).append((place, pattern))
+        self.has_hooks = bool(self._always)
 
     async def find(self, url: str) -> GeetestSite | None:
         """The site that *url* belongs to."""
+        if not self.has_hooks:
+            return self.at_once(url)
+        for site, pattern in self._candidates(url):
+            if _matches(pattern, url) if pattern else await belongs(url, site, self._settle, self._failed):
+                return site
+        return None
+
+    def at_once(self, url: str) -> GeetestSite | None:
+        """What :meth:`find` finds where no site has a ``matches`` of its own: each request of a crawl asks twice."""
+        for site, pattern in self._candidates(url):
+            if pattern is not None and _matches(pattern, url):
+                return site
+        return None
+
+    def _candidates(self, url: str) -> Sequence[_Candidate]:
         end = url.find("/", _BEFORE_HOST)  # the third slash: scheme, host and port stand before it
         start = url[:end] if end > 0 else url
         candidates = self._seen.get(start)
-        if candidates is None:
-            candidates = self._remember(start, url)
-        for site, pattern in candidates:
-            if pattern is None:
-                if await belongs(url, site, self._settle, self._failed):
-                    return site
-            elif not pattern.path or pattern.matches_path(urlsplit(url).path):
-                return site
-        return None
+        return self._remember(start, url) if candidates is None else candidates
 
     def _remember(self, start: str, url: str) -> Sequence[_Candidate]:
         if len(self._seen) >= MAX_HOSTS:
@@ -139,6 +150,10 @@ class SiteIndex:
             (self._sites[place], pattern) for place, pattern in sorted(found, key=itemgetter(0))
         ]
         return candidates
+
+
+def _matches(pattern: UrlPattern, url: str) -> bool:
+    return not pattern.path or pattern.matches_path(urlsplit(url).path)
 
 
 def _with_parents(url: str) -> Iterator[str]:

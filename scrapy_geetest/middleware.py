@@ -200,7 +200,7 @@ class GeetestMiddleware:
         needs_nothing = not self._has_gates and "geetest" not in meta and loses_nothing(request)
         if needs_nothing or (is_unusual and is_left_alone(request)):
             return None  # nearly all requests of a crawl
-        site = await self._sites.find(request.url)
+        site = await self._sites.find(request.url) if self._sites.has_hooks else self._sites.at_once(request.url)
         if site is None:
             self._undeclared.asked_for(request)
             return None
@@ -220,8 +220,9 @@ class GeetestMiddleware:
         has_note, is_as_usual = META_KEY in meta, is_usual(meta)
         has_copy = response.request not in (None, request)  # made by a download handler, with what was noted
         if is_as_usual and not has_copy:
-            site = await self._sites.find(request.url)
-            if _is_plain(site, response):
+            site = await self._sites.find(request.url) if self._sites.has_hooks else self._sites.at_once(request.url)
+            is_told_by_widget = site is None or (is_built_in(site) and response.status not in REDIRECTS)
+            if is_told_by_widget and not may_have_widgets(response):
                 meta.pop(META_KEY, None)
                 self._undeclared.suspects.look(request, response, site)
                 return response  # nearly all pages of a crawl
@@ -379,12 +380,6 @@ class GeetestMiddleware:
 
     def _waits(self, context: Context) -> Waiting:
         return Waiting(self._parking.place(context.site.name), self._waiting_requests, context.request)
-
-
-def _is_plain(site: GeetestSite | None, response: Response) -> bool:
-    """Whether nothing in *response* could be a widget, where nothing else would tell that it is withheld."""
-    is_told_by_widget = site is None or (is_built_in(site) and response.status not in REDIRECTS)
-    return is_told_by_widget and not may_have_widgets(response)
 
 
 def _is_ordinary(site: GeetestSite, response: Response) -> bool:

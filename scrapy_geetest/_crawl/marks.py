@@ -38,7 +38,7 @@ _CREDENTIALS = frozenset({b"Authorization", b"Cookie"})  # which a redirect to a
 _REDIRECT_META = ("redirect_times", "redirect_ttl", "redirect_urls", "redirect_reasons")
 # Keys of requests that are looked at more closely, by spiders, scrapy-playwright, Offsite, Redirect and RobotsTxt.
 _TELLING = frozenset({"geetest", "playwright", "allow_offsite", "redirect_urls", "dont_obey_robotstxt"})
-_GATE_ALONE = {"gate"}
+_OF_DEPARTURE = {"before", "gate"}
 # CookiesMiddleware would file the cookies of another host under this one, HttpCache would store the page under the spider's
 # request, and Retry would have the page bought again.
 _FENCES = ("dont_merge_cookies", "dont_cache", "dont_retry")
@@ -136,12 +136,15 @@ def pooled(request: Request) -> Mapping[str, Any]:
 def is_usual(meta: Mapping[str, Any]) -> bool:
     """Whether nothing in the *meta* of a request concerns the plugin: so it is with nearly all requests of a crawl.
 
-    How its gate stood when it was sent may be noted all the same; nobody needs that once its page has come.
+    What a redirect would lose, and how its gate stood when it was sent, may be noted all the same; nobody needs that once
+    its page has come.
     """
     if not _TELLING.isdisjoint(meta):
         return False
     note = meta.get(META_KEY)
-    return note is None or (isinstance(note, dict) and note.keys() == _GATE_ALONE and "waited" not in note["gate"])
+    if note is None:
+        return True
+    return isinstance(note, dict) and note.keys() <= _OF_DEPARTURE and "waited" not in note.get("gate", ())
 
 
 def note_gate(request: Request, gate: Mapping[str, Any]) -> None:
