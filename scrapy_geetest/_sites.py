@@ -108,7 +108,7 @@ class SiteIndex:
         self._failed: set[str] = set()  # names of those whose ``matches`` failed
         self._by_host: dict[str, list[tuple[int, UrlPattern]]] = {}  # with the place in the order of declaration
         self._always: list[int] = []
-        self._seen: dict[str, Sequence[_Candidate]] = {}
+        self._seen = _Starts(self._look_up)
         for place, site in enumerate(sites):
             if type(site).matches is not GeetestSite.matches or "matches" in vars(site):
                 self._always.append(place)
@@ -122,38 +122,47 @@ class SiteIndex:
         """The site that *url* belongs to."""
         if not self.has_hooks:
             return self.at_once(url)
-        for site, pattern in self._candidates(url):
-            if _matches(pattern, url) if pattern else await belongs(url, site, self._settle, self._failed):
+        for site, pattern in self._seen[_start(url)]:
+            if pattern is None:
+                if await belongs(url, site, self._settle, self._failed):
+                    return site
+            elif pattern.matches_path(urlsplit(url).path):
                 return site
         return None
 
     def at_once(self, url: str) -> GeetestSite | None:
-        """What :meth:`find` finds where no site has a ``matches`` of its own: each request of a crawl asks twice."""
-        for site, pattern in self._candidates(url):
-            if pattern is not None and _matches(pattern, url):
+        """What :meth:`find` finds where no site has a ``matches`` of its own. Each request of a crawl asks it twice."""
+        end = url.find("/", _BEFORE_HOST)  # as in _start, whose call would cost as much as the rest
+        for site, pattern in self._seen[url[:end] if end > 0 else url]:
+            if pattern is not None and (not pattern.path or pattern.matches_path(urlsplit(url).path)):
                 return site
         return None
 
-    def _candidates(self, url: str) -> Sequence[_Candidate]:
-        end = url.find("/", _BEFORE_HOST)  # the third slash: scheme, host and port stand before it
-        start = url[:end] if end > 0 else url
-        candidates = self._seen.get(start)
-        return self._remember(start, url) if candidates is None else candidates
-
-    def _remember(self, start: str, url: str) -> Sequence[_Candidate]:
-        if len(self._seen) >= MAX_HOSTS:
-            self._seen.clear()
-        patterns = [entry for host in _with_parents(url) for entry in self._by_host.get(host, ())]
-        found: list[tuple[int, UrlPattern | None]] = [entry for entry in patterns if entry[1].matches_host(url)]
+    def _look_up(self, start: str) -> Sequence[_Candidate]:
+        patterns = [entry for host in _with_parents(start) for entry in self._by_host.get(host, ())]
+        found: list[tuple[int, UrlPattern | None]] = [entry for entry in patterns if entry[1].matches_host(start)]
         found += [(place, None) for place in self._always]
-        self._seen[start] = candidates = [
-            (self._sites[place], pattern) for place, pattern in sorted(found, key=itemgetter(0))
-        ]
+        return [(self._sites[place], pattern) for place, pattern in sorted(found, key=itemgetter(0))]
+
+
+class _Starts(dict[str, "Sequence[_Candidate]"]):
+    """The candidates for all URLs that start alike, looked up when there is one for the first time."""
+
+    def __init__(self, look_up: Callable[[str], Sequence[_Candidate]]) -> None:
+        super().__init__()
+        self._look_up = look_up
+
+    def __missing__(self, start: str) -> Sequence[_Candidate]:
+        if len(self) >= MAX_HOSTS:
+            self.clear()
+        self[start] = candidates = self._look_up(start)
         return candidates
 
 
-def _matches(pattern: UrlPattern, url: str) -> bool:
-    return not pattern.path or pattern.matches_path(urlsplit(url).path)
+def _start(url: str) -> str:
+    """Scheme, host and port: what stands before the third slash."""
+    end = url.find("/", _BEFORE_HOST)
+    return url[:end] if end > 0 else url
 
 
 def _with_parents(url: str) -> Iterator[str]:
