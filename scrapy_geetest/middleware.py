@@ -219,6 +219,7 @@ class GeetestMiddleware:
         meta = request.meta
         has_note, is_as_usual = META_KEY in meta, is_usual(meta)
         has_copy = response.request not in (None, request)  # made by a download handler, with what was noted
+        site: GeetestSite | None = None
         if is_as_usual and not has_copy:
             site = await self._sites.find(request.url) if self._sites.has_hooks else self._sites.at_once(request.url)
             is_told_by_widget = site is None or (is_built_in(site) and response.status not in REDIRECTS)
@@ -236,7 +237,7 @@ class GeetestMiddleware:
             answer = await self._from_browser(request, response)
         else:
             self._page_places.give_back(request)
-            answer = await self._answer(request, response, is_noted=is_noted)
+            answer = await self._answer(request, response, site, is_noted=is_noted)
         if META_KEY in meta or (has_note and has_copy):
             self._received.expect(request)
         return answer
@@ -250,9 +251,12 @@ class GeetestMiddleware:
             self._redirects.arrived(request)
             lift(request)
 
-    async def _answer(self, request: Request, response: Response, *, is_noted: bool) -> Request | Response:
+    async def _answer(
+        self, request: Request, response: Response, site: GeetestSite | None, *, is_noted: bool
+    ) -> Request | Response:
         is_over = is_left_alone(request) or (is_noted and is_fenced(request))
-        site = None if is_over else await self._site(request)
+        if site is None and not is_over:
+            site = await self._site(request)
         if site is None:
             if is_noted:
                 self._redirects.arrived(request)

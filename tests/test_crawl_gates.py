@@ -106,6 +106,24 @@ async def test_solve_first_at_an_open_gate_buys_nothing(sandbox: Sandbox) -> Non
     assert outcome.stats["tasks_created"] == 1
 
 
+async def test_pages_that_are_followed_at_an_open_gate_keep_no_note(sandbox: Sandbox) -> None:
+    """Their Referer is noted for a redirect; a spider sees nothing of that, and nothing is bought for them."""
+
+    def wanted(spider: RecordingSpider) -> Iterable[Request]:
+        def follow(response: Any) -> Iterable[Request]:
+            for number in range(2, 5):
+                yield response.follow(f"/gate/page/{number}", spider.parse, errback=spider.failed)
+            yield response.follow("/plain/1", spider.parse, errback=spider.failed)
+
+        yield Request(f"{sandbox.url}/gate/page/1", follow)
+
+    outcome = await crawl_sandbox(sandbox, wanted, gate_site(sandbox))
+    assert len(outcome.pages) == 4
+    sent = [page.request for page in outcome.pages]
+    assert all(one and "Referer" in one.headers and META_KEY not in one.meta for one in sent)
+    assert outcome.stats["tasks_created"] == 1
+
+
 async def test_a_gate_that_closes_again_is_opened_again(sandbox: Sandbox) -> None:
     """The site's session ends: the next page that is withheld buys the next solution, and none is lost."""
     sandbox.reset(solve_seconds=0.1, gate_seconds=1.0)

@@ -91,8 +91,7 @@ class Gates:
             pool = self._pools.assign(site, request)
             session = pool["session"] if pool else pooled_session(request)
         try:
-            as_sent = request if self._others.environment is None else self._others.with_proxy(request)
-            told = session or site.session_key(as_sent)
+            told = session or site.session_key(self._others.with_proxy(request))
             session = told if isinstance(told, str) else await settled(told, self._parking.hook)
         except Exception:  # noqa: BLE001  # asked once more, and told then
             return True

@@ -71,8 +71,8 @@ class OtherMiddlewares:
 
     def with_proxy(self, request: Request) -> Request:
         """*request*, or a copy with the proxy of the environment, which HttpProxyMiddleware sets after this plugin."""
-        proxies = self.environment
-        if proxies is None or "proxy" in request.meta:
+        proxies = self._proxies
+        if proxies is None or not proxies.proxies or "proxy" in request.meta:
             return request
         parts = urlparse_cached(request)
         if parts.scheme not in proxies.proxies or (parts.hostname and proxy_bypass(parts.hostname)):
@@ -82,7 +82,5 @@ class OtherMiddlewares:
         return copy
 
     @cached_property
-    def environment(self) -> HttpProxyMiddleware | None:
-        """Scrapy's middleware for proxies of the environment; ``None``: there are none."""
-        proxies = self._crawler.get_downloader_middleware(HttpProxyMiddleware)
-        return proxies if proxies is not None and proxies.proxies else None
+    def _proxies(self) -> HttpProxyMiddleware | None:
+        return self._crawler.get_downloader_middleware(HttpProxyMiddleware)

@@ -29,7 +29,7 @@ class SuspectPages:
 
     def __init__(self) -> None:
         self._seen: dict[str, int] = {}
-        self._told: set[tuple[str, bool]] = set()  # hosts and sites, each with whether the page seemed to be withheld
+        self._told: set[tuple[str, bool]] = set()  # hosts, each with whether the page seemed to be withheld
 
     def look(self, request: Request, response: Response, site: GeetestSite | None = None) -> None:
         """Log *response* if it is a suspect and the first of its host.
@@ -41,7 +41,7 @@ class SuspectPages:
         """
         if not isinstance(response, TextResponse):
             return
-        host = site.name if site else request.url.split("/", 3)[2].partition("?")[0]
+        host = request.url.split("/", 3)[2].partition("?")[0]
         count = self._seen.get(host, 0) + 1
         if count == 1 and len(self._seen) >= MAX_HOSTS:
             return
