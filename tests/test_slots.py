@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from scrapy import Request
@@ -13,6 +13,9 @@ from twisted.internet.defer import CancelledError, Deferred
 
 from scrapy_geetest._crawl.marks import FOR_ANSWER, FOR_PAGE, mark_own
 from scrapy_geetest._crawl.slots import Slots, _Waiter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def _slots(delay: float, *, max_age: float = 10.0, **slot: Any) -> tuple[Slots, Any]:
@@ -39,9 +42,23 @@ def _context(name: str, priority: int = 0, slot: str = "a.test") -> Any:
     return SimpleNamespace(outer=request, request=request, let_page_go=lambda: None)
 
 
+_held: list[Deferred[None]] = []
+
+
+@pytest.fixture(autouse=True)
+def _nobody_stays() -> Iterator[None]:
+    """All leave at the end: coroutines that the garbage collector closes would wake each other, in a later test's log."""
+    yield
+    while _held:
+        leaving = _held.pop(0)
+        if not leaving.called:
+            leaving.callback(None)
+
+
 def _hold(slots: Slots, context: Any, entered: list[str], *, opens_gate: bool = False) -> tuple[Deferred[None], Any]:
     """A request that takes room until it is told to leave."""
     leaving: Deferred[None] = Deferred()
+    _held.append(leaving)
 
     async def hold() -> None:
         async with slots.room(context, opens_gate=opens_gate) as has_waited:
