@@ -51,6 +51,11 @@ def load_sites(declared: Any, default_rules: Rules, *, keeps_cookies: bool = Tru
     return sites
 
 
+def is_built_in(site: GeetestSite) -> bool:
+    """Whether nothing but the built-in detection tells a site's challenge pages."""
+    return not site.rules.named and type(site).is_challenge is GeetestSite.is_challenge
+
+
 def _first_url(urls: Any) -> str:
     """What a site that was declared as a dict is called without a name of its own."""
     listed = [urls] if isinstance(urls, str) else urls if isinstance(urls, Iterable) else ()
@@ -100,6 +105,7 @@ class SiteIndex:
 
     Attributes:
         has_hooks: Whether there is such a site.
+        are_built_in: Whether nothing but the built-in detection tells the challenge pages of any.
     """
 
     def __init__(self, sites: Sequence[GeetestSite], settle: Settle = resolve) -> None:
@@ -117,6 +123,7 @@ class SiteIndex:
                 pattern = UrlPattern.parse(url, site.name)
                 self._by_host.setdefault(pattern.host, []).append((place, pattern))
         self.has_hooks = bool(self._always)
+        self.are_built_in = all(is_built_in(site) for site in sites)
 
     async def find(self, url: str) -> GeetestSite | None:
         """The site that *url* belongs to."""

@@ -40,9 +40,9 @@ from scrapy_geetest._crawl.marks import (
     own_number,
 )
 from scrapy_geetest._crawl.parking import Stopping
-from scrapy_geetest._crawl.undeclared import is_built_in
 from scrapy_geetest._crawl.waiting_requests import Waiting
 from scrapy_geetest._pages.rules import REDIRECTS, may_have_widgets
+from scrapy_geetest._sites import is_built_in
 from scrapy_geetest._start import check_start
 from scrapy_geetest.exceptions import ChallengeError, GeetestError
 from scrapy_geetest.settings import Config
@@ -221,11 +221,14 @@ class GeetestMiddleware:
         has_copy = response.request not in (None, request)  # made by a download handler, with what was noted
         site: GeetestSite | None = None
         if is_as_usual and not has_copy:
-            site = await self._sites.find(request.url) if self._sites.has_hooks else self._sites.at_once(request.url)
-            is_told_by_widget = site is None or (is_built_in(site) and response.status not in REDIRECTS)
+            is_redirect = response.status in REDIRECTS
+            if is_redirect or not self._sites.are_built_in:
+                site = await self._sites.find(request.url)
+            is_told_by_widget = site is None or (is_built_in(site) and not is_redirect)
             if is_told_by_widget and not may_have_widgets(response):
                 meta.pop(META_KEY, None)
-                self._undeclared.suspects.look(request, response, site)
+                if self._undeclared.suspects.is_due(request, response):
+                    self._undeclared.suspects.tell(request, response, await self._sites.find(request.url))
                 return response  # nearly all pages of a crawl
         self._admission.answered(request)
         is_noted = has_note and not is_as_usual

@@ -14,8 +14,8 @@ from scrapy_geetest._attempt.verdict import (
     is_withheld,
     withheld_again,
 )
-from scrapy_geetest._crawl.undeclared import is_built_in
 from scrapy_geetest._pages.failure import reads_like_failure
+from scrapy_geetest._sites import is_built_in
 
 LABELS = frozenset({"Click to verify", "Verifying", "Verified", "Not verified"})
 """What the stand-in's own box shows."""

@@ -93,8 +93,8 @@ def note_departure(
     if "redirect_urls" in meta:
         return
     note: dict[str, Any] = {"gate": gate} if gate else {}
-    if lost := _lost_by_redirect(request):
-        note["before"] = lost
+    if request.method not in SAFE_METHODS or request.cookies or not _REDIRECT_DROPS.isdisjoint(request.headers):
+        note["before"] = _lost_by_redirect(request)
     if pool:
         note["pool"] = pool
     if note:
@@ -102,8 +102,6 @@ def note_departure(
 
 
 def _lost_by_redirect(request: Request) -> dict[str, Any]:
-    if request.method in SAFE_METHODS and not request.cookies and _REDIRECT_DROPS.isdisjoint(request.headers):
-        return {}
     headers: dict[str, Any] = {
         name.decode(): [value.decode("latin-1") for value in request.headers.getlist(name)]
         for name in _REDIRECT_DROPS.intersection(request.headers)

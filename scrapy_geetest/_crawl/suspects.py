@@ -32,6 +32,22 @@ class SuspectPages:
         self._told: set[tuple[str, bool]] = set()  # hosts, each with whether the page seemed to be withheld
 
     def look(self, request: Request, response: Response, site: GeetestSite | None = None) -> None:
+        """Tell of *response* if it is one of those that are looked at; the arguments are those of :meth:`tell`."""
+        if self.is_due(request, response):
+            self.tell(request, response, site)
+
+    def is_due(self, request: Request, response: Response) -> bool:
+        """Whether *response*, which is counted, is one of those that are looked at."""
+        if not isinstance(response, TextResponse):
+            return False
+        host = _host(request)
+        count = self._seen.get(host, 0) + 1
+        if count == 1 and len(self._seen) >= MAX_HOSTS:
+            return False
+        self._seen[host] = count
+        return count <= FIRST or count % EACH == 0 or response.status >= ERROR_STATUS or "redirect_urls" in request.meta
+
+    def tell(self, request: Request, response: Response, site: GeetestSite | None) -> None:
         """Log *response* if it is a suspect and the first of its host.
 
         Args:
@@ -39,15 +55,8 @@ class SuspectPages:
             response: Without a widget.
             site: The declared site, by whose built-in detection it is none; ``None``: no site matches.
         """
-        if not isinstance(response, TextResponse):
-            return
-        host = request.url.split("/", 3)[2].partition("?")[0]
-        count = self._seen.get(host, 0) + 1
-        if count == 1 and len(self._seen) >= MAX_HOSTS:
-            return
-        self._seen[host] = count
-        is_special = response.status >= ERROR_STATUS or "redirect_urls" in request.meta
-        if not (is_special or count <= FIRST or count % EACH == 0) or (host, True) in self._told:
+        host = _host(request)
+        if (host, True) in self._told or not isinstance(response, TextResponse):
             return
         why = find_suspect(response.body) if is_markup(response) else None
         if why is None:
@@ -64,3 +73,7 @@ class SuspectPages:
             f"complete the site {site.name}" if site else "declare a site in GEETEST_SITES",
             *(response, why, seen, request.url),
         )
+
+
+def _host(request: Request) -> str:
+    return request.url.split("/", 3)[2].partition("?")[0]

@@ -12,12 +12,13 @@ from scrapy_geetest._crawl.suspects import MAX_HOSTS, SuspectPages
 from scrapy_geetest._pages.forms import form_request
 from scrapy_geetest._pages.rules import widgets_of
 from scrapy_geetest._pages.withholding import ERROR_STATUS
-from scrapy_geetest.site import GeetestSite
+from scrapy_geetest._sites import is_built_in
 
 if TYPE_CHECKING:
     from scrapy import Request
     from scrapy.http import Response
 
+    from scrapy_geetest.site import GeetestSite
     from scrapy_geetest.stats import Stats
 
 logger = logging.getLogger(__name__)
@@ -96,8 +97,3 @@ class UndeclaredPages:
             return False
         self._hosts.add(host)
         return True
-
-
-def is_built_in(site: GeetestSite) -> bool:
-    """Whether nothing but the built-in detection tells a site's challenge pages."""
-    return not site.rules.named and type(site).is_challenge is GeetestSite.is_challenge
