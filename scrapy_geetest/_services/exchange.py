@@ -150,13 +150,19 @@ class IdentityAgent:
 class _Address(EncodedURL):
     """A URL that is encoded already: treq would do it again for each call, which is a tenth of a call's work."""
 
+    text: str
+
     def to_uri(self) -> EncodedURL:
         return self
+
+    def to_text(self, with_password: bool = False) -> str:  # noqa: ARG002, FBT001, FBT002  # hyperlink's signature
+        return self.text
 
 
 @cache
 def _address(url: str) -> _Address:
     encoded: Any = EncodedURL.to_uri(_Address.from_text(url))
+    encoded.text = EncodedURL.to_text(encoded)
     return cast("_Address", encoded)
 
 
@@ -170,16 +176,18 @@ class _NoCookies(CookieJar):
         """Nothing is kept."""
 
 
+_NO_COOKIES: Any = _NoCookies()
+
+
 class BareClient:
     """A treq client without cookies, for a few URLs that are asked for again and again."""
 
     def __init__(self, agent: Any) -> None:
-        no_cookies: Any = _NoCookies()
-        self._client = HTTPClient(agent, cookiejar=no_cookies)
+        self._client = HTTPClient(agent, cookiejar=_NO_COOKIES)
 
     def post(self, url: str, **arguments: Any) -> Deferred[Any]:
         """As ``HTTPClient.post``."""
-        return self._client.post(_address(url), **arguments)
+        return self._client.post(_address(url), cookies=_NO_COOKIES, **arguments)
 
 
 def body_of(response: Any, exchange: Exchange) -> Deferred[bytes]:

@@ -83,19 +83,19 @@ class Sealed(dict[str, Any]):
 
 @implementer(IBodyProducer)
 class SealedBody:
-    """The body of a request, written at once: a JSON object, which only exists in clear while it is written.
+    """The body of a request, written at once: a JSON object.
 
     Args:
         fields: The object. A ``Secret`` in it is written in clear.
     """
 
     def __init__(self, fields: dict[str, Any]) -> None:
-        self._fields = Sealed(fields)
-        self.length = len(self.content())
+        self._text = Secret(json.dumps(fields, default=_in_clear))  # in ASCII
+        self.length = len(self._text.reveal())
 
     def content(self) -> bytes:
         """The bytes."""
-        return json.dumps(self._fields, default=_in_clear).encode()
+        return self._text.reveal().encode()
 
     def startProducing(self, consumer: Any) -> Deferred[None]:  # noqa: N802 - Twisted's name
         consumer.write(self.content())
