@@ -21,7 +21,7 @@ FLOOR = 2.0
 _ENOUGH = 8  # tasks before what was learnt is used
 _SETTLED = 40  # tasks after which few polls are spent on learning
 _CURIOUS, _CONTENT = 0.5, 1 / 24
-# The service says that a solution takes 10 to 30 s: until this one's own times are known, the polls before are sparser.
+# The service says that a solution takes 10 to 30 s: until its own times are known, the polls before are sparser.
 _SOONEST = 9.0
 _STEEPEST = 8.0
 _HALF_LIFE = 10.0

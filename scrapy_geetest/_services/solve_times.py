@@ -78,7 +78,7 @@ class SolveTimes:
         Returns:
             Seconds since the task was created, and whether a solution is likely about then.
         """
-        if gap != self._gap or self._stale >= min(_RECALCULATE, 1 + self.count // 16):
+        if gap != self._gap or self._stale >= min(_RECALCULATE, 1 + self.count // 8):
             self._gap, self._stale = gap, 0
             self._calculate(max(1, round(gap / BIN)))
         at = round(after / BIN)
