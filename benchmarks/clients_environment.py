@@ -70,8 +70,5 @@ OFFICIAL = Client(
     requirements=("aiohttp", "pydantic"),
     floor=0.0,
 )
-TWOCAPTCHA = Client("twocaptcha", "2captcha-python", requirements=("2captcha-python==2.1.2",))
-ANTICAPTCHA = Client(
-    "anticaptcha", "anticaptchaofficial", requirements=("anticaptchaofficial==1.0.72", "requests"), floor=0.0
-)
-CLIENTS = (PLUGIN, OFFICIAL, TWOCAPTCHA, ANTICAPTCHA)
+POLLER = Client("poller", "aiohttp", requirements=("aiohttp",))
+CLIENTS = (PLUGIN, OFFICIAL, POLLER)
