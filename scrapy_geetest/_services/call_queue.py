@@ -16,7 +16,7 @@ PATIENCE = 1.0
 """Seconds for which some may wait all the time, whatever takes the time of a call."""
 
 HANGING = 0.1
-"""Seconds without any call coming back, after which those that wait are held up no longer."""
+"""Seconds without any call coming back, after which those that wait are held up no longer; the longer, the more go at once."""
 
 _OWN = 0.02  # seconds of a call that are this machine's own work, or the service's: no other connection saves them
 _ENOUGH, _RECENT = 3, 8  # calls whose pace is looked at
@@ -28,8 +28,8 @@ class CallQueue:
 
     A pool opens a connection for every call that finds none idle, and each costs a TLS handshake and some 50 KB. A service that
     is near answers some hundred calls a second on one. Where it is far, as many calls go at once as bring those that wait on
-    their way within ``LONGEST_WAIT``; where calls hang, twice as many each time; where some have waited for ``PATIENCE`` without a
-    break, two more. It is one again when nothing is on its way.
+    their way within ``LONGEST_WAIT``; where calls hang, twice as many each time; where some have waited for ``PATIENCE`` without
+    a break, two more. It is one again when nothing is on its way.
 
     Args:
         clock: The reactor.
@@ -75,7 +75,7 @@ class CallQueue:
             self._recent.append(self._clock.seconds() - since)
         self._running -= 1
         if self._timer is not None:
-            self._timer.reset(HANGING)
+            self._timer.reset(self._longest_silence)
         self._admit()
 
     def _admit(self) -> None:
@@ -105,15 +105,20 @@ class CallQueue:
 
     def _watch(self) -> None:
         if self._timer is None and self._waiting():
-            self._began, self._timer = self._clock.seconds(), self._clock.callLater(HANGING, self._hang)
+            self._began, self._timer = self._clock.seconds(), self._clock.callLater(self._longest_silence, self._hang)
         elif self._timer is not None and not self._waiting():
             self._timer.cancel()
             self._timer = None
 
     def _hang(self) -> None:
-        self._timer = self._clock.callLater(HANGING, self._hang)
         self._at_once *= 2
+        self._timer = self._clock.callLater(self._longest_silence, self._hang)
         self._admit()
+
+    @property
+    def _longest_silence(self) -> float:
+        """A service that pauses for a second gets 16 connections then; one that hangs gets a hundred within 3 s."""
+        return HANGING * self._at_once.bit_length()
 
     def _waiting(self) -> int:
         return len(self._urgent) + len(self._others)
