@@ -239,7 +239,10 @@ def _regex_end(text: bytes, at: int, budget: Budget) -> int:
     """Behind the regular expression that begins at *at*; negative: there is none, nor up to that position."""
     before = max(0, at - 32)
     if not _BEFORE_REGEX.search(text, before, at):
-        return _tested_regex_end(text, at) if _BEHIND_CONDITION.search(text, before, at) else -at
+        if not _BEHIND_CONDITION.search(text, before, at):
+            return -at
+        budget.left -= 1
+        return _tested_regex_end(text, at)
     position, in_class = at + 1, False
     while stop := _REGEX_STOP.search(text, position):
         token = stop[0]
