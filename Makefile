@@ -17,7 +17,7 @@ demo: $(VENV)/demo ## crawl the example project against the local sandbox: no ke
 test: $(VENV)/tox ## lint, types, all tests with the newest and with the oldest supported versions
 	$(BIN)/tox run
 
-coverage: $(VENV)/tox ## the branches that the tests cover, with a bound
+coverage: $(VENV)/tox ## the branches that the tests cover, with a bound (Debian's package chromium)
 	$(BIN)/tox run -e coverage
 
 slow: $(VENV)/tox ## the tests that take long: small benchmarks, several workers, stops and resumptions
