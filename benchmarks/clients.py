@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 METHOD = """\
 Each client in a process and an environment of its own, over TLS on loopback, against one sandbox; all solutions of a run are
-asked for at once, {few} of them (\"few\") or {many} (\"many\"), GeeTest v4, with solve times drawn from {low:g} to {high:g} s, the
+asked for at once, {few} of them ("few") or {many} ("many"), GeeTest v4, with solve times drawn from {low:g} to {high:g} s, the
 same ones for every client, not scaled: the floor of 2 s between two polls is one of the service's, and would have to be scaled
 with them. So nothing is learnt yet of the solve times when the plugin asks for the first time, which is its worst case;
 "learnt" is what follows the first {few} of {learnt}, {few} pending at a time. The time from ready to known is taken with the
@@ -218,7 +218,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit status: 1 if ``--check`` was given and a bound was missed.
     """
     parser = argparse.ArgumentParser(prog="python -m benchmarks.clients", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer and faster solutions: two minutes in place of five")
+    parser.add_argument("--quick", action="store_true", help="fewer and faster solutions: two minutes in place of six")
     parser.add_argument("--check", action="store_true", help="fail if a bound is missed")
     arguments = parser.parse_args(argv)
     with Sandbox(tls=True) as sandbox:

@@ -8,12 +8,10 @@ import os
 import sys
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -96,28 +94,3 @@ def memory_kb(name: str) -> int:
     """A figure of this process's memory, from Linux's ``/proc``: ``VmRSS`` (now) or ``VmHWM`` (the highest so far)."""
     lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
-
-
-def in_threads(plan: Plan, log: Log, solve: Callable[[int], Any]) -> None:
-    """Solve with one thread for each pending solution, as users of blocking clients do.
-
-    Args:
-        plan: How many.
-        log: Where to.
-        solve: Returns the solution of a number; nothing, or an exception, where there is none.
-    """
-    with ThreadPoolExecutor(plan.at_once) as threads:
-        for _ in threads.map(partial(_solve_in_thread, log, solve), range(plan.count)):
-            pass
-
-
-def _solve_in_thread(log: Log, solve: Callable[[int], Any], number: int) -> None:
-    try:
-        solution = solve(number)
-    except Exception as error:  # noqa: BLE001  # whatever it is, the solution is lost
-        log.failed(error)
-        return
-    if solution:
-        log.solved(number)
-    else:
-        log.failed(solution)

@@ -185,7 +185,7 @@ class Arena:
             [python, "-m", f"benchmarks.clients_{client.name}", json.dumps(plan)],
             cwd=ROOT,
             stdout=output,
-            env={**os.environ, "SSL_CERT_FILE": ca, "REQUESTS_CA_BUNDLE": ca, "NO_PROXY": "*", "no_proxy": "*"},
+            env={**os.environ, "SSL_CERT_FILE": ca, "NO_PROXY": "*", "no_proxy": "*"},
         )
         return _Process(client, count, popen, output)
 

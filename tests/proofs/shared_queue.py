@@ -1,6 +1,6 @@
 """Two workers over one Redis queue: what they bought, what the site accepted, and what they scraped.
 
-Usage: ``python tests/proofs/shared_queue.py``: it prints a line for each site and retry mode.
+Usage: ``python tests/proofs/shared_queue.py``: it prints a line for each site.
 """
 
 from __future__ import annotations
