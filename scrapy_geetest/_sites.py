@@ -138,7 +138,7 @@ class SiteIndex:
         return None
 
     def at_once(self, url: str) -> GeetestSite | None:
-        """What :meth:`find` finds where no site has a ``matches`` of its own. Each request of a crawl asks it twice."""
+        """What :meth:`find` finds where no site has a ``matches`` of its own: each request of a crawl asks once or twice."""
         end = url.find("/", _BEFORE_HOST)  # as in _start, whose call would cost as much as the rest
         for site, pattern in self._seen[url[:end] if end > 0 else url]:
             if pattern is not None and (not pattern.path or pattern.matches_path(urlsplit(url).path)):

@@ -223,7 +223,9 @@ class GeetestMiddleware:
         if is_as_usual and not has_copy:
             is_redirect = response.status in REDIRECTS
             if is_redirect or not self._sites.are_built_in:
-                site = await self._sites.find(request.url)
+                site = (
+                    await self._sites.find(request.url) if self._sites.has_hooks else self._sites.at_once(request.url)
+                )
             is_told_by_widget = site is None or (is_built_in(site) and not is_redirect)
             if is_told_by_widget and not may_have_widgets(response):
                 meta.pop(META_KEY, None)
